@@ -1,0 +1,165 @@
+//! Keyed state: one fixed-seed hash per record, kept with its entry, so that tables can be split,
+//! merged and grown without hashing again.
+
+use crate::Key;
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use std::hash::{BuildHasher, Hash};
+
+/// The hash state of every table and every partitioner: fixed, so that a run repeats.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FastState;
+
+/// The hasher behind [`FastState`].
+pub type FastHasher = foldhash::fast::FoldHasher<'static>;
+
+impl BuildHasher for FastState {
+    type Hasher = FastHasher;
+    #[inline(always)]
+    fn build_hasher(&self) -> FastHasher {
+        const STATE: foldhash::fast::FixedState =
+            foldhash::fast::FixedState::with_seed(0x77_65_69_72);
+        STATE.build_hasher()
+    }
+}
+
+/// The hash of a key, the same in every engine, thread and run.
+#[inline(always)]
+pub fn hash_of<K: Hash + ?Sized>(key: &K) -> u64 {
+    FastState.hash_one(key)
+}
+
+/// Which of `parts` partitions a hash belongs to. Uses the middle of the hash, which neither the
+/// table's index (low bits) nor its tag (high bits) depends on.
+#[inline(always)]
+#[must_use]
+pub const fn partition_of(hash: u64, parts: usize) -> usize {
+    if parts == 1 {
+        return 0;
+    }
+    ((((hash >> 20) & 0xffff_ffff) * parts as u64) >> 32) as usize
+}
+
+/// State by key. Iteration order is that of the table and so the same in every run.
+#[derive(Clone, Debug)]
+pub struct KeyedTable<K, S> {
+    table: HashTable<(u64, K, S)>,
+}
+
+impl<K, S> Default for KeyedTable<K, S> {
+    fn default() -> Self {
+        Self { table: HashTable::new() }
+    }
+}
+
+impl<K: Key, S> KeyedTable<K, S> {
+    /// An empty table.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.table.is_empty()
+    }
+
+    /// The state of a key whose hash is known, made by `init` if absent.
+    #[inline]
+    pub fn get_or_insert_with(&mut self, hash: u64, key: K, init: impl FnOnce() -> S) -> &mut S {
+        let entry = self.table.entry(hash, |(h, k, _)| *h == hash && *k == key, |(h, ..)| *h);
+        match entry {
+            Entry::Occupied(found) => &mut found.into_mut().2,
+            Entry::Vacant(gap) => &mut gap.insert((hash, key, init())).into_mut().2,
+        }
+    }
+
+    /// The state of a key whose hash is known.
+    #[inline]
+    pub fn get(&self, hash: u64, key: &K) -> Option<&S> {
+        self.table.find(hash, |(h, k, _)| *h == hash && k == key).map(|(_, _, s)| s)
+    }
+
+    /// The state of a key whose hash is known, to change.
+    #[inline]
+    pub fn get_mut(&mut self, hash: u64, key: &K) -> Option<&mut S> {
+        self.table.find_mut(hash, |(h, k, _)| *h == hash && k == key).map(|(_, _, s)| s)
+    }
+
+    /// Takes a key out.
+    pub fn remove(&mut self, hash: u64, key: &K) -> Option<(K, S)> {
+        let found = self.table.find_entry(hash, |(h, k, _)| *h == hash && k == key).ok()?;
+        let ((_, key, state), _) = found.remove();
+        Some((key, state))
+    }
+
+    /// Keeps the keys that `keep` says to.
+    pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut S) -> bool) {
+        self.table.retain(|(_, key, state)| keep(key, state));
+    }
+
+    /// All keys and states.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &S)> {
+        self.table.iter().map(|(_, key, state)| (key, state))
+    }
+
+    /// All keys and states with their hashes.
+    pub fn entries(&self) -> impl Iterator<Item = (u64, &K, &S)> {
+        self.table.iter().map(|(hash, key, state)| (*hash, key, state))
+    }
+
+    /// Empties the table and hands out what was in it, hash first. Keeps the memory.
+    pub fn drain(&mut self) -> impl Iterator<Item = (u64, K, S)> + '_ {
+        self.table.drain()
+    }
+
+    /// Empties the table and keeps the memory.
+    pub fn clear(&mut self) {
+        self.table.clear();
+    }
+}
+
+impl<K, S> IntoIterator for KeyedTable<K, S> {
+    type Item = (u64, K, S);
+    type IntoIter = hashbrown::hash_table::IntoIter<(u64, K, S)>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.table.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_hashes_of_different_keys_stay_apart() {
+        let mut table = KeyedTable::new();
+        *table.get_or_insert_with(1, "a", || 0) += 1;
+        *table.get_or_insert_with(1, "b", || 0) += 10;
+        *table.get_or_insert_with(1, "a", || 0) += 2;
+        assert_eq!(table.get(1, &"a"), Some(&3));
+        assert_eq!(table.get(1, &"b"), Some(&10));
+        assert_eq!(table.remove(1, &"a"), Some(("a", 3)));
+        assert_eq!(table.remove(1, &"a"), None);
+        assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn partitions_are_even_and_in_range() {
+        for parts in [1usize, 2, 3, 8] {
+            let mut counts = vec![0u32; parts];
+            for i in 0..8_000u64 {
+                counts[partition_of(hash_of(&i), parts)] += 1;
+            }
+            let fair = 8_000 / parts as u32;
+            assert!(counts.iter().all(|&n| n.abs_diff(fair) < fair / 5), "{counts:?}");
+        }
+    }
+}
