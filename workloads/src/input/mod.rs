@@ -1,0 +1,11 @@
+//! Inputs: text that lives as long as the process, replayed as a stream.
+
+mod corpus;
+mod generated;
+mod sources;
+mod text;
+
+pub use corpus::{Corpus, InputError, read_file, sherlock};
+pub use generated::{Generated, Vocabulary};
+pub use sources::{Disorder, Lines, WordEvents};
+pub use text::Text;
