@@ -115,7 +115,7 @@ impl Workload for Stateful {
         engine.source(self.actions).update_state(Basket)
     }
 
-    fn cost_loop(&self, mut pull: Pull<'_>) -> Option<Vec<(Text, u64)>> {
+    fn cost_loop(&self, pull: &mut Pull<'_>) -> Option<(Vec<(Text, u64)>, u64)> {
         let mut baskets: KeyedTable<Text, u64> = KeyedTable::new();
         let mut rows = Vec::new();
         while let Some(range) = pull.range() {
@@ -130,6 +130,6 @@ impl Workload for Stateful {
                 }
             }
         }
-        Some(rows)
+        Some((rows, 0))
     }
 }

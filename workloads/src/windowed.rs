@@ -55,7 +55,7 @@ impl Workload for Windowed {
         engine.source(self.words).windowed(self.windows, Count).flat_map(row)
     }
 
-    fn cost_loop(&self, mut pull: Pull<'_>) -> Option<Vec<(Place, u64)>> {
+    fn cost_loop(&self, pull: &mut Pull<'_>) -> Option<(Vec<(Place, u64)>, u64)> {
         let mut table = PaneTable::new(self.windows, Count);
         let mut rows = Vec::new();
         let mut times = Vec::new();
@@ -70,6 +70,6 @@ impl Workload for Windowed {
             }
         }
         table.advance(EventTime::END, &mut |result| rows.extend(row(result)));
-        Some(rows)
+        Some((rows, table.late()))
     }
 }

@@ -66,7 +66,7 @@ impl Workload for WordCount {
         engine.source(self.lines).transform(SplitWords).running(Count)
     }
 
-    fn cost_loop(&self, mut pull: Pull<'_>) -> Option<Vec<(Text, u64)>> {
+    fn cost_loop(&self, pull: &mut Pull<'_>) -> Option<(Vec<(Text, u64)>, u64)> {
         let mut counts: KeyedTable<Text, u64> = KeyedTable::new();
         while let Some(range) = pull.range() {
             for index in range {
@@ -76,6 +76,6 @@ impl Workload for WordCount {
                 });
             }
         }
-        Some(counts.iter().map(|(word, count)| (*word, *count)).collect())
+        Some((counts.iter().map(|(word, count)| (*word, *count)).collect(), 0))
     }
 }

@@ -3,7 +3,7 @@
 use crate::{Corpus, Disorder, Field, InputError};
 use std::fmt::Debug;
 use std::ops::Range;
-use weir_dataflow::{Data, Engine, Flow, Key, Load};
+use weir_dataflow::{Data, Engine, Flow, Key, RunContext};
 
 /// What the rows of a workload mean to the sink, and so how two sinks are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,35 +81,39 @@ pub trait Workload: Clone + Send + Sync + Sized + 'static {
     -> impl Flow<Item = (Self::Key, Self::Value), Engine = E>;
 
     /// The COST loop: the same answer from the fastest honest single-threaded loop, written by hand.
-    /// `None` if there is none; throughputs are then not given as multiples of it.
-    fn cost_loop(&self, _pull: Pull<'_>) -> Option<Vec<(Self::Key, Self::Value)>> {
+    /// Gives its rows and how many records were late. `None` if there is no loop; throughputs are then
+    /// not given as multiples of it.
+    fn cost_loop(&self, _pull: &mut Pull<'_>) -> Option<(Vec<(Self::Key, Self::Value)>, u64)> {
         None
     }
 }
 
-/// The load as a loop reads it: range after range, until it is over.
+/// The load as a single-threaded loop reads it: range after range, until it is over.
 pub struct Pull<'a> {
-    load: &'a dyn Load,
-    now_ns: &'a dyn Fn() -> u64,
+    context: &'a RunContext,
     next: u64,
     last: bool,
 }
 
 impl<'a> Pull<'a> {
-    /// How many records a range holds.
+    /// How many records a range holds at most.
     pub const CHUNK: u64 = 4096;
 
-    /// The load from its start; `now_ns` is the time since the run began.
-    pub fn new(load: &'a dyn Load, now_ns: &'a dyn Fn() -> u64) -> Self {
-        Self { load, now_ns, next: 0, last: false }
+    /// The load of a run, from its start.
+    #[must_use]
+    pub fn new(context: &'a RunContext) -> Self {
+        context.begin();
+        Self { context, next: 0, last: false }
     }
 
-    /// The next records to process.
+    /// The next records to process. Asking for them says that those before are complete.
     pub fn range(&mut self) -> Option<Range<u64>> {
+        let now_ns = self.context.now_ns();
+        self.context.meter.complete(self.next, now_ns);
         if self.last {
             return None;
         }
-        let claim = self.load.claim(self.next + Self::CHUNK, (self.now_ns)());
+        let claim = self.context.load.claim(self.next + Self::CHUNK, now_ns);
         let range = self.next..claim.limit;
         (self.next, self.last) = (claim.limit, claim.closed);
         Some(range)
@@ -118,6 +122,12 @@ impl<'a> Pull<'a> {
     /// The scheduled times of a range, nanoseconds.
     pub fn times(&self, range: &Range<u64>, out: &mut Vec<u64>) {
         out.resize((range.end - range.start) as usize, 0);
-        self.load.scheduled_ns(range.start, 1, out);
+        self.context.load.scheduled_ns(range.start, 1, out);
+    }
+
+    /// How many records have been handed out.
+    #[must_use]
+    pub const fn position(&self) -> u64 {
+        self.next
     }
 }

@@ -28,6 +28,8 @@ pub struct PaneTable<A: Aggregate> {
     pane_ns: u64,
     /// The watermark that has been advanced to.
     watermark: EventTime,
+    /// No window closes and none is dropped before the watermark reaches this time.
+    quiet_until_ns: u64,
     late: u64,
     /// By number, ascending. A vector, searched from the back: a record's pane is nearly always the
     /// newest or the one before.
@@ -69,6 +71,7 @@ impl<A: Aggregate> PaneTable<A> {
             slide_ns,
             pane_ns: gcd(length_ns, slide_ns),
             watermark: EventTime::ZERO,
+            quiet_until_ns: 0,
             late: 0,
             panes: Vec::new(),
             extras: BTreeMap::new(),
@@ -142,6 +145,32 @@ impl<A: Aggregate> PaneTable<A> {
             return;
         }
         self.watermark = watermark;
+        if watermark.0 >= self.quiet_until_ns {
+            self.close_and_drop(before, watermark, out);
+        }
+    }
+
+    /// Windows end at multiples of the slide, so that is where something happens, and again once the
+    /// allowed lateness has passed.
+    const fn next_event_ns(&self) -> u64 {
+        let (slide, late) = (self.slide_ns, self.windows.lateness_ns());
+        let close = (self.watermark.0 / slide).saturating_add(1).saturating_mul(slide);
+        let drop = if self.watermark.0 < late {
+            late
+        } else {
+            let ends = ((self.watermark.0 - late) / slide).saturating_add(1);
+            ends.saturating_mul(slide).saturating_add(late)
+        };
+        if close < drop { close } else { drop }
+    }
+
+    fn close_and_drop(
+        &mut self,
+        before: EventTime,
+        watermark: EventTime,
+        out: &mut impl FnMut(Output<A>),
+    ) {
+        self.quiet_until_ns = self.next_event_ns();
         let mut end_ns = 0;
         while let Some(window) = self.next_window(end_ns) {
             end_ns = window.end_ns;
