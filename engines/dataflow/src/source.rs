@@ -45,7 +45,8 @@ pub trait Source: Clone + Send + Sync + 'static {
         false
     }
 
-    /// Whether every record has `at == watermark`: event times never decrease along the stream.
+    /// Whether every record happens when it is scheduled: `at == watermark == scheduled`. An engine
+    /// may then cut windows by scheduled time.
     fn in_order(&self) -> bool {
         true
     }

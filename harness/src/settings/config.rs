@@ -1,0 +1,359 @@
+//! What the settings mean.
+
+use super::resolve::Resolved;
+use crate::schedule::{Rate, Shape, parse_duration};
+use std::fmt::Display;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+use thiserror::Error;
+use weir_workloads::{
+    Corpus, Disorder, Generated, InputError, NAMES, Settings, read_file, sherlock,
+};
+
+/// A value that makes no sense. The message names the setting, the value, where it came from, and
+/// what would do.
+#[derive(Debug, Error)]
+#[error("{name} = {value:?} (from {origin}): {problem}")]
+pub struct ConfigError {
+    name: &'static str,
+    value: String,
+    origin: String,
+    problem: String,
+}
+
+/// An engine by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EngineKind {
+    /// Record at a time.
+    Topology,
+    /// Micro-batch.
+    Microbatch,
+    /// The reference.
+    Oracle,
+    /// Nothing at all.
+    Null,
+    /// The hand-written loop.
+    Loop,
+}
+
+impl EngineKind {
+    /// All of them, with their names and what they are.
+    pub const ALL: &[(&'static str, Self, &'static str)] = &[
+        ("topology", Self::Topology, "record at a time: spouts, bolts, queues, acking, as Storm"),
+        ("microbatch", Self::Microbatch, "micro-batch: an RDD per interval, stages, as Spark Streaming"),
+        ("oracle", Self::Oracle, "the sequential reference that every run is checked against"),
+        ("loop", Self::Loop, "the COST line: one thread, written by hand per workload"),
+        ("null", Self::Null, "reads and does nothing: the harness's own ceiling; has no verdict"),
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, kind, _)| *kind == self).map_or("", |(name, ..)| name)
+    }
+}
+
+/// Whether and how records are paced.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum RateChoice {
+    /// So many per second.
+    Paced(Rate),
+    /// Everything at once.
+    Max,
+}
+
+/// All settings, understood.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Workloads, by name.
+    pub workloads: Vec<&'static str>,
+    /// Engines.
+    pub engines: Vec<EngineKind>,
+    /// Rates to run at.
+    pub rates: Vec<RateChoice>,
+    /// When records are due at a rate.
+    pub shape: Shape,
+    /// Measured phase.
+    pub duration: Duration,
+    /// Warm-up.
+    pub warm_up: Duration,
+    /// Repetitions.
+    pub rounds: u32,
+    /// Of the micro-batch engine.
+    pub batch_intervals: Vec<Duration>,
+    /// Tasks per operator.
+    pub parallelism: usize,
+    /// Of the topology.
+    pub acking: Vec<bool>,
+    /// Tuples handed over at a time.
+    pub queue_batches: Vec<usize>,
+    /// Longest wait for a batch to fill.
+    pub flush_interval: Duration,
+    /// Trees in flight per spout.
+    pub max_spout_pending: Option<usize>,
+    /// When a tree is replayed.
+    pub message_timeout: Duration,
+    /// What is replayed.
+    pub input: Input,
+    /// Seed.
+    pub seed: u64,
+    /// Windows.
+    pub window: Duration,
+    /// From end to end.
+    pub slide: Duration,
+    /// Kept after closing.
+    pub lateness: Duration,
+    /// Of event times.
+    pub disorder: Disorder,
+    /// Where the report goes.
+    pub out: PathBuf,
+}
+
+/// What is replayed.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Input {
+    /// Made up.
+    Generated(Generated),
+    /// The text that ships with weir.
+    Sherlock,
+    /// A file.
+    File(PathBuf),
+}
+
+impl Input {
+    /// The text; read or made once per process.
+    ///
+    /// # Errors
+    /// The file cannot be read or is not UTF-8.
+    pub fn corpus(&self) -> Result<&'static Corpus, InputError> {
+        match self {
+            Self::Generated(spec) => Ok(spec.corpus()),
+            Self::Sherlock => Ok(sherlock()),
+            Self::File(path) => read_file(path),
+        }
+    }
+
+    /// In words.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Generated(spec) => spec.describe(),
+            Self::Sherlock => "The Adventures of Sherlock Holmes, replayed".to_owned(),
+            Self::File(path) => format!("{}, replayed", path.display()),
+        }
+    }
+}
+
+/// Longest length of time that any setting takes.
+const MAX_TIME: Duration = Duration::from_secs(24 * 3600);
+/// Shortest batch interval.
+const MIN_BATCH_INTERVAL: Duration = Duration::from_millis(1);
+/// Most tasks per operator.
+const MAX_PARALLELISM: usize = 256;
+
+/// Reads one setting.
+struct Reader<'a>(&'a Resolved);
+
+impl Reader<'_> {
+    fn text(&self, name: &'static str) -> String {
+        self.0.get(name).map(|value| value.text.clone()).unwrap_or_default()
+    }
+
+    fn error(&self, name: &'static str, problem: impl Display) -> ConfigError {
+        let (value, origin) = self
+            .0
+            .get(name)
+            .map_or_else(Default::default, |value| (value.text.clone(), value.origin.to_string()));
+        ConfigError { name, value, origin, problem: problem.to_string() }
+    }
+
+    fn list<T>(
+        &self,
+        name: &'static str,
+        one: impl Fn(&str) -> Result<T, String>,
+    ) -> Result<Vec<T>, ConfigError> {
+        let text = self.text(name);
+        let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+        let values: Vec<T> =
+            items.map(one).collect::<Result<_, _>>().map_err(|problem| self.error(name, problem))?;
+        if values.is_empty() { Err(self.error(name, "give at least one value")) } else { Ok(values) }
+    }
+
+    fn number<T: FromStr + PartialOrd + Display + Copy>(
+        &self,
+        name: &'static str,
+        least: T,
+        most: T,
+    ) -> Result<T, ConfigError> {
+        let range = || self.error(name, format!("give a number from {least} to {most}"));
+        let value: T = self.text(name).trim().parse().map_err(|_| range())?;
+        if least <= value && value <= most { Ok(value) } else { Err(range()) }
+    }
+
+    fn time(&self, name: &'static str, least: Duration) -> Result<Duration, ConfigError> {
+        let time = time(&self.text(name), least).map_err(|problem| self.error(name, problem))?;
+        Ok(time)
+    }
+}
+
+fn time(text: &str, least: Duration) -> Result<Duration, String> {
+    let time = parse_duration(text.trim()).map_err(|error| error.to_string())?;
+    if time < least {
+        return Err(format!("give at least {least:?}"));
+    }
+    if time > MAX_TIME { Err("give at most 24h".to_owned()) } else { Ok(time) }
+}
+
+fn on_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" | "true" | "yes" => Ok(true),
+        "off" | "false" | "no" => Ok(false),
+        _ => Err("give on or off".to_owned()),
+    }
+}
+
+fn workload(text: &str) -> Result<&'static str, String> {
+    NAMES
+        .iter()
+        .find(|name| **name == text)
+        .copied()
+        .ok_or_else(|| format!("there is no workload {text:?}; there are {}", NAMES.join(", ")))
+}
+
+fn engine(text: &str) -> Result<EngineKind, String> {
+    let found = EngineKind::ALL.iter().find(|(name, ..)| *name == text);
+    found.map(|(_, kind, _)| *kind).ok_or_else(|| {
+        let names: Vec<&str> = EngineKind::ALL.iter().map(|(name, ..)| *name).collect();
+        format!("there is no engine {text:?}; there are {}", names.join(", "))
+    })
+}
+
+fn rate(text: &str) -> Result<RateChoice, String> {
+    if text == "max" {
+        return Ok(RateChoice::Max);
+    }
+    text.parse().map(RateChoice::Paced).map_err(|error: <Rate as FromStr>::Err| error.to_string())
+}
+
+impl Config {
+    /// Understands resolved settings.
+    ///
+    /// # Errors
+    /// A value that makes no sense.
+    pub fn new(resolved: &Resolved) -> Result<Self, ConfigError> {
+        let read = Reader(resolved);
+        let tick = Duration::from_nanos(1);
+        let pending: usize = read.number("max-spout-pending", 0, usize::MAX)?;
+        let shape = read.text("schedule").parse::<Shape>();
+        let config = Self {
+            workloads: read.list("workload", workload)?,
+            engines: read.list("engine", engine)?,
+            rates: read.list("rate", rate)?,
+            shape: shape.map_err(|error| read.error("schedule", error))?,
+            duration: read.time("duration", Duration::from_millis(1))?,
+            warm_up: read.time("warmup", Duration::ZERO)?,
+            rounds: read.number("rounds", 1, 10_000)?,
+            batch_intervals: read.list("batch-interval", |text| time(text, MIN_BATCH_INTERVAL))?,
+            parallelism: read.number("parallelism", 1, MAX_PARALLELISM)?,
+            acking: read.list("acking", on_off)?,
+            queue_batches: read.list("queue-batch", |text| match text.parse() {
+                Ok(size @ 1..=65_536) => Ok(size),
+                _ => Err("give a number from 1 to 65536".to_owned()),
+            })?,
+            flush_interval: read.time("flush-interval", tick)?,
+            max_spout_pending: (pending > 0).then_some(pending),
+            message_timeout: read.time("message-timeout", Duration::from_millis(1))?,
+            input: Self::input(&read)?,
+            seed: read.number("seed", 0, u64::MAX)?,
+            window: read.time("window", tick)?,
+            slide: read.time("slide", tick)?,
+            lateness: read.time("lateness", Duration::ZERO)?,
+            disorder: Disorder {
+                bound_ns: read.time("disorder", Duration::ZERO)?.as_nanos() as u64,
+                straggler_ppm: read.number("stragglers", 0, 1_000_000)?,
+                straggle_ns: read.time("straggle", Duration::ZERO)?.as_nanos() as u64,
+            },
+            out: PathBuf::from(read.text("out")),
+        };
+        if config.shape == Shape::Max {
+            return Err(read.error("schedule", "for everything at once, give rate = max"));
+        }
+        Ok(config)
+    }
+
+    fn input(read: &Reader<'_>) -> Result<Input, ConfigError> {
+        Ok(match read.text("input").as_str() {
+            "generated" => Input::Generated(Generated {
+                seed: read.number("seed", 0, u64::MAX)?,
+                cardinality: read.number("cardinality", 1, 100_000_000)?,
+                skew: read.number("skew", 0.0, 10.0)?,
+                words_per_line: read.number("words-per-line", 1, 100_000)?,
+            }),
+            "sherlock" => Input::Sherlock,
+            "" => return Err(read.error("input", "name a file, or generated, or sherlock")),
+            path => Input::File(Path::new(path).to_owned()),
+        })
+    }
+
+    /// What the workloads are told.
+    ///
+    /// # Errors
+    /// The input cannot be read.
+    pub fn workload_settings(&self) -> Result<Settings, InputError> {
+        Ok(Settings {
+            corpus: self.input.corpus()?,
+            seed: self.seed,
+            window_ns: self.window.as_nanos() as u64,
+            slide_ns: self.slide.as_nanos() as u64,
+            lateness_ns: self.lateness.as_nanos() as u64,
+            disorder: self.disorder,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::{Layers, resolve};
+
+    fn config(sets: &[&str]) -> Result<Config, ConfigError> {
+        let sets = sets.iter().map(|text| (*text).to_owned()).collect();
+        Config::new(&resolve(&Layers { sets, ..Layers::default() }).expect("known settings"))
+    }
+
+    #[test]
+    fn the_defaults_make_sense() {
+        let config = config(&[]).expect("defaults");
+        assert_eq!(config.workloads, ["word-count", "stateful", "windowed"]);
+        assert_eq!(config.engines, [EngineKind::Topology, EngineKind::Microbatch]);
+        assert_eq!(config.acking, [true, false]);
+    }
+
+    #[test]
+    fn bad_values_are_refused_with_a_remedy() {
+        for (set, part) in [
+            ("workload=word-cuont", "there are word-count"),
+            ("engine=storm", "there are topology"),
+            ("rate=fast", "fast"),
+            ("rate=", "at least one"),
+            ("schedule=sometimes", "constant"),
+            ("schedule=max", "rate = max"),
+            ("duration=0s", "at least"),
+            ("duration=1", "1"),
+            ("batch-interval=10us", "at least 1ms"),
+            ("parallelism=0", "from 1 to 256"),
+            ("acking=maybe", "on or off"),
+            ("queue-batch=0", "from 1 to 65536"),
+            ("seed=-1", "from 0"),
+            ("skew=-0.5", "from 0 to 10"),
+            ("window=25h", "at most 24h"),
+            ("input=", "name a file"),
+        ] {
+            let message = config(&[set]).expect_err(set).to_string();
+            assert!(message.contains(part), "{set}: {message:?} lacks {part:?}");
+            assert!(message.contains("(from set)"), "{message}");
+            assert!(!message.contains('\n'), "{message:?} is one line");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The table.
+
+/// A setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Def {
+    /// Its flag without the dashes, and its TOML key.
+    pub name: &'static str,
+    /// What its value is called in help texts.
+    pub value: &'static str,
+    /// The default, as it would be typed.
+    pub default: &'static str,
+    /// What it is for.
+    pub help: &'static str,
+    /// Whether several values may be given, separated by commas.
+    pub list: bool,
+}
+
+impl Def {
+    /// The environment variable.
+    #[must_use]
+    pub fn env(&self) -> String {
+        format!("WEIR_{}", self.name.to_uppercase().replace('-', "_"))
+    }
+}
+
+const fn one(
+    name: &'static str,
+    value: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Def {
+    Def { name, value, default, help, list: false }
+}
+
+const fn many(
+    name: &'static str,
+    value: &'static str,
+    default: &'static str,
+    help: &'static str,
+) -> Def {
+    Def { name, value, default, help, list: true }
+}
+
+/// All settings, in the order of the help text.
+pub const TABLE: &[Def] = &[
+    many("workload", "NAME", "word-count,stateful,windowed", "Workloads to run, in order"),
+    many("engine", "NAME", "topology,microbatch", "Engines to compare; see `weir list engines`"),
+    many(
+        "rate",
+        "RATE|max",
+        "10k,max",
+        "Records per second to offer; `max` makes everything due at once and so measures throughput",
+    ),
+    one("schedule", "SHAPE", "constant", "When records are due; see `weir list schedules`"),
+    one("duration", "TIME", "1s", "Length of the measured phase of each run"),
+    one("warmup", "TIME", "300ms", "Load before the measured phase; not part of any figure"),
+    one("rounds", "N", "2", "Times that every run is repeated, in the order A B B A"),
+    many("batch-interval", "TIME", "10ms,100ms,500ms", "Batch intervals of the micro-batch engine"),
+    one("parallelism", "N", "2", "Tasks per operator, and workers of the micro-batch engine"),
+    many("acking", "on|off", "on,off", "Whether the topology tracks every tuple tree"),
+    many("queue-batch", "N", "1,256", "Tuples that the topology hands over at a time, at most"),
+    one("flush-interval", "TIME", "1ms", "Longest that a tuple waits for its batch to fill"),
+    one("max-spout-pending", "N", "16384", "Trees in flight per spout with acking on; 0: no limit"),
+    one("message-timeout", "TIME", "30s", "When a tree that is not complete is replayed"),
+    one("input", "FILE|NAME", "generated", "`generated`, `sherlock`, or a text file to replay"),
+    one("cardinality", "N", "10000", "Distinct words of generated input"),
+    one("skew", "S", "1", "Zipf exponent of generated input; 0 is uniform"),
+    one("words-per-line", "N", "10", "Words per line of generated input"),
+    one("seed", "N", "42", "Seed of every random choice"),
+    one("window", "TIME", "2s", "Length of windows"),
+    one("slide", "TIME", "1s", "From one window's end to the next one's"),
+    one("lateness", "TIME", "0s", "How long a closed window waits for stragglers"),
+    one("disorder", "TIME", "0s", "Event times stray this far from arrival order; on time"),
+    one("stragglers", "PPM", "0", "Records in a million that stray further, and may be late"),
+    one("straggle", "TIME", "1s", "How much further, at most"),
+    one("out", "DIR", "weir-report", "Where the report goes"),
+];
+
+/// The setting of a name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Def> {
+    TABLE.iter().find(|def| def.name == name)
+}
