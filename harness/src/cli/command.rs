@@ -1,0 +1,216 @@
+//! The command line, built from the table of settings.
+
+use crate::settings::{Def, Layers, TABLE};
+use clap::builder::{PossibleValuesParser, ValueParser};
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
+use std::path::PathBuf;
+
+const ABOUT: &str = "Measures stream processing: the same workloads record at a time and in \
+                     micro-batches, side by side";
+
+const AFTER: &str = "\
+Exit codes: 0 ok; 1 unexpected; 2 usage or input; 3 regression; 4 nothing selected;
+5 output differs from the oracle; 6 inconclusive (--strict); 7 machine unfit (--strict);
+8 incomparable runs.
+
+Every setting has a flag, an environment variable and a key in a TOML file (--config), and is
+found in this order: flag, --set, environment, file, default.";
+
+/// The whole command.
+#[must_use]
+pub fn command() -> Command {
+    Command::new("weir")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about(ABOUT)
+        .long_about(format!("{ABOUT}.\n\nWithout a subcommand: the default comparison, as `weir run`."))
+        .after_help(AFTER)
+        .subcommand_required(false)
+        .subcommand(run())
+        .subcommand(list())
+        .subcommand(verify())
+        .subcommand(report())
+        .subcommand(explain())
+        .subcommand(completions())
+        .subcommand(Command::new("man").about("Prints the manual page"))
+}
+
+fn run() -> Command {
+    with_settings(
+        Command::new("run")
+            .about("Runs workloads on engines, checks every run, and writes a report")
+            .arg(workload_argument(true))
+            .arg(quiet())
+            .after_help(AFTER),
+        |_| true,
+    )
+}
+
+fn list() -> Command {
+    let what = Arg::new("what")
+        .value_parser(PossibleValuesParser::new(["workloads", "engines", "schedules", "settings"]))
+        .help("What to list; all of them by default");
+    Command::new("list").about("Lists workloads, engines, schedules or settings").arg(what)
+}
+
+fn verify() -> Command {
+    let emit = Arg::new("emit")
+        .long("emit")
+        .value_name("FILE.csv")
+        .value_parser(clap::value_parser!(PathBuf))
+        .value_hint(ValueHint::FilePath)
+        .help("Write the verified rows as CSV (RFC 4180), sorted by key");
+    let command = Command::new("verify")
+        .about("Reads the input once and checks engines against the oracle, without timing")
+        .arg(workload_argument(true))
+        .arg(emit)
+        .arg(quiet());
+    const TIMED: [&str; 6] = ["rate", "schedule", "duration", "warmup", "rounds", "out"];
+    with_settings(command, |def| !TIMED.contains(&def.name))
+}
+
+fn report() -> Command {
+    let files = Arg::new("result")
+        .value_name("RESULT.json")
+        .required(true)
+        .value_parser(clap::value_parser!(PathBuf))
+        .value_hint(ValueHint::FilePath)
+        .help("A result file of `weir run`");
+    let out = Arg::new("out")
+        .short('o')
+        .long("out")
+        .value_name("DIR")
+        .value_parser(clap::value_parser!(PathBuf))
+        .help("Folder for report.html, charts and histograms; the terminal table alone without it");
+    Command::new("report").about("Prints and renders a result file again").arg(files).arg(out)
+}
+
+fn explain() -> Command {
+    let format = Arg::new("format")
+        .long("format")
+        .value_parser(PossibleValuesParser::new(["text", "mermaid"]))
+        .default_value("text")
+        .help("A drawing for the terminal, or Mermaid source");
+    let command = Command::new("explain")
+        .about("Shows what an engine runs for a workload: components, queues, stages")
+        .arg(workload_argument(false).required(true))
+        .arg(format);
+    const SHAPING: [&str; 10] = [
+        "engine", "batch-interval", "parallelism", "acking", "queue-batch", "window", "slide",
+        "lateness", "disorder", "stragglers",
+    ];
+    with_settings(command, |def| SHAPING.contains(&def.name))
+}
+
+fn completions() -> Command {
+    let shell = Arg::new("shell")
+        .required(true)
+        .value_parser(clap::value_parser!(clap_complete::Shell))
+        .help("Which shell");
+    Command::new("completions").about("Prints a completion script for a shell").arg(shell)
+}
+
+fn workload_argument(many: bool) -> Arg {
+    let arg = Arg::new("workloads").value_name("WORKLOAD").help("See `weir list workloads`");
+    if many { arg.num_args(0..).action(ArgAction::Append) } else { arg }
+}
+
+fn quiet() -> Arg {
+    Arg::new("quiet")
+        .short('q')
+        .long("quiet")
+        .action(ArgAction::SetTrue)
+        .help("No progress bar, and only the essential lines")
+}
+
+fn with_settings(command: Command, take: impl Fn(&Def) -> bool) -> Command {
+    let flags = TABLE.iter().filter(|def| def.name != "workload" && take(def)).map(flag);
+    let config = Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .env("WEIR_CONFIG")
+        .value_parser(clap::value_parser!(PathBuf))
+        .value_hint(ValueHint::FilePath)
+        .help("TOML file with settings");
+    let set = Arg::new("set")
+        .long("set")
+        .value_name("KEY=VALUE")
+        .action(ArgAction::Append)
+        .help("Set any setting by name; repeatable");
+    command.args(flags).arg(config).arg(set)
+}
+
+fn flag(def: &'static Def) -> Arg {
+    let hint = match def.name {
+        "input" => ValueHint::FilePath,
+        "out" => ValueHint::DirPath,
+        _ => ValueHint::Other,
+    };
+    let several = if def.list { "; several by commas" } else { "" };
+    let arg = Arg::new(def.name)
+        .long(def.name)
+        .value_name(def.value)
+        .env(def.env())
+        .value_parser(ValueParser::string())
+        .value_hint(hint)
+        .allow_hyphen_values(true)
+        .help(format!("{}{several} [default: {}]", def.help, def.default));
+    if def.name == "out" { arg.short('o') } else { arg }
+}
+
+/// What was said on the command line and in the environment.
+#[must_use]
+pub fn layers(matches: &ArgMatches) -> Layers {
+    let mut layers = Layers {
+        sets: texts(matches, "set"),
+        file: matches.get_one::<PathBuf>("config").cloned(),
+        ..Layers::default()
+    };
+    for def in TABLE {
+        let Ok(Some(text)) = matches.try_get_one::<String>(def.name) else { continue };
+        let into = match matches.value_source(def.name) {
+            Some(ValueSource::EnvVariable) => &mut layers.env,
+            _ => &mut layers.flags,
+        };
+        into.insert(def.name.to_owned(), text.clone());
+    }
+    // Workloads are positional; their environment variable is read here.
+    let workloads = texts(matches, "workloads");
+    if !workloads.is_empty() {
+        layers.flags.insert("workload".to_owned(), workloads.join(","));
+    } else if let Ok(text) = std::env::var("WEIR_WORKLOAD") {
+        layers.env.insert("workload".to_owned(), text);
+    }
+    layers
+}
+
+/// All values of an argument that is text.
+#[must_use]
+pub fn texts(matches: &ArgMatches, name: &str) -> Vec<String> {
+    match matches.try_get_many::<String>(name) {
+        Ok(Some(values)) => values.cloned().collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_well_formed() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn flags_and_workloads_reach_the_layers() {
+        let matches = command()
+            .try_get_matches_from(["weir", "run", "stateful", "windowed", "--rate", "5k", "--set", "seed=1"])
+            .expect("valid");
+        let (_, run) = matches.subcommand().expect("run");
+        let layers = layers(run);
+        assert_eq!(layers.flags.get("workload").map(String::as_str), Some("stateful,windowed"));
+        assert_eq!(layers.flags.get("rate").map(String::as_str), Some("5k"));
+        assert_eq!(layers.sets, ["seed=1"]);
+    }
+}

@@ -1,0 +1,20 @@
+//! Exit codes of the `weir` command. Scripts rely on them: a code never changes its meaning.
+
+/// Everything went well.
+pub const OK: u8 = 0;
+/// Something unexpected went wrong: a panic, a failed run, a full disk.
+pub const UNEXPECTED: u8 = 1;
+/// The command line, a setting or an input does not make sense.
+pub const USAGE: u8 = 2;
+/// A comparison found a regression that the statistics support.
+pub const REGRESSION: u8 = 3;
+/// Nothing was selected to run.
+pub const NOTHING_SELECTED: u8 = 4;
+/// An engine's output differs from the oracle's.
+pub const WRONG_OUTPUT: u8 = 5;
+/// The result is inconclusive, and `--strict` was given.
+pub const INCONCLUSIVE: u8 = 6;
+/// The machine is not fit for measuring, and `--strict` was given.
+pub const UNFIT_MACHINE: u8 = 7;
+/// The runs to compare are not comparable.
+pub const INCOMPARABLE: u8 = 8;
