@@ -1,5 +1,17 @@
-//! The harness: schedules, recorders, phases, verdicts, and the runner.
+//! The harness: schedules, recorders, phases, verdicts, the runner, and the `weir` command.
+//!
+//! One run goes like this. A [`schedule`] says when each record is due; an engine behind a
+//! [`target`] claims what is due and reports into a [`recorder`]; a [`series`] sampler watches its
+//! backlog and [`resources`] what it takes. Afterwards the oracle's [`verdict`] decides whether
+//! any of that counts.
 
+pub mod cli;
+pub mod environment;
 pub mod null;
+pub mod recorder;
+pub mod resources;
+pub mod schedule;
+pub mod series;
+pub mod settings;
 pub mod target;
 pub mod verdict;

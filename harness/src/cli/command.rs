@@ -23,7 +23,9 @@ pub fn command() -> Command {
     Command::new("weir")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
-        .long_about(format!("{ABOUT}.\n\nWithout a subcommand: the default comparison, as `weir run`."))
+        .long_about(format!(
+            "{ABOUT}.\n\nWithout a subcommand: the default comparison, as `weir run`."
+        ))
         .after_help(AFTER)
         .subcommand_required(false)
         .subcommand(run())
@@ -96,8 +98,16 @@ fn explain() -> Command {
         .arg(workload_argument(false).required(true))
         .arg(format);
     const SHAPING: [&str; 10] = [
-        "engine", "batch-interval", "parallelism", "acking", "queue-batch", "window", "slide",
-        "lateness", "disorder", "stragglers",
+        "engine",
+        "batch-interval",
+        "parallelism",
+        "acking",
+        "queue-batch",
+        "window",
+        "slide",
+        "lateness",
+        "disorder",
+        "stragglers",
     ];
     with_settings(command, |def| SHAPING.contains(&def.name))
 }
@@ -205,7 +215,9 @@ mod tests {
     #[test]
     fn flags_and_workloads_reach_the_layers() {
         let matches = command()
-            .try_get_matches_from(["weir", "run", "stateful", "windowed", "--rate", "5k", "--set", "seed=1"])
+            .try_get_matches_from([
+                "weir", "run", "stateful", "windowed", "--rate", "5k", "--set", "seed=1",
+            ])
             .expect("valid");
         let (_, run) = matches.subcommand().expect("run");
         let layers = layers(run);

@@ -41,7 +41,11 @@ impl EngineKind {
     /// All of them, with their names and what they are.
     pub const ALL: &[(&'static str, Self, &'static str)] = &[
         ("topology", Self::Topology, "record at a time: spouts, bolts, queues, acking, as Storm"),
-        ("microbatch", Self::Microbatch, "micro-batch: an RDD per interval, stages, as Spark Streaming"),
+        (
+            "microbatch",
+            Self::Microbatch,
+            "micro-batch: an RDD per interval, stages, as Spark Streaming",
+        ),
         ("oracle", Self::Oracle, "the sequential reference that every run is checked against"),
         ("loop", Self::Loop, "the COST line: one thread, written by hand per workload"),
         ("null", Self::Null, "reads and does nothing: the harness's own ceiling; has no verdict"),
@@ -175,9 +179,15 @@ impl Reader<'_> {
     ) -> Result<Vec<T>, ConfigError> {
         let text = self.text(name);
         let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-        let values: Vec<T> =
-            items.map(one).collect::<Result<_, _>>().map_err(|problem| self.error(name, problem))?;
-        if values.is_empty() { Err(self.error(name, "give at least one value")) } else { Ok(values) }
+        let values: Vec<T> = items
+            .map(one)
+            .collect::<Result<_, _>>()
+            .map_err(|problem| self.error(name, problem))?;
+        if values.is_empty() {
+            Err(self.error(name, "give at least one value"))
+        } else {
+            Ok(values)
+        }
     }
 
     fn number<T: FromStr + PartialOrd + Display + Copy>(

@@ -9,5 +9,5 @@ mod resolve;
 mod table;
 
 pub use config::{Config, ConfigError, EngineKind, RateChoice};
-pub use resolve::{Layers, Origin, Resolved, ResolveError, Value, resolve};
+pub use resolve::{Layers, Origin, ResolveError, Resolved, Value, resolve};
 pub use table::{Def, TABLE, find};

@@ -240,7 +240,8 @@ mod tests {
     fn precedence() {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("weir.toml");
-        std::fs::write(&path, "seed = 1\nrate = [\"5k\", \"max\"]\nacking = true\n").expect("a file");
+        std::fs::write(&path, "seed = 1\nrate = [\"5k\", \"max\"]\nacking = true\n")
+            .expect("a file");
         let with_file = |mut layers: Layers| {
             layers.file = Some(path.clone());
             layers
@@ -256,7 +257,10 @@ mod tests {
         assert_eq!(seed(&set), ("3".into(), "set".into()));
         let flag = with_file(layers(&[("seed", "4")], &["seed=3"], &[("seed", "2")]));
         assert_eq!(seed(&flag), ("4".into(), "flag".into()));
-        assert_eq!(resolve(&flag).expect("ok").to_flags(), ["--rate=5k,max", "--acking=on", "--seed=4"]);
+        assert_eq!(
+            resolve(&flag).expect("ok").to_flags(),
+            ["--rate=5k,max", "--acking=on", "--seed=4"]
+        );
     }
 
     #[test]

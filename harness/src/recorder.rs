@@ -1,0 +1,387 @@
+//! Latency of every record, from one histogram per thread to one result per run.
+//!
+//! Two latencies are kept. The **scheduled-time latency** starts when a record was due, whether or
+//! not the engine was ready for it: a stall shows in every record that was due during it. The
+//! **service latency** starts when the engine took the record in, which hides exactly that; it is
+//! shown beside the first so that the difference can be seen.
+//!
+//! Each recording thread writes to histograms of its own. They are merged when the thread drops its
+//! recorder, and percentiles are taken from the merged histogram: they are never averaged.
+//!
+//! Memory: a recorder holds two histograms of 1 ns to 1 h at 3 digits (270 KiB each) and four
+//! coarser ones of an interval each (18 KiB). Finished intervals live once per run, not once per
+//! thread: 5 MiB for 30 s at 100 ms.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use thiserror::Error;
+use weir_dataflow::{Meter, Recorder, Sample};
+use weir_reports::schema::Percentiles;
+
+/// The longest latency that a histogram holds; longer ones are counted as
+/// [`overflow`](LatencyResult::overflow).
+pub const HIGHEST_NS: u64 = 3_600_000_000_000;
+/// Significant decimal digits of the run's histograms.
+const DIGITS: u8 = 3;
+/// Significant decimal digits of an interval's histogram.
+const INTERVAL_DIGITS: u8 = 2;
+/// Intervals that a thread has open at a time.
+const OPEN_INTERVALS: usize = 4;
+
+/// Which records count, and how finely the time series is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RecordingSpec {
+    /// Records scheduled from here, in nanoseconds from the start of the run, are measured ...
+    pub measured_from_ns: u64,
+    /// ... up to here, exclusive.
+    pub measured_to_ns: u64,
+    /// Length of an interval of the time series; at least 1 ms is taken.
+    pub interval_ns: u64,
+}
+
+impl RecordingSpec {
+    /// A warm-up followed by a measured phase, with intervals of 100 ms.
+    #[must_use]
+    pub fn after_warm_up(warm_up: Duration, measured: Duration) -> Self {
+        let measured_from_ns = warm_up.as_nanos() as u64;
+        Self {
+            measured_from_ns,
+            measured_to_ns: measured_from_ns + measured.as_nanos() as u64,
+            interval_ns: 100_000_000,
+        }
+    }
+
+    fn interval_ns(&self) -> u64 {
+        self.interval_ns.max(1_000_000)
+    }
+}
+
+/// Where the recorders of one run leave what they have measured.
+#[derive(Clone, Debug)]
+pub struct Recordings {
+    spec: RecordingSpec,
+    merged: Arc<Mutex<Merged>>,
+}
+
+/// The latencies of one run, merged over all threads.
+#[derive(Clone, Debug)]
+pub struct LatencyResult {
+    /// From the scheduled time to visible, of the records scheduled in the measured phase.
+    pub scheduled: Histogram<u64>,
+    /// From when the engine took a record in to visible, of the same records.
+    pub service: Histogram<u64>,
+    /// Scheduled-time latency of all phases, by the interval that records were scheduled in. Empty
+    /// intervals are left out.
+    pub intervals: Vec<IntervalLatency>,
+    /// Records with a latency above [`HIGHEST_NS`], which no histogram holds: a run with any has no
+    /// percentiles to trust.
+    pub overflow: u64,
+    /// Records that were visible before they were due or taken, in no histogram. Normal at
+    /// saturation, where the scheduled time is nominal; a fault of the engine otherwise.
+    pub early: u64,
+    /// Records scheduled past the end of the measured phase, in no histogram. Only at saturation.
+    pub outside: u64,
+    /// Recorders that still exist: their samples are missing here.
+    pub unfinished: usize,
+}
+
+/// The latency of the records that were scheduled in one interval, to two digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IntervalLatency {
+    /// Start, in nanoseconds from the start of the run.
+    pub from_ns: u64,
+    /// End, exclusive.
+    pub to_ns: u64,
+    /// How many records.
+    pub count: u64,
+    /// Their median.
+    pub p50_ns: u64,
+    /// Their 99th percentile.
+    pub p99_ns: u64,
+    /// Their largest.
+    pub max_ns: u64,
+}
+
+impl Recordings {
+    /// No records yet.
+    #[must_use]
+    pub fn new(spec: RecordingSpec) -> Self {
+        Self { spec, merged: Arc::new(Mutex::new(Merged::new())) }
+    }
+
+    /// A recorder for one thread. What it takes is part of the result once it is dropped.
+    #[must_use]
+    pub fn recorder(&self) -> Box<dyn Recorder> {
+        lock(&self.merged).unfinished += 1;
+        Box::new(ThreadRecorder {
+            spec: self.spec,
+            interval_ns: self.spec.interval_ns(),
+            merged: Arc::clone(&self.merged),
+            scheduled: histogram(),
+            service: histogram(),
+            open: std::array::from_fn(|_| OpenInterval::unused()),
+            current: 0,
+            counts: Counts::default(),
+        })
+    }
+
+    /// A meter whose threads record here.
+    #[must_use]
+    pub fn meter(&self) -> Meter {
+        let recordings = self.clone();
+        Meter::new(move || recordings.recorder())
+    }
+
+    /// Takes what has been recorded. For after the run, when the engine has dropped its recorders;
+    /// [`LatencyResult::unfinished`] tells if it has not.
+    #[must_use]
+    pub fn finish(&self) -> LatencyResult {
+        let mut merged = lock(&self.merged);
+        let unfinished = merged.unfinished;
+        let taken = std::mem::replace(&mut *merged, Merged::new());
+        merged.unfinished = unfinished;
+        drop(merged);
+        let interval_ns = self.spec.interval_ns();
+        let intervals = (0..).zip(&taken.intervals).filter_map(|(index, histogram)| {
+            let histogram = histogram.as_ref()?;
+            Some(IntervalLatency {
+                from_ns: index * interval_ns,
+                to_ns: (index + 1) * interval_ns,
+                count: histogram.len(),
+                p50_ns: histogram.value_at_quantile(0.5),
+                p99_ns: histogram.value_at_quantile(0.99),
+                max_ns: histogram.max(),
+            })
+        });
+        LatencyResult {
+            intervals: intervals.collect(),
+            overflow: taken.counts.overflow,
+            early: taken.counts.early,
+            outside: taken.counts.outside,
+            unfinished,
+            scheduled: taken.scheduled,
+            service: taken.service,
+        }
+    }
+}
+
+/// The points of a distribution that reports show; `None` of an empty one.
+///
+/// A percentile that fewer than ten records lie beyond is noise, so the 99.9th asks for 10,000
+/// records and the 99.99th for 100,000.
+#[must_use]
+pub fn percentiles(of: &Histogram<u64>) -> Option<Percentiles> {
+    let count = of.len();
+    let enough = |least, quantile| (count >= least).then(|| of.value_at_quantile(quantile));
+    (count > 0).then(|| Percentiles {
+        count,
+        min_ns: of.min(),
+        mean_ns: of.mean(),
+        p50_ns: of.value_at_quantile(0.5),
+        p90_ns: of.value_at_quantile(0.9),
+        p99_ns: of.value_at_quantile(0.99),
+        p999_ns: enough(10_000, 0.999),
+        p9999_ns: enough(100_000, 0.9999),
+        max_ns: of.max(),
+    })
+}
+
+/// Why a histogram could not be written or read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum HistogramCodecError {
+    /// It could not be compressed.
+    #[error("failed to encode a histogram: {message}")]
+    Encode {
+        /// The codec's reason.
+        message: String,
+    },
+    /// The text is not base 64.
+    #[error("failed to decode a histogram: not base 64; is the result file cut off?")]
+    Base64(#[from] base64::DecodeError),
+    /// The bytes are not a compressed V2 histogram.
+    #[error("failed to decode a histogram: {message}; expected HdrHistogram V2, deflated")]
+    Decode {
+        /// The codec's reason.
+        message: String,
+    },
+}
+
+/// The histogram as HdrHistogram V2, deflated, in base 64: what HdrHistogram's tools read.
+///
+/// # Errors
+/// [`HistogramCodecError::Encode`], for counts that the format has no room for.
+pub fn encode_histogram(histogram: &Histogram<u64>) -> Result<String, HistogramCodecError> {
+    let mut bytes = Vec::new();
+    V2DeflateSerializer::new()
+        .serialize(histogram, &mut bytes)
+        .map_err(|error| HistogramCodecError::Encode { message: error.to_string() })?;
+    Ok(BASE64_STANDARD.encode(bytes))
+}
+
+/// Reads what [`encode_histogram`] wrote.
+///
+/// # Errors
+/// [`HistogramCodecError`] says which layer was not understood.
+pub fn decode_histogram(text: &str) -> Result<Histogram<u64>, HistogramCodecError> {
+    let bytes = BASE64_STANDARD.decode(text.trim())?;
+    Deserializer::new()
+        .deserialize(&mut bytes.as_slice())
+        .map_err(|error| HistogramCodecError::Decode { message: error.to_string() })
+}
+
+/// What finished threads and finished intervals have left.
+#[derive(Debug)]
+struct Merged {
+    scheduled: Histogram<u64>,
+    service: Histogram<u64>,
+    intervals: Vec<Option<Histogram<u32>>>,
+    counts: Counts,
+    unfinished: usize,
+}
+
+impl Merged {
+    fn new() -> Self {
+        Self {
+            scheduled: histogram(),
+            service: histogram(),
+            intervals: Vec::new(),
+            counts: Counts::default(),
+            unfinished: 0,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    overflow: u64,
+    early: u64,
+    outside: u64,
+}
+
+/// One thread's end of [`Recordings`].
+struct ThreadRecorder {
+    spec: RecordingSpec,
+    interval_ns: u64,
+    merged: Arc<Mutex<Merged>>,
+    scheduled: Histogram<u64>,
+    service: Histogram<u64>,
+    /// Interval `i` is open in slot `i % OPEN_INTERVALS` or not at all. Threads see scheduled times
+    /// in nearly ascending order, so an interval is closed once or twice, not once a record.
+    open: [OpenInterval; OPEN_INTERVALS],
+    /// The slot of the record before.
+    current: usize,
+    counts: Counts,
+}
+
+struct OpenInterval {
+    from_ns: u64,
+    /// Equal to `from_ns` if unused.
+    to_ns: u64,
+    latency: Histogram<u32>,
+}
+
+impl Recorder for ThreadRecorder {
+    fn record(&mut self, samples: &[Sample]) {
+        let measured = self.spec.measured_from_ns..self.spec.measured_to_ns;
+        for sample in samples {
+            let latency = sample.visible_ns.checked_sub(sample.scheduled_ns);
+            let service = sample.visible_ns.checked_sub(sample.taken_ns);
+            let (Some(latency), Some(service)) = (latency, service) else {
+                self.counts.early += 1;
+                continue;
+            };
+            if sample.scheduled_ns >= measured.end {
+                self.counts.outside += 1;
+                continue;
+            }
+            let interval = self.interval_of(sample.scheduled_ns);
+            let mut in_range = interval.latency.record(latency).is_ok();
+            if measured.contains(&sample.scheduled_ns) {
+                in_range &= self.scheduled.record(latency).is_ok();
+                in_range &= self.service.record(service).is_ok();
+            }
+            self.counts.overflow += u64::from(!in_range);
+        }
+    }
+}
+
+impl ThreadRecorder {
+    #[inline]
+    fn interval_of(&mut self, scheduled_ns: u64) -> &mut OpenInterval {
+        let current = &self.open[self.current];
+        if scheduled_ns < current.from_ns || scheduled_ns >= current.to_ns {
+            self.open_interval(scheduled_ns);
+        }
+        &mut self.open[self.current]
+    }
+
+    #[cold]
+    fn open_interval(&mut self, scheduled_ns: u64) {
+        let index = scheduled_ns / self.interval_ns;
+        self.current = (index % OPEN_INTERVALS as u64) as usize;
+        let slot = &mut self.open[self.current];
+        if slot.from_ns == index * self.interval_ns && slot.to_ns > slot.from_ns {
+            return;
+        }
+        slot.close(self.interval_ns, &mut lock(&self.merged).intervals);
+        slot.from_ns = index * self.interval_ns;
+        slot.to_ns = slot.from_ns + self.interval_ns;
+    }
+}
+
+impl OpenInterval {
+    fn unused() -> Self {
+        Self { from_ns: 0, to_ns: 0, latency: interval_histogram() }
+    }
+
+    fn close(&mut self, interval_ns: u64, into: &mut Vec<Option<Histogram<u32>>>) {
+        if self.latency.is_empty() {
+            return;
+        }
+        let index = (self.from_ns / interval_ns) as usize;
+        if into.len() <= index {
+            into.resize_with(index + 1, || None);
+        }
+        let kept = into[index].get_or_insert_with(interval_histogram);
+        // The same bounds on both sides: nothing can be out of range.
+        let _ = kept.add(&self.latency);
+        self.latency.reset();
+    }
+}
+
+impl Drop for ThreadRecorder {
+    fn drop(&mut self) {
+        let mut merged = lock(&self.merged);
+        for interval in &mut self.open {
+            interval.close(self.interval_ns, &mut merged.intervals);
+        }
+        // The same bounds on both sides: nothing can be out of range.
+        let _ = merged.scheduled.add(&self.scheduled);
+        let _ = merged.service.add(&self.service);
+        merged.counts.overflow += self.counts.overflow;
+        merged.counts.early += self.counts.early;
+        merged.counts.outside += self.counts.outside;
+        merged.unfinished = merged.unfinished.saturating_sub(1);
+    }
+}
+
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, HIGHEST_NS, DIGITS).expect("bounds that are constants")
+}
+
+fn interval_histogram() -> Histogram<u32> {
+    Histogram::new_with_bounds(1, HIGHEST_NS, INTERVAL_DIGITS).expect("bounds that are constants")
+}
+
+fn lock(merged: &Mutex<Merged>) -> std::sync::MutexGuard<'_, Merged> {
+    merged.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+#[path = "recorder/tests.rs"]
+mod tests;
