@@ -1,0 +1,288 @@
+//! One run: set up, warm up, measure, drain.
+
+use crate::recorder::{LatencyResult, RecordingSpec, Recordings, encode_histogram, percentiles};
+use crate::resources::ResourceMeter;
+use crate::schedule::{PacedLoad, Rate, SaturationLoad, Schedule, ScheduleError, Shape};
+use crate::series::{MeasuredPhase, Progress, Sampler, sustained, time_series};
+use crate::target::{Outcome, Target, TargetError};
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use weir_dataflow::{
+    BatchTiming, Cancel, Clock, Load, Point, RunContext, RunError, RunSummary, SystemClock,
+};
+use weir_reports::schema::{Batches, Mode, Phases, Resources, Run, Verdict};
+use weir_workloads::Settings;
+
+/// What a run offers, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Offer {
+    /// When records are due; [`Shape::Max`] is saturation.
+    pub shape: Shape,
+    /// Mean rate; at saturation that of the nominal time axis.
+    pub rate: Rate,
+    /// Load that is not measured.
+    pub warm_up: Duration,
+    /// Load that is.
+    pub measured: Duration,
+    /// Of random schedules.
+    pub seed: u64,
+}
+
+impl Offer {
+    /// Whether everything is due at once.
+    #[must_use]
+    pub fn is_saturation(&self) -> bool {
+        self.shape == Shape::Max
+    }
+
+    /// The load; made anew for each run, since a load remembers what was claimed.
+    ///
+    /// # Errors
+    /// The schedule is impossible.
+    pub fn load(&self) -> Result<Arc<dyn Load>, ScheduleError> {
+        let horizon = self.warm_up + self.measured;
+        let schedule = Schedule::new(self.shape, self.rate, horizon, self.seed)?;
+        Ok(if self.is_saturation() {
+            Arc::new(SaturationLoad::new(schedule, horizon.as_nanos() as u64))
+        } else {
+            Arc::new(PacedLoad::new(schedule))
+        })
+    }
+
+    /// In words, as in a result file.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        match self.shape {
+            Shape::Max => "max".to_owned(),
+            Shape::Ramp { .. } => self.shape.to_string(),
+            _ => format!("{} {}", self.shape, self.rate),
+        }
+    }
+}
+
+/// Why a run could not be made.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ExecuteError {
+    /// The schedule is impossible.
+    #[error(transparent)]
+    Schedule(#[from] ScheduleError),
+    /// The workload or its input.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The harness could not start its own thread.
+    #[error(transparent)]
+    Sampler(RunError),
+}
+
+/// A run that is over, not yet judged.
+pub struct Executed {
+    /// What it offered.
+    pub offer: Offer,
+    /// What the engine says and left behind.
+    pub outcome: Outcome,
+    /// Records that the load gave out: what the engine has to answer for, whatever it says it read.
+    pub given: u64,
+    /// Latencies, in nanoseconds.
+    latency: LatencyResult,
+    /// Progress by the sampler.
+    progress: Vec<Progress>,
+    /// Progress by the engine.
+    points: Vec<Point>,
+    resources: Resources,
+    began_ns: u64,
+    ended_ns: u64,
+    set_up_ns: u64,
+    batch_interval_ns: u64,
+}
+
+/// How finely a run's time series is cut.
+const SERIES_INTERVAL: Duration = Duration::from_millis(50);
+
+/// Makes one run. `batch_interval` is that of the engine, or zero.
+///
+/// # Errors
+/// Only if the run cannot be made; a failed run is an outcome.
+pub fn execute(
+    target: &dyn Target,
+    workload: &str,
+    settings: &Settings,
+    offer: Offer,
+    batch_interval: Duration,
+    cancel: &Cancel,
+) -> Result<Executed, ExecuteError> {
+    let load = offer.load()?;
+    let mut spec = RecordingSpec::after_warm_up(offer.warm_up, offer.measured);
+    spec.interval_ns = SERIES_INTERVAL.as_nanos() as u64;
+    let recordings = Recordings::new(spec);
+    let clock = Arc::new(SystemClock::new());
+    let mut context = RunContext::new(clock.clone(), load, Arc::new(recordings.meter()));
+    context.cancel = cancel.clone();
+    let resources = ResourceMeter::start(&*clock);
+    let asked_ns = clock.now_ns();
+    let sampler = Sampler::start(&context, SERIES_INTERVAL).map_err(ExecuteError::Sampler)?;
+    let outcome = target.run(workload, settings, &context);
+    let ended_ns = context.now_ns();
+    let progress = sampler.stop();
+    let resources = resources.finish(&*clock);
+    let began_ns = context.begin();
+    Ok(Executed {
+        offer,
+        outcome: outcome?,
+        given: context.load.claim(0, u64::MAX).limit,
+        latency: recordings.finish(),
+        progress,
+        points: context.meter.points(),
+        resources,
+        began_ns,
+        ended_ns,
+        set_up_ns: began_ns.saturating_sub(asked_ns),
+        batch_interval_ns: batch_interval.as_nanos() as u64,
+    })
+}
+
+/// Records per second between the first point after `from_ns` and the last, where the last is the
+/// end of the run with `records` completed.
+///
+/// Both ends are times at which something was completed: a batch engine's progress is a staircase,
+/// and between two of its steps the slope is exact, while between two arbitrary times it is not.
+#[must_use]
+pub fn throughput(points: &[Point], from_ns: u64, records: u64, ended_ns: u64) -> f64 {
+    let slope = |a: &Point, b: &Point| {
+        (b.completed - a.completed) as f64 * 1e9 / (b.at_ns - a.at_ns) as f64
+    };
+    let first = points.iter().find(|point| point.at_ns >= from_ns);
+    match (first, points.last()) {
+        (Some(first), Some(last)) if last.at_ns > first.at_ns => slope(first, last),
+        _ if ended_ns > 0 => records as f64 * 1e9 / ended_ns as f64,
+        _ => 0.0,
+    }
+}
+
+fn batches(timings: &[BatchTiming], interval_ns: u64, paced: bool) -> Option<Batches> {
+    if timings.is_empty() {
+        return None;
+    }
+    let median = |mut values: Vec<u64>| {
+        values.sort_unstable();
+        values.get(values.len() / 2).copied()
+    };
+    let processing = |batch: &BatchTiming| batch.ended_ns.saturating_sub(batch.started_ns);
+    let empty = |batch: &&BatchTiming| batch.records == 0;
+    let on_time = |batch: &&BatchTiming| batch.started_ns < batch.time_ns + interval_ns;
+    let count = timings.len() as u64;
+    Some(Batches {
+        count,
+        empty: timings.iter().filter(empty).count() as u64,
+        on_time: paced
+            .then(|| timings.iter().filter(on_time).count() as f64 / count as f64),
+        scheduling_p50_ns: median(
+            timings.iter().map(|b| b.started_ns.saturating_sub(b.submitted_ns)).collect(),
+        )
+        .unwrap_or(0),
+        processing_p50_ns: median(timings.iter().map(processing).collect()).unwrap_or(0),
+        processing_max_ns: timings.iter().map(processing).max().unwrap_or(0),
+        empty_processing_p50_ns: median(
+            timings.iter().filter(empty).map(processing).collect(),
+        ),
+    })
+}
+
+impl Executed {
+    /// What the engine says it did; empty if it failed.
+    #[must_use]
+    pub fn summary(&self) -> RunSummary {
+        self.outcome.summary.clone().unwrap_or_default()
+    }
+
+    /// The clock's time at which the engine was ready.
+    #[must_use]
+    pub const fn began_ns(&self) -> u64 {
+        self.began_ns
+    }
+
+    /// Records per second that were completed, after the warm-up.
+    #[must_use]
+    pub fn achieved_per_s(&self) -> f64 {
+        let records = self.summary().records;
+        throughput(&self.points, self.offer.warm_up.as_nanos() as u64, records, self.ended_ns)
+    }
+
+    /// The run as a result file has it.
+    #[must_use]
+    pub fn into_run(self, round: u32, sequence: u32, mut verdict: Verdict) -> Run {
+        let summary = self.summary();
+        let saturation = self.offer.is_saturation();
+        let warm_up_ns = self.offer.warm_up.as_nanos() as u64;
+        let end_ns = warm_up_ns + self.offer.measured.as_nanos() as u64;
+        let drain_ns = self.ended_ns.saturating_sub(end_ns);
+        let kept_up = sustained(&MeasuredPhase {
+            points: &self.progress,
+            from_ns: warm_up_ns,
+            to_ns: end_ns,
+            batch_interval_ns: self.batch_interval_ns,
+            drain_ns: Some(drain_ns),
+        });
+        if self.latency.overflow + self.latency.unfinished as u64 > 0 {
+            verdict.valid = false;
+            verdict.examples.push(format!(
+                "{} latencies above an hour, {} recorders lost",
+                self.latency.overflow, self.latency.unfinished
+            ));
+        }
+        let error = self.outcome.summary.as_ref().err().map(ToString::to_string);
+        let encode = |histogram| encode_histogram(histogram).ok().filter(|_| !saturation);
+        Run {
+            round,
+            sequence,
+            mode: if saturation { Mode::Saturation } else { Mode::Paced },
+            schedule: self.offer.describe(),
+            offered_per_s: (!saturation).then(|| self.offer.rate.as_f64()),
+            achieved_per_s: self.achieved_per_s(),
+            records: summary.records,
+            verdict,
+            sustained: kept_up.sustained.filter(|_| !saturation),
+            phases: Phases {
+                set_up_s: self.set_up_ns as f64 / 1e9,
+                warm_up_s: self.offer.warm_up.as_secs_f64(),
+                measured_s: self.offer.measured.as_secs_f64(),
+                drain_s: drain_ns as f64 / 1e9,
+            },
+            latency: percentiles(&self.latency.scheduled).filter(|_| !saturation),
+            service: percentiles(&self.latency.service).filter(|_| !saturation),
+            latency_hdr: encode(&self.latency.scheduled),
+            service_hdr: encode(&self.latency.service),
+            series: time_series(
+                &self.progress,
+                &self.latency.intervals,
+                SERIES_INTERVAL.as_nanos() as u64,
+                warm_up_ns,
+            ),
+            resources: self.resources,
+            batches: batches(&summary.batches, self.batch_interval_ns, !saturation),
+            counters: summary.counters,
+            error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn throughput_is_the_slope_between_completions() {
+        let points = |rows: &[(u64, u64)]| -> Vec<Point> {
+            rows.iter().map(|&(at_ns, completed)| Point { at_ns, completed }).collect()
+        };
+        // A staircase of 500 per half second; the warm-up ends between two steps.
+        let stairs = points(&[(500_000_000, 500), (1_000_000_000, 1_000), (1_500_000_000, 1_500)]);
+        for (from_ns, want) in [(0, 1_000.0), (300_000_000, 1_000.0), (700_000_000, 1_000.0)] {
+            assert!((throughput(&stairs, from_ns, 1_500, 1_500_000_000) - want).abs() < 1e-9);
+        }
+        // Without two points: everything over everything.
+        assert!((throughput(&points(&[(7, 10)]), 0, 10, 2_000_000_000) - 5.0).abs() < 1e-9);
+        assert!(throughput(&[], 0, 0, 0).abs() < 1e-9);
+    }
+}

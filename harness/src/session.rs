@@ -1,0 +1,338 @@
+//! A whole comparison: rows, rounds, verdicts, one result.
+//!
+//! Rounds go A B B A: every odd round runs the rows in order, every even one in reverse, so that a
+//! machine that slows down over the session slows all rows alike. Runs are judged after the last
+//! round of a workload, because one pass of the oracle over the longest run answers them all.
+
+use crate::environment;
+use crate::execute::{ExecuteError, Executed, Offer, execute};
+use crate::null::Null;
+use crate::rows::EngineRow;
+use crate::schedule::{Rate, Shape};
+use crate::settings::{Config, RateChoice, Resolved};
+use crate::target::{Claimed, CostLoop, InProcess, Target, TargetError, judge};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use thiserror::Error;
+use weir_dataflow::Cancel;
+use weir_reports::schema::{
+    Component, Reference, ResultFile, Row, SCHEMA_VERSION, Setting, Verdict, WorkloadResult,
+};
+use weir_workloads::{InputError, Settings, UnknownWorkload, describe};
+
+/// What happens during a session, for whoever shows it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum SessionEvent {
+    /// The session begins.
+    Begin {
+        /// How many runs there will be.
+        runs: usize,
+        /// How long their loads take together.
+        expected: Duration,
+    },
+    /// A run begins.
+    Run {
+        /// Which workload.
+        workload: String,
+        /// Which row.
+        row: String,
+        /// What is offered.
+        offer: String,
+        /// Which round, from 1.
+        round: u32,
+    },
+    /// The run is over.
+    RunEnded {
+        /// How long its load took.
+        expected: Duration,
+    },
+    /// The oracle goes over the input of a workload.
+    Judging {
+        /// Which one.
+        workload: String,
+    },
+}
+
+/// Why a session ended without a result.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// A run could not be made.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+    /// The oracle could not judge.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// The input cannot be read.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// There is no such workload.
+    #[error(transparent)]
+    Workload(#[from] UnknownWorkload),
+    /// Nothing to run.
+    #[error("nothing is selected to run: engines oracle, loop and null are references, not rows")]
+    NothingSelected,
+}
+
+/// The share of the measured phase that runs of the references take.
+const REFERENCE: u32 = 2;
+
+/// A comparison to make.
+pub struct Session<'a> {
+    /// What to compare.
+    pub config: &'a Config,
+    /// Where its values came from.
+    pub resolved: &'a Resolved,
+    /// Hears what happens.
+    pub listener: &'a mut dyn FnMut(SessionEvent),
+    /// Stops it early.
+    pub cancel: Cancel,
+}
+
+/// A run among its fellows.
+struct Done {
+    row: usize,
+    round: u32,
+    sequence: u32,
+    run: Executed,
+}
+
+impl Session<'_> {
+    /// Makes all runs and judges them.
+    ///
+    /// # Errors
+    /// If a run could not be made. A run that failed or was wrong is part of the result.
+    pub fn run(&mut self) -> Result<ResultFile, SessionError> {
+        let rows = EngineRow::of(self.config);
+        if rows.is_empty() {
+            return Err(SessionError::NothingSelected);
+        }
+        let settings = self.config.workload_settings()?;
+        let load_before = environment::load_average();
+        let mut environment = environment::capture("system");
+        let created = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+        self.announce(&rows);
+        let mut workloads = Vec::new();
+        let mut sequence = 0;
+        for name in self.config.workloads.clone() {
+            workloads.push(self.workload(name, &settings, &rows, &mut sequence)?);
+        }
+        environment.load_before = load_before;
+        environment.load_after = environment::load_average();
+        Ok(ResultFile {
+            schema_version: SCHEMA_VERSION,
+            weir_version: env!("CARGO_PKG_VERSION").to_owned(),
+            created,
+            command: self.command(),
+            seed: self.config.seed,
+            environment,
+            settings: self.settings(),
+            workloads,
+        })
+    }
+
+    fn announce(&mut self, rows: &[EngineRow]) {
+        let config = self.config;
+        let paced = config.rates.iter().filter(|rate| **rate != RateChoice::Max).count();
+        let references = 2 * usize::from(paced < config.rates.len()) + usize::from(paced > 0);
+        let per_round = rows.len() * config.rates.len() + references;
+        let runs = per_round * config.rounds as usize * config.workloads.len();
+        let expected = (config.warm_up + config.duration) * runs as u32;
+        (self.listener)(SessionEvent::Begin { runs, expected });
+    }
+
+    fn command(&self) -> String {
+        let mut words = vec!["weir".to_owned(), "run".to_owned()];
+        words.extend(self.resolved.to_flags().into_iter().map(|flag| quote(&flag)));
+        words.join(" ")
+    }
+
+    fn settings(&self) -> Vec<Setting> {
+        let setting = |(def, value): (&crate::settings::Def, &crate::settings::Value)| Setting {
+            name: def.name.to_owned(),
+            value: value.text.clone(),
+            origin: value.origin.to_string(),
+        };
+        self.resolved.iter().map(setting).collect()
+    }
+
+    fn offers(&self, nominal_rate: u64) -> Vec<Offer> {
+        let config = self.config;
+        let offer = |rate: &RateChoice| {
+            let (shape, rate) = match rate {
+                RateChoice::Paced(rate) => (config.shape, *rate),
+                RateChoice::Max => (Shape::Max, Rate::per_second(nominal_rate).ok()?),
+            };
+            let (warm_up, measured, seed) = (config.warm_up, config.duration, config.seed);
+            Some(Offer { shape, rate, warm_up, measured, seed })
+        };
+        config.rates.iter().filter_map(offer).collect()
+    }
+
+    fn workload(
+        &mut self,
+        name: &str,
+        settings: &Settings,
+        rows: &[EngineRow],
+        sequence: &mut u32,
+    ) -> Result<WorkloadResult, SessionError> {
+        let described = describe(name, settings)?;
+        let offers = self.offers(described.nominal_rate);
+        let (mut done, mut loops, mut nulls) = (Vec::new(), Vec::new(), Vec::new());
+        let mut floor = None;
+        for round in 1..=self.config.rounds {
+            let mut order: Vec<usize> = (0..rows.len()).collect();
+            if round % 2 == 0 {
+                order.reverse();
+            }
+            for offer in &offers {
+                if offer.is_saturation() {
+                    loops.extend(self.reference(&CostLoop, name, settings, *offer, round)?);
+                    nulls.extend(self.reference(&InProcess(Null), name, settings, *offer, round)?);
+                } else {
+                    floor = self.reference(&InProcess(Null), name, settings, *offer, round)?;
+                }
+                for &row in &order {
+                    let run = self.one(&rows[row], name, settings, *offer, round)?;
+                    *sequence += 1;
+                    done.push(Done { row, round, sequence: *sequence, run });
+                }
+            }
+        }
+        (self.listener)(SessionEvent::Judging { workload: name.to_owned() });
+        let references = loops.iter().collect::<Vec<_>>();
+        let loop_is_right = verdicts(name, settings, &references)?.iter().all(|v| v.valid);
+        let rates = |runs: &[Executed]| runs.iter().map(Executed::achieved_per_s).collect::<Vec<_>>();
+        let reference = |runs: &[Executed]| Reference { records_per_s: rates(runs), latency: None };
+        Ok(WorkloadResult {
+            name: name.to_owned(),
+            summary: described.summary.to_owned(),
+            record: described.records.to_owned(),
+            input: self.config.input.describe(),
+            // A loop with a wrong answer is no yardstick.
+            cost: (loop_is_right && !loops.is_empty()).then(|| reference(&loops)),
+            null: (!nulls.is_empty()).then(|| Reference {
+                latency: floor.and_then(|run| run.into_run(1, 0, Verdict::default()).latency),
+                ..reference(&nulls)
+            }),
+            rows: judged_rows(name, settings, rows, done)?,
+        })
+    }
+
+    fn one(
+        &mut self,
+        row: &EngineRow,
+        workload: &str,
+        settings: &Settings,
+        offer: Offer,
+        round: u32,
+    ) -> Result<Executed, SessionError> {
+        self.begin(workload, &row.id, offer, round);
+        let interval = row.batch_interval.unwrap_or_default();
+        let run = execute(&*row.target, workload, settings, offer, interval, &self.cancel)?;
+        (self.listener)(SessionEvent::RunEnded { expected: offer.warm_up + offer.measured });
+        Ok(run)
+    }
+
+    fn begin(&mut self, workload: &str, row: &str, offer: Offer, round: u32) {
+        (self.listener)(SessionEvent::Run {
+            workload: workload.to_owned(),
+            row: row.to_owned(),
+            offer: offer.describe(),
+            round,
+        });
+    }
+
+    /// A run of a reference: shorter, since it has no queue to fill and no thread to wake.
+    fn reference(
+        &mut self,
+        target: &dyn Target,
+        workload: &str,
+        settings: &Settings,
+        mut offer: Offer,
+        round: u32,
+    ) -> Result<Option<Executed>, SessionError> {
+        self.begin(workload, target.engine(), offer, round);
+        let expected = offer.warm_up + offer.measured;
+        offer.measured /= REFERENCE;
+        let run = execute(target, workload, settings, offer, Duration::ZERO, &self.cancel);
+        (self.listener)(SessionEvent::RunEnded { expected });
+        match run {
+            Ok(run) => Ok(Some(run)),
+            Err(ExecuteError::Target(TargetError::NoLoop { .. })) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// A word of a shell's command line.
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=.,:/+%@".contains(c);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// The oracle's verdicts on runs, one pass per load that they share.
+fn verdicts(
+    workload: &str,
+    settings: &Settings,
+    runs: &[&Executed],
+) -> Result<Vec<Verdict>, SessionError> {
+    let mut verdicts = vec![Verdict::default(); runs.len()];
+    let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (at, run) in runs.iter().enumerate() {
+        match &run.outcome.summary {
+            // Loads of one description have one time axis, however long they are at saturation.
+            Ok(_) => groups.entry(run.offer.describe()).or_default().push(at),
+            Err(error) => verdicts[at].examples.push(error.to_string()),
+        }
+    }
+    for members in groups.into_values() {
+        let claimed: Vec<Claimed<'_>> = members
+            .iter()
+            .map(|&at| {
+                let summary = runs[at].summary();
+                let contents = &runs[at].outcome.contents;
+                Claimed { records: runs[at].given, late: summary.late, contents }
+            })
+            .collect();
+        let load = runs[members[0]].offer.load().map_err(ExecuteError::from)?;
+        let judged = judge(workload, settings, &*load, &claimed)?;
+        for (at, verdict) in members.into_iter().zip(judged) {
+            verdicts[at] = verdict;
+            let (read, given) = (runs[at].summary().records, runs[at].given);
+            if read != given {
+                verdicts[at].valid = false;
+                verdicts[at].examples.push(format!("read {read} records of {given}"));
+            }
+        }
+    }
+    Ok(verdicts)
+}
+
+fn judged_rows(
+    workload: &str,
+    settings: &Settings,
+    rows: &[EngineRow],
+    done: Vec<Done>,
+) -> Result<Vec<Row>, SessionError> {
+    let runs: Vec<&Executed> = done.iter().map(|done| &done.run).collect();
+    let verdicts = verdicts(workload, settings, &runs)?;
+    let mut filled: Vec<Row> = rows.iter().map(EngineRow::empty).collect();
+    for (Done { row, round, sequence, run }, verdict) in done.into_iter().zip(verdicts) {
+        let into = &mut filled[row];
+        let summary = run.summary();
+        if !summary.engine.is_empty() {
+            // The engine's own word, not what was asked for.
+            into.engine = summary.engine;
+            into.settings = summary.settings;
+            into.components = summary
+                .components
+                .into_iter()
+                .map(|c| Component { name: c.name, tasks: c.tasks, threads: c.threads })
+                .collect();
+        }
+        into.runs.push(run.into_run(round, sequence, verdict));
+    }
+    Ok(filled)
+}
