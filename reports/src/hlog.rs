@@ -1,0 +1,126 @@
+//! The HdrHistogram log: one interval per run, for the tools that read that format.
+
+use crate::histogram;
+use crate::schema::{ResultFile, Run};
+use crate::text::slug;
+use hdrhistogram::serialization::V2DeflateSerializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
+use std::time::Duration;
+use thiserror::Error;
+
+/// Why a log could not be made.
+#[derive(Debug, Error)]
+#[error("the histogram of {row}, round {round}, cannot be written to the log: {message}")]
+pub struct HlogError {
+    row: String,
+    round: u32,
+    message: String,
+}
+
+/// The divisor of the log's column of largest values: nanoseconds shown as milliseconds.
+const MAX_VALUE_DIVISOR: f64 = 1e6;
+
+/// The log of a result's latency histograms. Each run that has one is an interval, tagged
+/// `workload/row/latency` or `workload/row/service`. Intervals follow one another in the order in
+/// which the runs were made; the time between runs is not in the file. Values are nanoseconds.
+///
+/// # Errors
+/// [`HlogError`] if a histogram does not serialize. One that cannot be read is left out and named in
+/// a comment.
+pub fn hlog(result: &ResultFile) -> Result<String, HlogError> {
+    let mut bytes = Vec::new();
+    let mut serializer = V2DeflateSerializer::new();
+    let fail =
+        |tag: &str, round: u32, message: String| HlogError { row: tag.to_owned(), round, message };
+    let mut builder = IntervalLogWriterBuilder::new();
+    builder
+        .add_comment(&format!("[Latencies of weir {}, in nanoseconds]", slug(&result.weir_version)))
+        .add_comment("[One interval per run; tag: workload/row/latency or .../service]")
+        .with_max_value_divisor(MAX_VALUE_DIVISOR);
+    let mut log = builder
+        .begin_log_with(&mut bytes, &mut serializer)
+        .map_err(|e| fail("header", 0, e.to_string()))?;
+    let mut start = 0.0;
+    for (tag, run) in in_order(result) {
+        let length = if run.phases.measured_s.is_finite() { run.phases.measured_s } else { 0.0 };
+        let length = length.clamp(0.0, 1e6);
+        for (kind, text) in [("latency", &run.latency_hdr), ("service", &run.service_hdr)] {
+            let Some(text) = text else { continue };
+            let tag = format!("{tag}/{kind}");
+            let Ok(histogram) = histogram::decode(text) else {
+                log.write_comment(&format!("[{tag}, round {}: unreadable]", run.round))
+                    .map_err(|e| fail(&tag, run.round, e.to_string()))?;
+                continue;
+            };
+            log.write_histogram(
+                &histogram,
+                Duration::from_secs_f64(start),
+                Duration::from_secs_f64(length),
+                Tag::new(&tag),
+            )
+            .map_err(|e| fail(&tag, run.round, e.to_string()))?;
+        }
+        start += length;
+    }
+    String::from_utf8(bytes).map_err(|e| fail("log", 0, e.to_string()))
+}
+
+/// All runs with their row's tag. A tag has no comma, space or line break, as the format asks.
+fn in_order(result: &ResultFile) -> Vec<(String, &Run)> {
+    let mut runs: Vec<(String, &Run)> = result
+        .workloads
+        .iter()
+        .flat_map(|workload| workload.rows.iter().map(move |row| (workload, row)))
+        .flat_map(|(workload, row)| {
+            let tag = format!("{}/{}", slug(&workload.name), slug(&row.id));
+            row.runs.iter().map(move |run| (tag.clone(), run))
+        })
+        .collect();
+    runs.sort_by_key(|(_, run)| run.sequence);
+    runs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+    use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+
+    #[test]
+    fn every_histogram_comes_back_with_its_tag() {
+        let result = testing::example();
+        let log = hlog(&result).expect("a log");
+        let mut expected: Vec<(String, u64)> = in_order(&result)
+            .into_iter()
+            .flat_map(|(tag, run)| {
+                [("latency", &run.latency_hdr), ("service", &run.service_hdr)]
+                    .map(|(kind, text)| (format!("{tag}/{kind}"), text.clone()))
+            })
+            .filter_map(|(tag, text)| Some((tag, histogram::decode(&text?).ok()?.len())))
+            .collect();
+        let mut found: Vec<(String, u64)> = IntervalLogIterator::new(log.as_bytes())
+            .filter_map(|entry| match entry.expect("a line of the format") {
+                LogEntry::Interval(interval) => {
+                    let histogram = histogram::decode(interval.encoded_histogram()).expect("hdr");
+                    let tag = interval.tag().expect("a tag").as_str().to_owned();
+                    Some((tag, histogram.len()))
+                }
+                _ => None,
+            })
+            .collect();
+        expected.sort();
+        found.sort();
+        assert!(expected.len() > 30);
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn hostile_names_and_broken_histograms_do_not_break_the_log() {
+        let mut result = testing::hostile();
+        result.workloads[0].rows[0].runs[0].latency_hdr = Some("not a histogram".to_owned());
+        let log = hlog(&result).expect("a log");
+        assert!(log.contains("unreadable"));
+        assert!(log.chars().all(|c| c == '\n' || !c.is_control()));
+        assert!(IntervalLogIterator::new(log.as_bytes()).all(|entry| entry.is_ok()));
+    }
+}
