@@ -5,6 +5,7 @@ use crate::resources::ResourceMeter;
 use crate::schedule::{PacedLoad, Rate, SaturationLoad, Schedule, ScheduleError, Shape};
 use crate::series::{MeasuredPhase, Progress, Sampler, sustained, time_series};
 use crate::target::{Outcome, Target, TargetError};
+use crate::verdict::Detail;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -122,7 +123,7 @@ pub fn execute(
     let resources = ResourceMeter::start(&*clock);
     let asked_ns = clock.now_ns();
     let sampler = Sampler::start(&context, SERIES_INTERVAL).map_err(ExecuteError::Sampler)?;
-    let outcome = target.run(workload, settings, &context);
+    let outcome = target.run(workload, settings, &context, Detail::Digests);
     let ended_ns = context.now_ns();
     let progress = sampler.stop();
     let resources = resources.finish(&*clock);

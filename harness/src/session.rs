@@ -11,6 +11,7 @@ use crate::rows::EngineRow;
 use crate::schedule::{Rate, Shape};
 use crate::settings::{Config, RateChoice, Resolved};
 use crate::target::{Claimed, CostLoop, InProcess, Target, TargetError, judge};
+use crate::verdict::Detail;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use thiserror::Error;
@@ -178,6 +179,10 @@ impl Session<'_> {
         sequence: &mut u32,
     ) -> Result<WorkloadResult, SessionError> {
         let described = describe(name, settings)?;
+        if described.once == 0 {
+            let name = settings.corpus.name().to_owned();
+            return Err(InputError::Empty { name, what: described.records }.into());
+        }
         let offers = self.offers(described.nominal_rate);
         let (mut done, mut loops, mut nulls) = (Vec::new(), Vec::new(), Vec::new());
         let mut floor = None;
@@ -297,7 +302,7 @@ fn verdicts(
             })
             .collect();
         let load = runs[members[0]].offer.load().map_err(ExecuteError::from)?;
-        let judged = judge(workload, settings, &*load, &claimed)?;
+        let judged = judge(workload, settings, &*load, &claimed, Detail::Digests)?;
         for (at, verdict) in members.into_iter().zip(judged) {
             verdicts[at] = verdict;
             let (read, given) = (runs[at].summary().records, runs[at].given);

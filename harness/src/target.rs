@@ -3,7 +3,7 @@
 //! Here, and nowhere else, workloads and engines are multiplied out: [`InProcess::run`] is compiled
 //! once per workload for every engine that is put into one.
 
-use crate::verdict::{Rows, TableSink, compare};
+use crate::verdict::{Detail, Rows, TableSink, compare};
 use std::any::Any;
 use thiserror::Error;
 use weir_dataflow::{
@@ -11,7 +11,7 @@ use weir_dataflow::{
 };
 use weir_oracle::Oracle;
 use weir_reports::schema::Verdict;
-use weir_workloads::{InputError, Pull, Settings, UnknownWorkload, Visit, Workload, with_workload};
+use weir_workloads::{Field, InputError, Pull, Settings, UnknownWorkload, Visit, Workload, with_workload};
 
 /// Why a run did not even start.
 #[derive(Debug, Error)]
@@ -47,7 +47,7 @@ pub trait Target: Send + Sync {
     /// The name of the engine.
     fn engine(&self) -> &str;
 
-    /// Runs a workload to the end of the context's load.
+    /// Runs a workload to the end of the context's load, keeping as much of its rows as `detail` says.
     ///
     /// # Errors
     /// Only if the run cannot be set up; a failed run is an [`Outcome`].
@@ -56,6 +56,7 @@ pub trait Target: Send + Sync {
         workload: &str,
         settings: &Settings,
         context: &RunContext,
+        detail: Detail,
     ) -> Result<Outcome, TargetError>;
 
     /// What would run.
@@ -68,12 +69,12 @@ pub trait Target: Send + Sync {
 /// An engine in this process.
 pub struct InProcess<E>(pub E);
 
-struct RunOn<'a, E>(&'a E, &'a RunContext);
+struct RunOn<'a, E>(&'a E, &'a RunContext, Detail);
 
 impl<E: Engine> Visit for RunOn<'_, E> {
     type Out = Outcome;
     fn visit<W: Workload>(self, workload: W) -> Outcome {
-        let sink: TableSink<W::Key, W::Value> = TableSink::new(W::OUTPUT);
+        let sink: TableSink<W::Key, W::Value> = TableSink::new(W::OUTPUT, self.2);
         let summary = workload.build(self.0).run(sink.clone(), self.1);
         Outcome { summary, contents: Contents(Box::new(sink.take())) }
     }
@@ -98,8 +99,9 @@ impl<E: Engine> Target for InProcess<E> {
         workload: &str,
         settings: &Settings,
         context: &RunContext,
+        detail: Detail,
     ) -> Result<Outcome, TargetError> {
-        Ok(with_workload(workload, settings, RunOn(&self.0, context))??)
+        Ok(with_workload(workload, settings, RunOn(&self.0, context, detail))??)
     }
 
     fn plan(&self, workload: &str, settings: &Settings) -> Result<Plan, TargetError> {
@@ -111,14 +113,14 @@ impl<E: Engine> Target for InProcess<E> {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CostLoop;
 
-struct Loop<'a>(&'a RunContext);
+struct Loop<'a>(&'a RunContext, Detail);
 
 impl Visit for Loop<'_> {
     type Out = Option<Outcome>;
     fn visit<W: Workload>(self, workload: W) -> Option<Outcome> {
         let mut pull = Pull::new(self.0);
         let (rows, late) = workload.cost_loop(&mut pull)?;
-        let mut part = Rows::new(W::OUTPUT);
+        let mut part = Rows::new(W::OUTPUT, self.1);
         rows.into_iter().for_each(|row| part.write(row));
         let summary = RunSummary {
             engine: CostLoop.engine().to_owned(),
@@ -141,8 +143,9 @@ impl Target for CostLoop {
         workload: &str,
         settings: &Settings,
         context: &RunContext,
+        detail: Detail,
     ) -> Result<Outcome, TargetError> {
-        with_workload(workload, settings, Loop(context))??
+        with_workload(workload, settings, Loop(context, detail))??
             .ok_or_else(|| TargetError::NoLoop { workload: workload.to_owned() })
     }
 
@@ -163,16 +166,16 @@ pub struct Claimed<'a> {
     pub contents: &'a Contents,
 }
 
-struct Judge<'a>(&'a dyn Load, &'a [Claimed<'a>]);
+struct Judge<'a>(&'a dyn Load, &'a [Claimed<'a>], Detail);
 
 impl Visit for Judge<'_> {
     type Out = Vec<Verdict>;
     fn visit<W: Workload>(self, workload: W) -> Vec<Verdict> {
-        let Self(load, runs) = self;
+        let Self(load, runs, detail) = self;
         let mut prefixes: Vec<u64> = runs.iter().map(|run| run.records).collect();
         prefixes.sort_unstable();
         prefixes.dedup();
-        let empty: Rows<W::Key, W::Value> = Rows::new(W::OUTPUT);
+        let empty: Rows<W::Key, W::Value> = Rows::new(W::OUTPUT, detail);
         let answers = workload.build(&Oracle).erase().answers(load, &prefixes, empty);
         let judge = |run: &Claimed<'_>| {
             let answer = answers.iter().find(|(answer, _)| answer.records == run.records);
@@ -190,6 +193,52 @@ impl Visit for Judge<'_> {
     }
 }
 
+struct Csv<'a>(&'a Contents);
+
+impl Visit for Csv<'_> {
+    type Out = Result<Vec<u8>, csv::Error>;
+    fn visit<W: Workload>(self, _: W) -> Self::Out {
+        let empty = Vec::new();
+        let parts = self.0.0.downcast_ref::<Vec<Rows<W::Key, W::Value>>>().unwrap_or(&empty);
+        let mut rows: Vec<(&W::Key, &W::Value)> = Vec::new();
+        for part in parts {
+            match part {
+                Rows::Latest(part) => rows.extend(part),
+                Rows::Digests(part) => rows.extend(part.iter().map(|(key, log)| (key, &log.last))),
+                Rows::All(part) => {
+                    let logs = part.iter();
+                    rows.extend(logs.flat_map(|(key, log)| log.iter().map(move |v| (key, v))));
+                }
+            }
+        }
+        // Stable, so that the rows of one key stay in order.
+        rows.sort_by(|a, b| a.0.cmp(b.0));
+        let mut writer = csv::WriterBuilder::new()
+            .terminator(csv::Terminator::CRLF)
+            .from_writer(Vec::new());
+        let mut fields = Vec::new();
+        for (key, value) in rows {
+            fields.clear();
+            key.fields(&mut fields);
+            value.fields(&mut fields);
+            writer.write_record(&fields)?;
+        }
+        writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+    }
+}
+
+/// The rows of a run as CSV (RFC 4180), sorted by key. For runs with [`Detail::Rows`].
+///
+/// # Errors
+/// There is no such workload, or its input does not serve.
+pub fn csv(
+    workload: &str,
+    settings: &Settings,
+    contents: &Contents,
+) -> Result<Result<Vec<u8>, csv::Error>, TargetError> {
+    Ok(with_workload(workload, settings, Csv(contents))??)
+}
+
 /// The oracle's verdict on runs of one workload under one load, in one pass over the longest.
 ///
 /// # Errors
@@ -199,8 +248,9 @@ pub fn judge(
     settings: &Settings,
     load: &dyn Load,
     runs: &[Claimed<'_>],
+    detail: Detail,
 ) -> Result<Vec<Verdict>, TargetError> {
-    Ok(with_workload(workload, settings, Judge(load, runs))??)
+    Ok(with_workload(workload, settings, Judge(load, runs, detail))??)
 }
 
 #[cfg(test)]
@@ -222,7 +272,7 @@ mod tests {
             for name in NAMES {
                 for records in [0, 1, 5_000, 30_000] {
                     let load = AllAtOnce { records, spacing_ns: 1_000 };
-                    let outcome = match CostLoop.run(name, &settings, &load.context()) {
+                    let outcome = match CostLoop.run(name, &settings, &load.context(), Detail::Digests) {
                         Ok(outcome) => outcome,
                         Err(TargetError::NoLoop { .. }) => continue,
                         Err(error) => panic!("{error}"),
@@ -231,7 +281,7 @@ mod tests {
                     assert_eq!(summary.records, records);
                     let claimed =
                         Claimed { records, late: summary.late, contents: &outcome.contents };
-                    let verdicts = judge(name, &settings, &load, &[claimed]).expect("a verdict");
+                    let verdicts = judge(name, &settings, &load, &[claimed], Detail::Digests).expect("a verdict");
                     let verdict = &verdicts[0];
                     assert!(verdict.valid, "{name} {records} {verdict:?}");
                 }

@@ -23,22 +23,34 @@ pub struct Log<V> {
     pub last: V,
 }
 
+/// How much of a log a sink keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// A digest per key: for timed runs.
+    Digests,
+    /// Every row: for rows that are written out.
+    Rows,
+}
+
 /// The contents of a sink, or of one task's part of it.
 #[derive(Clone, Debug)]
 pub enum Rows<K, V> {
     /// A table: the latest row of each key.
     Latest(HashMap<K, V, FastState>),
+    /// A digest of a log per key.
+    Digests(HashMap<K, Log<V>, FastState>),
     /// A log per key.
-    All(HashMap<K, Log<V>, FastState>),
+    All(HashMap<K, Vec<V>, FastState>),
 }
 
 impl<K: Key, V: Data + Hash> Rows<K, V> {
     /// Empty contents of a kind.
     #[must_use]
-    pub fn new(kind: OutputKind) -> Self {
-        match kind {
-            OutputKind::Latest => Self::Latest(HashMap::default()),
-            OutputKind::All => Self::All(HashMap::default()),
+    pub fn new(kind: OutputKind, detail: Detail) -> Self {
+        match (kind, detail) {
+            (OutputKind::Latest, _) => Self::Latest(HashMap::default()),
+            (OutputKind::All, Detail::Digests) => Self::Digests(HashMap::default()),
+            (OutputKind::All, Detail::Rows) => Self::All(HashMap::default()),
         }
     }
 
@@ -47,6 +59,7 @@ impl<K: Key, V: Data + Hash> Rows<K, V> {
     pub fn len(&self) -> usize {
         match self {
             Self::Latest(rows) => rows.len(),
+            Self::Digests(rows) => rows.len(),
             Self::All(rows) => rows.len(),
         }
     }
@@ -64,7 +77,8 @@ impl<K: Key, V: Data + Hash> Writer<(K, V)> for Rows<K, V> {
             Self::Latest(rows) => {
                 rows.insert(key, value);
             }
-            Self::All(rows) => {
+            Self::All(rows) => rows.entry(key).or_default().push(value),
+            Self::Digests(rows) => {
                 let hash = hash_of(&value);
                 match rows.entry(key) {
                     Entry::Vacant(gap) => {
@@ -85,14 +99,15 @@ impl<K: Key, V: Data + Hash> Writer<(K, V)> for Rows<K, V> {
 /// The sink of timed runs: each task fills [`Rows`] of its own and hands them over at its end.
 pub struct TableSink<K, V> {
     kind: OutputKind,
+    detail: Detail,
     parts: Arc<Mutex<Vec<Rows<K, V>>>>,
 }
 
 impl<K, V> TableSink<K, V> {
     /// An empty sink.
     #[must_use]
-    pub fn new(kind: OutputKind) -> Self {
-        Self { kind, parts: Arc::default() }
+    pub fn new(kind: OutputKind, detail: Detail) -> Self {
+        Self { kind, detail, parts: Arc::default() }
     }
 
     /// What the tasks that have ended wrote.
@@ -104,14 +119,14 @@ impl<K, V> TableSink<K, V> {
 
 impl<K, V> Clone for TableSink<K, V> {
     fn clone(&self) -> Self {
-        Self { kind: self.kind, parts: Arc::clone(&self.parts) }
+        Self { kind: self.kind, detail: self.detail, parts: Arc::clone(&self.parts) }
     }
 }
 
 impl<K: Key, V: Data + Hash> Sink<(K, V)> for TableSink<K, V> {
     type Writer = TableWriter<K, V>;
     fn writer(&self) -> TableWriter<K, V> {
-        TableWriter { rows: Some(Rows::new(self.kind)), parts: Arc::clone(&self.parts) }
+        TableWriter { rows: Some(Rows::new(self.kind, self.detail)), parts: Arc::clone(&self.parts) }
     }
 }
 
@@ -150,14 +165,21 @@ pub fn compare<K: Key + Debug, V: Data + PartialEq + Debug>(
         Rows::Latest(expected) => {
             let parts = found.iter().filter_map(|part| match part {
                 Rows::Latest(rows) => Some(rows),
-                Rows::All(_) => None,
+                _ => None,
+            });
+            compare_maps(expected, &parts.collect::<Vec<_>>(), &mut verdict);
+        }
+        Rows::Digests(expected) => {
+            let parts = found.iter().filter_map(|part| match part {
+                Rows::Digests(rows) => Some(rows),
+                _ => None,
             });
             compare_maps(expected, &parts.collect::<Vec<_>>(), &mut verdict);
         }
         Rows::All(expected) => {
             let parts = found.iter().filter_map(|part| match part {
-                Rows::Latest(_) => None,
                 Rows::All(rows) => Some(rows),
+                _ => None,
             });
             compare_maps(expected, &parts.collect::<Vec<_>>(), &mut verdict);
         }
@@ -203,8 +225,8 @@ fn compare_maps<K: Key + Debug, V: PartialEq + Debug>(
 mod tests {
     use super::*;
 
-    fn rows(kind: OutputKind, all: &[(u8, u32)]) -> Rows<u8, u32> {
-        let mut rows = Rows::new(kind);
+    fn rows(kind: OutputKind, detail: Detail, all: &[(u8, u32)]) -> Rows<u8, u32> {
+        let mut rows = Rows::new(kind, detail);
         all.iter().for_each(|row| rows.write(*row));
         rows
     }
@@ -230,21 +252,20 @@ mod tests {
             (All, &[(1, 5), (1, 5)], &[&[(1, 5)], &[(1, 5)]], [0, 0, 1]),
         ];
         for (kind, expected, found, want) in cases {
-            let parts: Vec<_> = found.iter().map(|part| rows(*kind, part)).collect();
-            let verdict = compare(&rows(*kind, expected), &parts);
-            assert_eq!(
-                [verdict.missing, verdict.extra, verdict.wrong],
-                *want,
-                "{expected:?} {found:?}"
-            );
-            assert_eq!(verdict.valid, *want == [0, 0, 0]);
-            assert_eq!(verdict.examples.len() as u64, want.iter().sum::<u64>());
+            for detail in [Detail::Digests, Detail::Rows] {
+                let parts: Vec<_> = found.iter().map(|part| rows(*kind, detail, part)).collect();
+                let verdict = compare(&rows(*kind, detail, expected), &parts);
+                let counts = [verdict.missing, verdict.extra, verdict.wrong];
+                assert_eq!(counts, *want, "{expected:?} {found:?} {detail:?}");
+                assert_eq!(verdict.valid, *want == [0, 0, 0]);
+                assert_eq!(verdict.examples.len() as u64, want.iter().sum::<u64>());
+            }
         }
     }
 
     #[test]
     fn a_sink_collects_its_writers_when_they_are_dropped() {
-        let sink = TableSink::new(OutputKind::Latest);
+        let sink = TableSink::new(OutputKind::Latest, Detail::Digests);
         let mut writer = sink.writer();
         writer.write((1u8, 2u32));
         assert!(sink.take().is_empty());

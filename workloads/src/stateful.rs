@@ -103,7 +103,7 @@ impl Workload for Stateful {
     type Value = u64;
 
     fn new(settings: &Settings) -> Result<Self, InputError> {
-        let words = WordEvents::new(settings.corpus, settings.seed, Disorder::default())?;
+        let words = WordEvents::new(settings.corpus, settings.seed, Disorder::default());
         Ok(Self { actions: Actions(words) })
     }
 

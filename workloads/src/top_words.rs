@@ -45,7 +45,7 @@ impl Workload for TopWords {
     type Key = u64;
     type Value = (Text, u64);
     fn new(settings: &Settings) -> Result<Self, InputError> {
-        Lines::new(settings.corpus).map(Self)
+        Ok(Self(Lines::new(settings.corpus)))
     }
     fn once(settings: &Settings) -> u64 {
         settings.corpus.lines().len() as u64

@@ -41,7 +41,7 @@ impl Workload for Windowed {
     type Value = u64;
 
     fn new(settings: &Settings) -> Result<Self, InputError> {
-        let words = WordEvents::new(settings.corpus, settings.seed, settings.disorder)?;
+        let words = WordEvents::new(settings.corpus, settings.seed, settings.disorder);
         let windows = Windows::sliding(settings.window_ns, settings.slide_ns)
             .allowed_lateness(settings.lateness_ns);
         Ok(Self { words, windows })

@@ -7,6 +7,7 @@ use faulty::{Fault, Faulty};
 use weir_dataflow::Engine;
 use weir_dataflow::testing::AllAtOnce;
 use weir_harness::target::{Claimed, InProcess, Target, judge};
+use weir_harness::verdict::Detail;
 use weir_oracle::Oracle;
 use weir_reports::schema::Verdict;
 use weir_workloads::{Disorder, Generated, Settings};
@@ -23,12 +24,12 @@ fn verdict<E: Engine>(engine: E, fault: Fault, workload: &str) -> Verdict {
     // Rare faults strike one word in a million; a line has ten words.
     let load = AllAtOnce { records: 120_000, spacing_ns: 1_000 };
     let target = InProcess(Faulty { engine, fault });
-    let outcome = target.run(workload, &settings, &load.context()).expect("a run");
+    let outcome = target.run(workload, &settings, &load.context(), Detail::Digests).expect("a run");
     let summary = outcome.summary.expect("the run ends");
     assert_eq!(summary.records, load.records);
     let claimed =
         Claimed { records: summary.records, late: summary.late, contents: &outcome.contents };
-    judge(workload, &settings, &load, &[claimed]).expect("a verdict").remove(0)
+    judge(workload, &settings, &load, &[claimed], Detail::Digests).expect("a verdict").remove(0)
 }
 
 fn every_fault_is_caught<E: Engine>(engine: impl Fn() -> E) {

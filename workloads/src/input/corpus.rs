@@ -32,11 +32,11 @@ pub enum InputError {
         offset: usize,
     },
     /// There is nothing to replay.
-    #[error("input {name} has no {what}: a timed run needs at least one to replay")]
+    #[error("input {name} has no {what}: a timed run replays its input and needs at least one")]
     Empty {
         /// Which input.
         name: String,
-        /// Lines or words.
+        /// What a record is, in the plural.
         what: &'static str,
     },
 }

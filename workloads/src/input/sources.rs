@@ -1,6 +1,6 @@
 //! Streams over a corpus, replayed for as long as the load goes on.
 
-use crate::{Corpus, InputError, Text};
+use crate::{Corpus, Text};
 use weir_dataflow::{Event, EventTime, Source};
 
 /// Lines as records, in order of event time: a record happens when it is scheduled.
@@ -10,16 +10,10 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// The lines of a corpus.
-    ///
-    /// # Errors
-    /// The corpus has none.
-    pub fn new(corpus: &'static Corpus) -> Result<Self, InputError> {
-        let name = corpus.name().to_owned();
-        match corpus.lines() {
-            [] => Err(InputError::Empty { name, what: "lines" }),
-            lines => Ok(Self { lines }),
-        }
+    /// The lines of a corpus. Without any, no record of the stream may be asked for.
+    #[must_use]
+    pub fn new(corpus: &'static Corpus) -> Self {
+        Self { lines: corpus.lines() }
     }
 
     /// Line `index` of the replay.
@@ -59,27 +53,13 @@ pub struct WordEvents {
     words: &'static [Text],
     seed: u64,
     disorder: Disorder,
-    ordered: bool,
 }
 
 impl WordEvents {
-    /// The words of a corpus.
-    ///
-    /// # Errors
-    /// The corpus has none.
-    pub fn new(corpus: &'static Corpus, seed: u64, disorder: Disorder) -> Result<Self, InputError> {
-        let name = corpus.name().to_owned();
-        match corpus.words() {
-            [] => Err(InputError::Empty { name, what: "words" }),
-            words => Ok(Self { words, seed, disorder, ordered: false }),
-        }
-    }
-
-    /// The same stream, for a flow to which the order of a word's records matters.
+    /// The words of a corpus. Without any, no record of the stream may be asked for.
     #[must_use]
-    pub const fn in_stream_order(mut self) -> Self {
-        self.ordered = true;
-        self
+    pub fn new(corpus: &'static Corpus, seed: u64, disorder: Disorder) -> Self {
+        Self { words: corpus.words(), seed, disorder }
     }
 
     /// Word `index` of the replay.
@@ -127,9 +107,6 @@ impl Source for WordEvents {
             value,
         }
     }
-    fn ordered(&self) -> bool {
-        self.ordered
-    }
     fn in_order(&self) -> bool {
         self.disorder.bound_ns == 0 && self.disorder.straggler_ppm == 0
     }
@@ -148,7 +125,7 @@ mod tests {
 
     #[test]
     fn replay_wraps_around() {
-        let lines = Lines::new(corpus()).expect("lines");
+        let lines = Lines::new(corpus());
         let found: Vec<&str> = (0..5).map(|i| lines.line(i).as_str()).collect();
         assert_eq!(found, ["a b c", "d e", "a b c", "d e", "a b c"]);
     }
@@ -156,7 +133,7 @@ mod tests {
     #[test]
     fn disorder_keeps_its_promises() {
         let disorder = Disorder { bound_ns: 500, straggler_ppm: 100_000, straggle_ns: 2_000 };
-        let words = WordEvents::new(corpus(), 1, disorder).expect("words");
+        let words = WordEvents::new(corpus(), 1, disorder);
         let (mut late, mut last) = (0, EventTime::ZERO);
         for index in 0..20_000u64 {
             let scheduled = EventTime(10_000 + index * 10);
@@ -169,14 +146,5 @@ mod tests {
         }
         // A tenth are stragglers; the two delays of one in eight of those add up to less than 500.
         assert!((1_650..1_850).contains(&late), "{late}");
-    }
-
-    #[test]
-    fn empty_inputs_are_refused_by_name() {
-        let empty = Corpus::intern("nothing.txt", "\n \n".to_owned());
-        let message =
-            WordEvents::new(empty, 1, Disorder::default()).expect_err("no words").to_string();
-        assert!(message.contains("nothing.txt") && message.contains("no words"), "{message}");
-        assert!(Lines::new(Corpus::intern("e", String::new())).is_err());
     }
 }

@@ -1,0 +1,214 @@
+//! From arguments to an exit code.
+
+use super::failure::Failure;
+use super::terminal::{Bar, colour, columns};
+use super::verify::verify;
+use super::{command, diagram, exit, layers};
+use crate::rows::EngineRow;
+use crate::session::{Session, SessionEvent};
+use crate::settings::{Config, EngineKind, Layers, Resolved, TABLE, resolve};
+use clap::ArgMatches;
+use std::ffi::OsString;
+use std::io::{Write, stderr, stdout};
+use std::path::{Path, PathBuf};
+use weir_dataflow::Cancel;
+use weir_reports::schema::ResultFile;
+use weir_reports::{Summary, load, terminal, write_all};
+use weir_workloads::{NAMES, Settings, describe, sherlock};
+
+/// Runs the command and says its exit code.
+#[must_use]
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let matches = match command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
+            let _ = error.print();
+            return code;
+        }
+    };
+    match dispatch(&matches) {
+        Ok(code) => code,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                let _ = writeln!(stderr(), "weir: {}", failure.message);
+            }
+            failure.code
+        }
+    }
+}
+
+fn dispatch(matches: &ArgMatches) -> Result<u8, Failure> {
+    match matches.subcommand() {
+        None => run(&Layers { env: environment_layer(), ..Layers::default() }, false),
+        Some(("run", matches)) => run(&layers(matches), matches.get_flag("quiet")),
+        Some(("verify", matches)) => {
+            let (config, _) = configure(&layers(matches))?;
+            let emit = matches.get_one::<PathBuf>("emit").map(PathBuf::as_path);
+            verify(&config, emit, matches.get_flag("quiet"))
+        }
+        Some(("list", matches)) => list(matches.get_one::<String>("what").map(String::as_str)),
+        Some(("report", matches)) => report(matches),
+        Some(("explain", matches)) => explain(matches),
+        Some(("completions", matches)) => {
+            if let Some(shell) = matches.get_one::<clap_complete::Shell>("shell") {
+                let mut script = Vec::new();
+                clap_complete::generate(*shell, &mut command(), "weir", &mut script);
+                stdout().write_all(&script)?;
+            }
+            Ok(exit::OK)
+        }
+        Some(("man", _)) => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(command()).render(&mut page)?;
+            stdout().write_all(&page)?;
+            Ok(exit::OK)
+        }
+        Some((other, _)) => Err(Failure::usage(format!("there is no command {other}"))),
+    }
+}
+
+/// Environment variables, for the command without a subcommand: clap reads them for the others.
+fn environment_layer() -> std::collections::BTreeMap<String, String> {
+    let read = |def: &crate::settings::Def| Some((def.name.to_owned(), std::env::var(def.env()).ok()?));
+    TABLE.iter().filter_map(read).collect()
+}
+
+fn configure(layers: &Layers) -> Result<(Config, Resolved), Failure> {
+    let resolved = resolve(layers)?;
+    Ok((Config::new(&resolved)?, resolved))
+}
+
+fn run(layers: &Layers, quiet: bool) -> Result<u8, Failure> {
+    let (config, resolved) = configure(layers)?;
+    let bar = Bar::new(quiet);
+    let mut listener = |event: SessionEvent| {
+        if let (SessionEvent::Begin { runs, expected }, false) = (&event, quiet) {
+            let time = Bar::in_words(*expected);
+            let _ = writeln!(stderr(), "weir: {runs} runs, about {time}; every one is checked");
+        }
+        bar.show(&event);
+    };
+    let mut session = Session {
+        config: &config,
+        resolved: &resolved,
+        listener: &mut listener,
+        cancel: Cancel::new(),
+    };
+    let result = session.run();
+    bar.clear();
+    let result = result?;
+    let written = write_all(&result, &config.out)?;
+    print_tables(&result)?;
+    let mut out = stdout().lock();
+    writeln!(out, "Report: {}", absolute(&written.report).display())?;
+    writeln!(out, "Data:   {}", absolute(&written.result).display())?;
+    out.flush()?;
+    verdict(&result)
+}
+
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned())
+}
+
+fn print_tables(result: &ResultFile) -> Result<(), Failure> {
+    let text = terminal::render(&Summary::of(result), columns(), colour());
+    stdout().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+/// The exit code that a result deserves, and on standard error why.
+fn verdict(result: &ResultFile) -> Result<u8, Failure> {
+    let (mut failed, mut wrong) = (0, 0);
+    for workload in &result.workloads {
+        for (row, run) in workload.rows.iter().flat_map(|row| row.runs.iter().map(move |r| (row, r))) {
+            let place = format!("{} on {}, round {}", workload.name, row.id, run.round);
+            let why = run.verdict.examples.join("; ");
+            if let Some(error) = &run.error {
+                failed += 1;
+                let _ = writeln!(stderr(), "weir: FAILED {place}: {error}");
+            } else if !run.verdict.valid {
+                wrong += 1;
+                let _ = writeln!(stderr(), "weir: INVALID {place}: {why}");
+            }
+        }
+    }
+    Ok(match (wrong, failed) {
+        (0, 0) => exit::OK,
+        (0, _) => exit::UNEXPECTED,
+        _ => exit::WRONG_OUTPUT,
+    })
+}
+
+fn report(matches: &ArgMatches) -> Result<u8, Failure> {
+    let Some(path) = matches.get_one::<PathBuf>("result") else {
+        return Err(Failure::usage("name a result file"));
+    };
+    let result = load(path)?;
+    print_tables(&result)?;
+    if let Some(folder) = matches.get_one::<PathBuf>("out") {
+        let written = write_all(&result, folder)?;
+        writeln!(stdout(), "Report: {}", absolute(&written.report).display())?;
+    }
+    Ok(exit::OK)
+}
+
+fn explain(matches: &ArgMatches) -> Result<u8, Failure> {
+    let (config, _) = configure(&layers(matches))?;
+    let settings = config.workload_settings()?;
+    let mermaid = matches.get_one::<String>("format").is_some_and(|format| format == "mermaid");
+    let mut out = stdout().lock();
+    for workload in &config.workloads {
+        for row in EngineRow::checkable(&config) {
+            let plan = row.target.plan(workload, &settings)?;
+            if mermaid {
+                writeln!(out, "%% {workload} on {}\n{}", row.id, diagram::mermaid(&plan))?;
+            } else {
+                writeln!(out, "{workload} on {}\n{}", row.id, diagram::text(&plan))?;
+            }
+        }
+    }
+    Ok(exit::OK)
+}
+
+fn list(what: Option<&str>) -> Result<u8, Failure> {
+    let settings = Settings::new(sherlock());
+    let mut out = stdout().lock();
+    let wanted = |part: &str| what.is_none_or(|what| what == part);
+    let mut title = |out: &mut std::io::StdoutLock<'_>, text: &str| {
+        if what.is_none() { writeln!(out, "{text}") } else { Ok(()) }
+    };
+    if wanted("workloads") {
+        title(&mut out, "workloads")?;
+        for name in NAMES {
+            writeln!(out, "  {name:12} {}", describe(name, &settings)?.summary)?;
+        }
+    }
+    if wanted("engines") {
+        title(&mut out, "engines")?;
+        for (name, _, summary) in EngineKind::ALL {
+            writeln!(out, "  {name:12} {summary}")?;
+        }
+    }
+    if wanted("schedules") {
+        title(&mut out, "schedules")?;
+        for (shape, summary) in SCHEDULES {
+            writeln!(out, "  {shape:28} {summary}")?;
+        }
+    }
+    if wanted("settings") {
+        title(&mut out, "settings (flag and TOML key, environment variable, default)")?;
+        for def in TABLE {
+            writeln!(out, "  {:18} {:24} {}", def.name, def.env(), def.default)?;
+        }
+    }
+    Ok(exit::OK)
+}
+
+/// Shapes of arrival, as `weir list schedules` shows them.
+const SCHEDULES: &[(&str, &str)] = &[
+    ("constant", "evenly spaced"),
+    ("poisson", "random gaps, as from many independent senders"),
+    ("burst:PERIOD,DUTY,FACTOR", "FACTOR times the rate for a share DUTY of each PERIOD"),
+    ("ramp:FROM..TO", "from one rate to another over the run"),
+];

@@ -1,0 +1,86 @@
+//! What we know of the terminal, and the progress bar.
+
+use crate::session::SessionEvent;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::{IsTerminal, stdout};
+use std::time::Duration;
+use weir_reports::terminal::Colour;
+
+/// Width of tables where the terminal does not tell.
+const DEFAULT_COLUMNS: usize = 100;
+
+/// Columns of the terminal: of the terminal itself, else `COLUMNS`, else 100.
+#[must_use]
+pub fn columns() -> usize {
+    let told = || std::env::var("COLUMNS").ok()?.parse().ok();
+    if stdout().is_terminal() {
+        let (_, columns) = console_size();
+        return columns.or_else(told).unwrap_or(DEFAULT_COLUMNS);
+    }
+    told().unwrap_or(DEFAULT_COLUMNS)
+}
+
+fn console_size() -> (Option<usize>, Option<usize>) {
+    match indicatif::TermLike::width(&indicatif::TermLikeProbe) {
+        0 => (None, None),
+        width => (None, Some(usize::from(width))),
+    }
+}
+
+/// Whether standard output takes colours: a terminal, and neither `NO_COLOR` nor a dumb one.
+#[must_use]
+pub fn colour() -> Colour {
+    match anstream::AutoStream::choice(&stdout()) {
+        anstream::ColorChoice::Always | anstream::ColorChoice::AlwaysAnsi => Colour::Ansi,
+        _ => Colour::Plain,
+    }
+}
+
+/// A bar on standard error, if that is a terminal. It is drawn between runs only, so that drawing
+/// takes nothing from what is measured.
+pub struct Bar {
+    bar: ProgressBar,
+}
+
+impl Bar {
+    /// A bar; hidden if `quiet`, or without a terminal.
+    #[must_use]
+    pub fn new(quiet: bool) -> Self {
+        let bar = ProgressBar::new(0);
+        bar.set_draw_target(if quiet {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr_with_hz(10)
+        });
+        if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos:>3}/{len} {eta:>4} left  {msg}") {
+            bar.set_style(style);
+        }
+        Self { bar }
+    }
+
+    /// Shows what happens.
+    pub fn show(&self, event: &SessionEvent) {
+        match event {
+            SessionEvent::Begin { runs, .. } => self.bar.set_length(*runs as u64),
+            SessionEvent::Run { workload, row, offer, round } => {
+                self.bar.set_message(format!("{workload} · {row} · {offer} · round {round}"));
+            }
+            SessionEvent::RunEnded { .. } => self.bar.inc(1),
+            SessionEvent::Judging { workload } => {
+                self.bar.set_message(format!("{workload} · checking against the oracle"));
+            }
+        }
+    }
+
+    /// Takes it away.
+    pub fn clear(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// How long a session is expected to take, in words.
+    #[must_use]
+    pub fn in_words(expected: Duration) -> String {
+        let seconds = expected.as_secs();
+        if seconds < 90 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }
+    }
+}

@@ -1,0 +1,91 @@
+//! The engine configurations of a comparison.
+
+use crate::settings::{Config, EngineKind};
+use crate::target::{CostLoop, InProcess, Target};
+use std::collections::BTreeMap;
+use std::time::Duration;
+use weir_oracle::Oracle;
+use weir_reports::schema::Row;
+
+/// An engine with its settings: a row of every table.
+pub struct EngineRow {
+    /// Unique among the rows.
+    pub id: String,
+    /// Which engine.
+    pub kind: EngineKind,
+    /// What to drive.
+    pub target: Box<dyn Target>,
+    /// Of the micro-batch engine.
+    pub batch_interval: Option<Duration>,
+    /// Of the topology.
+    pub acking: Option<bool>,
+    /// Of the topology.
+    pub queue_batch: Option<usize>,
+    /// Asked for.
+    pub parallelism: usize,
+}
+
+impl EngineRow {
+    /// The rows that a configuration asks for, in the order in which they are shown. References
+    /// (`loop`, `null`) and the oracle are no rows of a timed comparison.
+    #[must_use]
+    pub fn of(config: &Config) -> Vec<Self> {
+        let timed = |kind: &&EngineKind| {
+            matches!(kind, EngineKind::Topology | EngineKind::Microbatch)
+        };
+        config.engines.iter().filter(timed).flat_map(|kind| Self::of_kind(*kind, config)).collect()
+    }
+
+    /// The rows of everything that can be checked: also the oracle and the hand-written loops.
+    #[must_use]
+    pub fn checkable(config: &Config) -> Vec<Self> {
+        let checked = |kind: &&EngineKind| **kind != EngineKind::Null;
+        config.engines.iter().filter(checked).flat_map(|kind| Self::of_kind(*kind, config)).collect()
+    }
+
+    fn of_kind(kind: EngineKind, config: &Config) -> Vec<Self> {
+        match kind {
+            EngineKind::Topology => Self::topologies(config),
+            EngineKind::Microbatch => Self::microbatches(config),
+            EngineKind::Oracle => vec![Self::plain(kind, Box::new(InProcess(Oracle)))],
+            EngineKind::Null => vec![Self::plain(kind, Box::new(InProcess(Null)))],
+            EngineKind::Loop => vec![Self::plain(kind, Box::new(CostLoop))],
+        }
+    }
+
+    fn plain(kind: EngineKind, target: Box<dyn Target>) -> Self {
+        Self {
+            id: kind.name().to_owned(),
+            kind,
+            target,
+            batch_interval: None,
+            acking: None,
+            queue_batch: None,
+            parallelism: 1,
+        }
+    }
+
+    /// What a result file says of the row before it has run.
+    #[must_use]
+    pub fn empty(&self) -> Row {
+        let (model, guarantee) = match (self.kind, self.acking) {
+            (EngineKind::Microbatch, _) => ("micro-batch", "exactly once"),
+            (EngineKind::Topology, Some(true)) => ("record at a time", "at least once"),
+            (EngineKind::Topology, _) => ("record at a time", "at most once"),
+            _ => ("single loop", "exactly once"),
+        };
+        Row {
+            id: self.id.clone(),
+            engine: self.target.engine().to_owned(),
+            model: model.to_owned(),
+            guarantee: guarantee.to_owned(),
+            acking: self.acking,
+            batch_interval_ms: self.batch_interval.map(|time| time.as_secs_f64() * 1e3),
+            queue_batch: self.queue_batch,
+            parallelism: self.parallelism,
+            components: Vec::new(),
+            settings: BTreeMap::new(),
+            runs: Vec::new(),
+        }
+    }
+}
