@@ -176,17 +176,14 @@ fn batches(timings: &[BatchTiming], interval_ns: u64, paced: bool) -> Option<Bat
     Some(Batches {
         count,
         empty: timings.iter().filter(empty).count() as u64,
-        on_time: paced
-            .then(|| timings.iter().filter(on_time).count() as f64 / count as f64),
+        on_time: paced.then(|| timings.iter().filter(on_time).count() as f64 / count as f64),
         scheduling_p50_ns: median(
             timings.iter().map(|b| b.started_ns.saturating_sub(b.submitted_ns)).collect(),
         )
         .unwrap_or(0),
         processing_p50_ns: median(timings.iter().map(processing).collect()).unwrap_or(0),
         processing_max_ns: timings.iter().map(processing).max().unwrap_or(0),
-        empty_processing_p50_ns: median(
-            timings.iter().filter(empty).map(processing).collect(),
-        ),
+        empty_processing_p50_ns: median(timings.iter().filter(empty).map(processing).collect()),
     })
 }
 

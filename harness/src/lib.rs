@@ -7,11 +7,14 @@
 
 pub mod cli;
 pub mod environment;
+pub mod execute;
 pub mod null;
 pub mod recorder;
 pub mod resources;
+pub mod rows;
 pub mod schedule;
 pub mod series;
+pub mod session;
 pub mod settings;
 pub mod target;
 pub mod verdict;

@@ -1,11 +1,13 @@
 //! The engine configurations of a comparison.
 
+use crate::null::Null;
 use crate::settings::{Config, EngineKind};
 use crate::target::{CostLoop, InProcess, Target};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use weir_oracle::Oracle;
 use weir_reports::schema::Row;
+use weir_topology::{Acking, TopologyConfig, TopologyEngine};
 
 /// An engine with its settings: a row of every table.
 pub struct EngineRow {
@@ -30,9 +32,8 @@ impl EngineRow {
     /// (`loop`, `null`) and the oracle are no rows of a timed comparison.
     #[must_use]
     pub fn of(config: &Config) -> Vec<Self> {
-        let timed = |kind: &&EngineKind| {
-            matches!(kind, EngineKind::Topology | EngineKind::Microbatch)
-        };
+        let timed =
+            |kind: &&EngineKind| matches!(kind, EngineKind::Topology | EngineKind::Microbatch);
         config.engines.iter().filter(timed).flat_map(|kind| Self::of_kind(*kind, config)).collect()
     }
 
@@ -40,7 +41,12 @@ impl EngineRow {
     #[must_use]
     pub fn checkable(config: &Config) -> Vec<Self> {
         let checked = |kind: &&EngineKind| **kind != EngineKind::Null;
-        config.engines.iter().filter(checked).flat_map(|kind| Self::of_kind(*kind, config)).collect()
+        config
+            .engines
+            .iter()
+            .filter(checked)
+            .flat_map(|kind| Self::of_kind(*kind, config))
+            .collect()
     }
 
     fn of_kind(kind: EngineKind, config: &Config) -> Vec<Self> {
@@ -51,6 +57,43 @@ impl EngineRow {
             EngineKind::Null => vec![Self::plain(kind, Box::new(InProcess(Null)))],
             EngineKind::Loop => vec![Self::plain(kind, Box::new(CostLoop))],
         }
+    }
+
+    fn topologies(config: &Config) -> Vec<Self> {
+        let mut rows = Vec::new();
+        for &acking in &config.acking {
+            for &batch in &config.queue_batches {
+                let engine = TopologyEngine::new(TopologyConfig {
+                    parallelism: config.parallelism,
+                    acking: if acking { Acking::ONE } else { Acking::Off },
+                    batch_size: batch,
+                    flush_interval: config.flush_interval,
+                    max_spout_pending: config.max_spout_pending,
+                    message_timeout: config.message_timeout,
+                    ..TopologyConfig::default()
+                });
+                let mut id = "topology".to_owned();
+                if !acking {
+                    id.push_str(" no-ack");
+                }
+                if batch > 1 {
+                    id.push_str(&format!(" batch {batch}"));
+                }
+                rows.push(Self {
+                    id,
+                    target: Box::new(InProcess(engine)),
+                    acking: Some(acking),
+                    queue_batch: Some(batch),
+                    parallelism: config.parallelism,
+                    ..Self::plain(EngineKind::Topology, Box::new(CostLoop))
+                });
+            }
+        }
+        rows
+    }
+
+    fn microbatches(config: &Config) -> Vec<Self> {
+        Vec::new()
     }
 
     fn plain(kind: EngineKind, target: Box<dyn Target>) -> Self {

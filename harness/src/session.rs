@@ -194,7 +194,13 @@ impl Session<'_> {
             for offer in &offers {
                 if offer.is_saturation() {
                     loops.extend(self.reference(&CostLoop, name, settings, *offer, round)?);
-                    nulls.extend(self.reference(&InProcess(Null), name, settings, *offer, round)?);
+                    nulls.extend(self.reference(
+                        &InProcess(Null),
+                        name,
+                        settings,
+                        *offer,
+                        round,
+                    )?);
                 } else {
                     floor = self.reference(&InProcess(Null), name, settings, *offer, round)?;
                 }
@@ -208,7 +214,8 @@ impl Session<'_> {
         (self.listener)(SessionEvent::Judging { workload: name.to_owned() });
         let references = loops.iter().collect::<Vec<_>>();
         let loop_is_right = verdicts(name, settings, &references)?.iter().all(|v| v.valid);
-        let rates = |runs: &[Executed]| runs.iter().map(Executed::achieved_per_s).collect::<Vec<_>>();
+        let rates =
+            |runs: &[Executed]| runs.iter().map(Executed::achieved_per_s).collect::<Vec<_>>();
         let reference = |runs: &[Executed]| Reference { records_per_s: rates(runs), latency: None };
         Ok(WorkloadResult {
             name: name.to_owned(),
@@ -274,7 +281,11 @@ impl Session<'_> {
 /// A word of a shell's command line.
 fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=.,:/+%@".contains(c);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// The oracle's verdicts on runs, one pass per load that they share.

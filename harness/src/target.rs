@@ -11,7 +11,9 @@ use weir_dataflow::{
 };
 use weir_oracle::Oracle;
 use weir_reports::schema::Verdict;
-use weir_workloads::{Field, InputError, Pull, Settings, UnknownWorkload, Visit, Workload, with_workload};
+use weir_workloads::{
+    Field, InputError, Pull, Settings, UnknownWorkload, Visit, Workload, with_workload,
+};
 
 /// Why a run did not even start.
 #[derive(Debug, Error)]
@@ -213,9 +215,8 @@ impl Visit for Csv<'_> {
         }
         // Stable, so that the rows of one key stay in order.
         rows.sort_by(|a, b| a.0.cmp(b.0));
-        let mut writer = csv::WriterBuilder::new()
-            .terminator(csv::Terminator::CRLF)
-            .from_writer(Vec::new());
+        let mut writer =
+            csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
         let mut fields = Vec::new();
         for (key, value) in rows {
             fields.clear();
@@ -272,16 +273,18 @@ mod tests {
             for name in NAMES {
                 for records in [0, 1, 5_000, 30_000] {
                     let load = AllAtOnce { records, spacing_ns: 1_000 };
-                    let outcome = match CostLoop.run(name, &settings, &load.context(), Detail::Digests) {
-                        Ok(outcome) => outcome,
-                        Err(TargetError::NoLoop { .. }) => continue,
-                        Err(error) => panic!("{error}"),
-                    };
+                    let outcome =
+                        match CostLoop.run(name, &settings, &load.context(), Detail::Digests) {
+                            Ok(outcome) => outcome,
+                            Err(TargetError::NoLoop { .. }) => continue,
+                            Err(error) => panic!("{error}"),
+                        };
                     let summary = outcome.summary.expect("the loop ends");
                     assert_eq!(summary.records, records);
                     let claimed =
                         Claimed { records, late: summary.late, contents: &outcome.contents };
-                    let verdicts = judge(name, &settings, &load, &[claimed], Detail::Digests).expect("a verdict");
+                    let verdicts = judge(name, &settings, &load, &[claimed], Detail::Digests)
+                        .expect("a verdict");
                     let verdict = &verdicts[0];
                     assert!(verdict.valid, "{name} {records} {verdict:?}");
                 }

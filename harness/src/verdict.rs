@@ -126,7 +126,10 @@ impl<K, V> Clone for TableSink<K, V> {
 impl<K: Key, V: Data + Hash> Sink<(K, V)> for TableSink<K, V> {
     type Writer = TableWriter<K, V>;
     fn writer(&self) -> TableWriter<K, V> {
-        TableWriter { rows: Some(Rows::new(self.kind, self.detail)), parts: Arc::clone(&self.parts) }
+        TableWriter {
+            rows: Some(Rows::new(self.kind, self.detail)),
+            parts: Arc::clone(&self.parts),
+        }
     }
 }
 

@@ -140,7 +140,10 @@ pub(crate) fn to_json(result: &ResultFile, path: &Path) -> Result<String, FileEr
 
 /// Writes a file so that its name never stands for a part of it: a temporary file in the same folder
 /// is filled, flushed to the disk and renamed. Missing folders are made.
-pub(crate) fn write_whole(path: &Path, content: &[u8]) -> Result<(), FileError> {
+///
+/// # Errors
+/// [`FileError::Write`]; what was there before is still there.
+pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), FileError> {
     try_write_whole(path, content).map_err(|source| FileError::Write { path: path.into(), source })
 }
 

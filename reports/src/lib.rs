@@ -24,5 +24,5 @@ pub mod units;
 pub use answer::Answer;
 pub use bundle::{Written, write_all};
 pub use classic::{Classic, ClassicRow};
-pub use file::{FileError, load, parse, save};
+pub use file::{FileError, load, parse, save, write_whole};
 pub use summary::Summary;

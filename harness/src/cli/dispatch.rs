@@ -70,7 +70,8 @@ fn dispatch(matches: &ArgMatches) -> Result<u8, Failure> {
 
 /// Environment variables, for the command without a subcommand: clap reads them for the others.
 fn environment_layer() -> std::collections::BTreeMap<String, String> {
-    let read = |def: &crate::settings::Def| Some((def.name.to_owned(), std::env::var(def.env()).ok()?));
+    let read =
+        |def: &crate::settings::Def| Some((def.name.to_owned(), std::env::var(def.env()).ok()?));
     TABLE.iter().filter_map(read).collect()
 }
 
@@ -121,7 +122,9 @@ fn print_tables(result: &ResultFile) -> Result<(), Failure> {
 fn verdict(result: &ResultFile) -> Result<u8, Failure> {
     let (mut failed, mut wrong) = (0, 0);
     for workload in &result.workloads {
-        for (row, run) in workload.rows.iter().flat_map(|row| row.runs.iter().map(move |r| (row, r))) {
+        for (row, run) in
+            workload.rows.iter().flat_map(|row| row.runs.iter().map(move |r| (row, r)))
+        {
             let place = format!("{} on {}, round {}", workload.name, row.id, run.round);
             let why = run.verdict.examples.join("; ");
             if let Some(error) = &run.error {
@@ -175,7 +178,7 @@ fn list(what: Option<&str>) -> Result<u8, Failure> {
     let settings = Settings::new(sherlock());
     let mut out = stdout().lock();
     let wanted = |part: &str| what.is_none_or(|what| what == part);
-    let mut title = |out: &mut std::io::StdoutLock<'_>, text: &str| {
+    let title = |out: &mut std::io::StdoutLock<'_>, text: &str| {
         if what.is_none() { writeln!(out, "{text}") } else { Ok(()) }
     };
     if wanted("workloads") {

@@ -2,7 +2,7 @@
 
 use crate::session::SessionEvent;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::{IsTerminal, stdout};
+use std::io::stdout;
 use std::time::Duration;
 use weir_reports::terminal::Colour;
 
@@ -13,18 +13,8 @@ const DEFAULT_COLUMNS: usize = 100;
 #[must_use]
 pub fn columns() -> usize {
     let told = || std::env::var("COLUMNS").ok()?.parse().ok();
-    if stdout().is_terminal() {
-        let (_, columns) = console_size();
-        return columns.or_else(told).unwrap_or(DEFAULT_COLUMNS);
-    }
-    told().unwrap_or(DEFAULT_COLUMNS)
-}
-
-fn console_size() -> (Option<usize>, Option<usize>) {
-    match indicatif::TermLike::width(&indicatif::TermLikeProbe) {
-        0 => (None, None),
-        width => (None, Some(usize::from(width))),
-    }
+    let own = || terminal_size::terminal_size_of(stdout()).map(|(width, _)| usize::from(width.0));
+    own().or_else(told).unwrap_or(DEFAULT_COLUMNS)
 }
 
 /// Whether standard output takes colours: a terminal, and neither `NO_COLOR` nor a dumb one.
@@ -52,7 +42,9 @@ impl Bar {
         } else {
             ProgressDrawTarget::stderr_with_hz(10)
         });
-        if let Ok(style) = ProgressStyle::with_template("{bar:24} {pos:>3}/{len} {eta:>4} left  {msg}") {
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:24} {pos:>3}/{len} {eta:>4} left  {msg}")
+        {
             bar.set_style(style);
         }
         Self { bar }

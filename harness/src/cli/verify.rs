@@ -92,7 +92,10 @@ fn say(
     if verdict.valid {
         if !quiet {
             let late = if *late_found > 0 { format!(", {late_found} late") } else { String::new() };
-            writeln!(stdout(), "{workload:12} {row:28} ok    {records} records, {rows} keys{late}")?;
+            writeln!(
+                stdout(),
+                "{workload:12} {row:28} ok    {records} records, {rows} keys{late}"
+            )?;
         }
         return Ok(());
     }

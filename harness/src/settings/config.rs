@@ -3,6 +3,7 @@
 use super::resolve::Resolved;
 use crate::schedule::{Rate, Shape, parse_duration};
 use std::fmt::Display;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -95,7 +96,7 @@ pub struct Config {
     /// Longest wait for a batch to fill.
     pub flush_interval: Duration,
     /// Trees in flight per spout.
-    pub max_spout_pending: Option<usize>,
+    pub max_spout_pending: Option<NonZeroUsize>,
     /// When a tree is replayed.
     pub message_timeout: Duration,
     /// What is replayed.
@@ -272,7 +273,7 @@ impl Config {
                 _ => Err("give a number from 1 to 65536".to_owned()),
             })?,
             flush_interval: read.time("flush-interval", tick)?,
-            max_spout_pending: (pending > 0).then_some(pending),
+            max_spout_pending: NonZeroUsize::new(pending),
             message_timeout: read.time("message-timeout", Duration::from_millis(1))?,
             input: Self::input(&read)?,
             seed: read.number("seed", 0, u64::MAX)?,

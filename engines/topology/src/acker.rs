@@ -1,0 +1,302 @@
+//! The XOR acker.
+//!
+//! Every tuple is an edge of its tree with an id of its own. The acker keeps the XOR of what it is
+//! told of a tree: the spout tells the edges it made, and a task that has handled a tuple tells that
+//! tuple's edge XOR the edges it made meanwhile. Each edge is told twice, so the sum is zero exactly
+//! when all are done, in whatever order the news arrives. XOR is associative: a task adds up what it
+//! has to say of one tree before it says it.
+
+use crate::inbox::{Closed, Inbox, Notice, Verdict, deliver};
+use crate::packet::UNTRACKED;
+use crate::rotating::RotatingMap;
+use crate::task::{Shared, TaskCounts};
+use crossbeam_channel::{Receiver, Sender, TryRecvError};
+use std::sync::Arc;
+use weir_dataflow::{Received, partition_of, receive};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    /// From the spout with this number.
+    Init(u32),
+    Ack,
+    Fail,
+}
+
+/// What a task says of one tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Account {
+    pub(crate) root: u64,
+    pub(crate) xor: u64,
+    pub(crate) news: News,
+}
+
+/// A task's way to the ackers.
+#[derive(Debug)]
+pub(crate) struct AckOut {
+    ackers: Vec<(Sender<Vec<Account>>, Vec<Account>)>,
+    limit: usize,
+}
+
+impl AckOut {
+    /// To each acker in messages of `limit` accounts.
+    pub(crate) fn new(ackers: Vec<Sender<Vec<Account>>>, limit: usize) -> Self {
+        Self { ackers: ackers.into_iter().map(|to| (to, Vec::new())).collect(), limit }
+    }
+
+    /// Whether trees are tracked at all.
+    pub(crate) fn tracks(&self) -> bool {
+        !self.ackers.is_empty()
+    }
+
+    #[inline]
+    pub(crate) fn push(
+        &mut self,
+        account: Account,
+        inbox: Option<&mut Inbox>,
+    ) -> Result<(), Closed> {
+        if account.root == UNTRACKED || self.ackers.is_empty() {
+            return Ok(());
+        }
+        let at = partition_of(account.root, self.ackers.len());
+        let (to, accounts) = &mut self.ackers[at];
+        match accounts.last_mut() {
+            Some(last)
+                if (last.root, last.news, account.news) == (account.root, News::Ack, News::Ack) =>
+            {
+                last.xor ^= account.xor;
+            }
+            _ => accounts.push(account),
+        }
+        if accounts.len() < self.limit {
+            return Ok(());
+        }
+        let full = std::mem::replace(accounts, Vec::with_capacity(self.limit));
+        deliver(to, full, inbox)
+    }
+
+    pub(crate) fn flush(&mut self, mut inbox: Option<&mut Inbox>) -> Result<(), Closed> {
+        for (to, accounts) in &mut self.ackers {
+            if !accounts.is_empty() {
+                deliver(to, std::mem::take(accounts), inbox.as_deref_mut())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug, Default)]
+struct Tree {
+    xor: u64,
+    spout: Option<u32>,
+    failed: bool,
+}
+
+/// The trees that one acker follows.
+#[derive(Debug)]
+pub(crate) struct AckerTable(RotatingMap<Tree>);
+
+impl AckerTable {
+    /// Three buckets: a tree whose spout has given it up is forgotten after two to three timeouts.
+    const BUCKETS: usize = 3;
+
+    pub(crate) fn new() -> Self {
+        Self(RotatingMap::new(Self::BUCKETS))
+    }
+
+    /// Takes an account; tells if that ends the tree, how, and which spout to tell. A tree whose sum
+    /// is zero is acked even if a task failed it.
+    #[inline]
+    pub(crate) fn take(&mut self, account: Account) -> Option<(u32, Verdict)> {
+        self.0.update(account.root, Tree::default, |tree| {
+            tree.xor ^= account.xor;
+            match account.news {
+                News::Init(spout) => tree.spout = Some(spout),
+                News::Ack => {}
+                News::Fail => tree.failed = true,
+            }
+            let spout = tree.spout?;
+            if tree.xor == 0 {
+                Some((spout, Verdict::Acked))
+            } else {
+                tree.failed.then_some((spout, Verdict::Failed))
+            }
+        })
+    }
+
+    pub(crate) fn rotate(&mut self) {
+        drop(self.0.rotate());
+    }
+}
+
+/// An acker executor.
+pub(crate) struct AckerExecutor {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) from: Receiver<Vec<Account>>,
+    pub(crate) spouts: Vec<Sender<Notice>>,
+    pub(crate) timeout_ns: u64,
+    pub(crate) limit: usize,
+}
+
+impl AckerExecutor {
+    /// Runs until no task is left that could tell it anything.
+    pub(crate) fn run(self) -> TaskCounts {
+        let mut table = AckerTable::new();
+        let mut settled: Vec<Vec<(u64, Verdict)>> = vec![Vec::new(); self.spouts.len()];
+        let mut counts = TaskCounts::default();
+        let mut rotate_at = self.shared.context.clock.now_ns().saturating_add(self.timeout_ns);
+        while let Some(accounts) = self.next(&mut table, &mut settled, &mut rotate_at) {
+            for account in accounts {
+                let Some((spout, verdict)) = table.take(account) else { continue };
+                counts.executed += 1;
+                let trees = &mut settled[spout as usize];
+                trees.push((account.root, verdict));
+                if trees.len() >= self.limit {
+                    self.tell(spout as usize, trees);
+                }
+            }
+        }
+        self.tell_all(&mut settled);
+        counts
+    }
+
+    fn next(
+        &self,
+        table: &mut AckerTable,
+        settled: &mut [Vec<(u64, Verdict)>],
+        rotate_at: &mut u64,
+    ) -> Option<Vec<Account>> {
+        match self.from.try_recv() {
+            Ok(accounts) => return Some(accounts),
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) => self.tell_all(settled),
+        }
+        let clock = &self.shared.context.clock;
+        loop {
+            match receive(&self.from, clock.alarm(*rotate_at)) {
+                Received::Message(accounts) => return Some(accounts),
+                Received::Closed => return None,
+                Received::TimedOut => {
+                    table.rotate();
+                    *rotate_at = clock.now_ns().saturating_add(self.timeout_ns);
+                }
+            }
+        }
+    }
+
+    fn tell_all(&self, settled: &mut [Vec<(u64, Verdict)>]) {
+        for (spout, trees) in settled.iter_mut().enumerate() {
+            if !trees.is_empty() {
+                self.tell(spout, trees);
+            }
+        }
+    }
+
+    fn tell(&self, spout: usize, trees: &mut Vec<(u64, Verdict)>) {
+        // A spout that has ended waits for nothing.
+        let _ = self.spouts[spout].send(Notice::Settled(std::mem::take(trees)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Verdict::{Acked, Failed};
+
+    fn account(root: u64, xor: u64, news: News) -> Account {
+        Account { root, xor, news }
+    }
+
+    #[test]
+    fn a_tree_ends_when_all_edges_were_told_twice_in_any_order() {
+        // The spout makes edges a and b; the task of a makes c and d; one task handles each.
+        let (a, b, c, d) = (3, 5, 9, 17);
+        let told = [
+            account(1, a ^ b, News::Init(4)),
+            account(1, a ^ c ^ d, News::Ack),
+            account(1, b, News::Ack),
+            account(1, c, News::Ack),
+            account(1, d, News::Ack),
+        ];
+        let mut order: Vec<usize> = (0..told.len()).collect();
+        for swap in 0..120 {
+            let mut table = AckerTable::new();
+            for (k, at) in order.iter().enumerate() {
+                let end = table.take(told[*at]);
+                let last = k + 1 == told.len();
+                assert_eq!(end, last.then_some((4, Acked)), "{order:?} at {k}");
+            }
+            order.swap(swap % 5, (swap * 7 + 1) % 5);
+        }
+    }
+
+    #[test]
+    fn verdict_table() {
+        let rows: &[(&str, &[Account], &[Option<(u32, Verdict)>])] = &[
+            (
+                "a root with no edges is acked at once",
+                &[account(1, 0, News::Init(0))],
+                &[Some((0, Acked))],
+            ),
+            (
+                "a failure before the init is remembered",
+                &[account(1, 0, News::Fail), account(1, 7, News::Init(2))],
+                &[None, Some((2, Failed))],
+            ),
+            (
+                "a failure after the init counts at once",
+                &[account(1, 7, News::Init(2)), account(1, 0, News::Fail)],
+                &[None, Some((2, Failed))],
+            ),
+            (
+                "a zero sum beats a failure",
+                &[
+                    account(1, 7, News::Ack),
+                    account(1, 0, News::Fail),
+                    account(1, 7, News::Init(0)),
+                ],
+                &[None, None, Some((0, Acked))],
+            ),
+            (
+                "a tuple acked twice leaves the tree open",
+                &[account(1, 7, News::Init(0)), account(1, 7, News::Ack), account(1, 7, News::Ack)],
+                &[None, Some((0, Acked)), None],
+            ),
+            (
+                "trees do not mix",
+                &[
+                    account(1, 7, News::Init(0)),
+                    account(2, 7, News::Init(1)),
+                    account(2, 7, News::Ack),
+                ],
+                &[None, None, Some((1, Acked))],
+            ),
+        ];
+        for (name, told, want) in rows {
+            let mut table = AckerTable::new();
+            let got: Vec<_> = told.iter().map(|account| table.take(*account)).collect();
+            assert_eq!(got, *want, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_tree_is_forgotten_after_three_rotations() {
+        for (rotations, end) in [(0, Some((0, Acked))), (2, Some((0, Acked))), (3, None)] {
+            let mut table = AckerTable::new();
+            table.take(account(1, 7, News::Init(0)));
+            (0..rotations).for_each(|_| table.rotate());
+            assert_eq!(table.take(account(1, 7, News::Ack)), end, "{rotations}");
+        }
+    }
+
+    #[test]
+    fn accounts_of_one_tree_are_added_up_by_the_sender() {
+        let (send, from) = crossbeam_channel::bounded(4);
+        let mut out = AckOut::new(vec![send], 2);
+        for (root, xor) in [(1, 3), (1, 5), (2, 9), (UNTRACKED, 1)] {
+            out.push(account(root, xor, News::Ack), None).expect("open");
+        }
+        out.flush(None).expect("open");
+        let want = vec![account(1, 6, News::Ack), account(2, 9, News::Ack)];
+        assert_eq!(from.try_iter().collect::<Vec<_>>(), [want]);
+    }
+}

@@ -1,0 +1,76 @@
+//! Bolts: what takes tuples.
+
+use crate::{Collector, TaskContext};
+use weir_dataflow::{Data, EventTime, Stamp};
+
+/// A tuple as a bolt gets it.
+#[derive(Debug)]
+pub struct Input<'a, T> {
+    /// The tuple.
+    pub value: T,
+    /// Which source record caused it, and that record's times.
+    pub stamp: &'a Stamp,
+    pub(crate) anchor: Anchor,
+}
+
+impl<T> Input<'_, T> {
+    /// The tuple's place in its tree, to ack or fail it later (see [`Outcome::Hold`]).
+    #[must_use]
+    pub const fn anchor(&self) -> Anchor {
+        self.anchor
+    }
+}
+
+/// A tuple's place in its tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Anchor {
+    pub(crate) root: u64,
+    pub(crate) edge: u64,
+}
+
+/// What became of a tuple.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It has been handled: it is acked once what it caused has been sent.
+    Ack,
+    /// It cannot be handled: its tree fails and goes back to its spout. Storm's `FailedException`.
+    Fail,
+    /// The bolt keeps its [`Anchor`] and will [`Collector::ack`] or [`Collector::fail`] it later. A
+    /// bolt that never does lets the tree time out.
+    Hold,
+}
+
+/// Something that takes tuples and emits others. One value per task; it never leaves its thread.
+///
+/// Protocol: `prepare (execute | watermark)* finish cleanup`. `finish` is left out of a run that
+/// fails. Whatever is emitted while a tuple is at hand is anchored to it.
+pub trait Bolt: 'static {
+    /// What it takes.
+    type In: Data;
+    /// What it emits.
+    type Out: Data;
+
+    /// Called once, before the first tuple.
+    fn prepare(&mut self, _context: &TaskContext) {}
+
+    /// Takes one tuple.
+    fn execute(&mut self, input: Input<'_, Self::In>, out: &mut Collector<Self::Out>) -> Outcome;
+
+    /// The watermark, the least over all that feeds the task, has risen to `to`; called after the
+    /// tuple, or the batch of tuples, that raised it. At the end of the stream it rises to
+    /// [`EventTime::END`]. `stamp` is that of the last record of the batch, or of the record before
+    /// the mark.
+    fn watermark(&mut self, _to: EventTime, _stamp: &Stamp, _out: &mut Collector<Self::Out>) {}
+
+    /// The input has ended.
+    fn finish(&mut self, _out: &mut Collector<Self::Out>) {}
+
+    /// Called last.
+    fn cleanup(&mut self) {}
+
+    /// Whether executing a tuple has an effect that can be seen from outside although, or before,
+    /// something is emitted: state, for one. A record's latency counts up to its last effect.
+    fn keeps_state(&self) -> bool {
+        false
+    }
+}

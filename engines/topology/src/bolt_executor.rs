@@ -1,0 +1,239 @@
+//! The thread of a bolt's task.
+
+use crate::acker::{Account, News};
+use crate::inbox::Closed;
+use crate::packet::{Batch, Body, Cause, Mark, Packet, UNTRACKED};
+use crate::progress::Channels;
+use crate::task::{Shared, TaskContext, TaskCounts};
+use crate::tracker::STRIDE;
+use crate::{Anchor, Bolt, Collector, Input, Outcome};
+use crossbeam_channel::{Receiver, TryRecvError};
+use std::sync::Arc;
+use weir_dataflow::{Alarm, Received, Stamp, receive};
+
+/// Packets between two looks at the clock while a task is busy.
+const PACKETS_PER_LOOK: u32 = 32;
+
+pub(crate) struct BoltExecutor<B: Bolt> {
+    bolt: B,
+    from: Receiver<Packet<B::In>>,
+    out: Collector<B::Out>,
+    channels: Channels,
+    shared: Arc<Shared>,
+    counts: TaskCounts,
+    /// Number at the tracker, if nobody subscribes to this component.
+    party: Option<usize>,
+    reported: u64,
+    flush_interval_ns: u64,
+    flushed_at_ns: u64,
+    /// Whether every tuple has an effect here, whatever is emitted.
+    absorbs: bool,
+    /// Records with an effect in the packet at hand.
+    effects: Vec<u64>,
+}
+
+/// The parts of an executor that its component knows.
+pub(crate) struct BoltParts<B: Bolt> {
+    pub(crate) bolt: B,
+    pub(crate) from: Receiver<Packet<B::In>>,
+    pub(crate) out: Collector<B::Out>,
+    pub(crate) channels: usize,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) party: Option<usize>,
+    pub(crate) flush_interval_ns: u64,
+}
+
+impl<B: Bolt> BoltExecutor<B> {
+    pub(crate) fn new(parts: BoltParts<B>) -> Self {
+        Self {
+            absorbs: parts.party.is_some() || parts.bolt.keeps_state(),
+            bolt: parts.bolt,
+            from: parts.from,
+            out: parts.out,
+            channels: Channels::new(parts.channels),
+            shared: parts.shared,
+            counts: TaskCounts::default(),
+            party: parts.party,
+            reported: 0,
+            flush_interval_ns: parts.flush_interval_ns,
+            flushed_at_ns: 0,
+            effects: Vec::new(),
+        }
+    }
+
+    /// Prepares, and runs until every channel has ended.
+    pub(crate) fn run(
+        mut self,
+        context: &TaskContext,
+        ready: &mut dyn FnMut(),
+    ) -> Result<TaskCounts, Closed> {
+        self.bolt.prepare(context);
+        ready();
+        let mut packets = 0;
+        while !self.channels.all_ended() {
+            let packet = self.next()?;
+            self.packet(packet)?;
+            packets += 1;
+            if packets == PACKETS_PER_LOOK {
+                packets = 0;
+                self.look()?;
+            }
+        }
+        self.finish()?;
+        Ok(self.counts)
+    }
+
+    /// The next packet. Before it waits, the task hands over all that it has gathered.
+    fn next(&mut self) -> Result<Packet<B::In>, Closed> {
+        loop {
+            match self.from.try_recv() {
+                Ok(packet) => return Ok(packet),
+                Err(TryRecvError::Disconnected) => return Err(Closed),
+                Err(TryRecvError::Empty) => {}
+            }
+            let context = &self.shared.context;
+            let now_ns = context.now_ns();
+            self.out.flush()?;
+            let alarm = match self.out.tell_marks(now_ns)? {
+                Some(later_ns) => context.clock.alarm(context.clock_time_ns(later_ns)),
+                None => Alarm::Never,
+            };
+            self.report(now_ns);
+            match receive(&self.from, alarm) {
+                Received::Message(packet) => return Ok(packet),
+                Received::Closed => return Err(Closed),
+                Received::TimedOut => {}
+            }
+        }
+    }
+
+    fn packet(&mut self, packet: Packet<B::In>) -> Result<(), Closed> {
+        let Packet { from, mark, body } = packet;
+        // What a raised watermark makes the bolt do is put down to the last record before the mark.
+        let mut last = Stamp {
+            index: mark.position.wrapping_sub(1),
+            at: mark.watermark,
+            watermark: mark.watermark,
+        };
+        let mut anchor = (UNTRACKED, self.out.accounts.len());
+        let mut reached = Mark::default();
+        match body {
+            Body::One(cause, value) => {
+                anchor = self.tuples(&cause, std::iter::once(value));
+                last = cause.stamp;
+            }
+            Body::Batch(Batch { values, runs }) => {
+                let (mut values, mut begin) = (values.into_iter(), 0);
+                for run in runs {
+                    anchor = self.tuples(&run.cause, values.by_ref().take(run.end - begin));
+                    last = run.cause.stamp;
+                    begin = run.end;
+                }
+            }
+            Body::Mark => {}
+            Body::End => reached = self.channels.end(from),
+        }
+        reached.raise(self.channels.raise(from, mark));
+        if reached.watermark > self.out.mark.watermark {
+            self.raise_watermark(reached, last, anchor);
+        }
+        self.out.route()?;
+        self.note_effects();
+        self.out.end_packet(reached)?;
+        if reached.position.saturating_sub(self.reported) >= STRIDE && self.party.is_some() {
+            self.report(self.shared.context.now_ns());
+        }
+        Ok(())
+    }
+
+    /// Executes tuples of one cause. Returns their tree and its account.
+    #[inline(always)]
+    fn tuples(&mut self, cause: &Cause, values: impl Iterator<Item = B::In>) -> (u64, usize) {
+        let Cause { stamp, root, .. } = cause;
+        let (root, account) = (*root, self.out.accounts.len());
+        if root != UNTRACKED {
+            self.out.accounts.push(Account { root, xor: 0, news: News::Ack });
+        }
+        self.out.begin_run(*stamp, root, account);
+        let before = self.out.emitted_so_far();
+        let (mut tuples, mut failed, mut xor) = (0, 0, 0);
+        for value in values {
+            let edge = if root == UNTRACKED { 0 } else { cause.edge(tuples) };
+            let input = Input { value, stamp, anchor: Anchor { root, edge } };
+            match self.bolt.execute(input, &mut self.out) {
+                Outcome::Ack => xor ^= edge,
+                Outcome::Fail => failed += 1,
+                Outcome::Hold => {}
+            }
+            tuples += 1;
+        }
+        self.counts.executed += tuples as u64;
+        if root != UNTRACKED {
+            self.out.accounts[account].xor ^= xor;
+            if failed > 0 {
+                self.out.accounts[account].news = News::Fail;
+            }
+        }
+        self.counts.failed += failed;
+        if self.shared.tracker.timed() && (self.absorbs || self.out.emitted_so_far() == before) {
+            self.effects.push(stamp.index);
+        }
+        (root, account)
+    }
+
+    fn raise_watermark(&mut self, reached: Mark, last: Stamp, (root, account): (u64, usize)) {
+        let stamp = Stamp { watermark: self.out.mark.watermark, ..last };
+        self.out.begin_run(stamp, root, account);
+        let before = self.out.emitted_so_far();
+        self.bolt.watermark(reached.watermark, &stamp, &mut self.out);
+        if self.party.is_some() && self.out.emitted_so_far() > before {
+            self.effects.push(last.index);
+        }
+    }
+
+    fn note_effects(&mut self) {
+        if self.effects.is_empty() {
+            return;
+        }
+        let now_ns = self.shared.context.now_ns();
+        for index in self.effects.drain(..) {
+            self.shared.tracker.visible(index, now_ns);
+        }
+    }
+
+    /// Looks at the clock, because the task has been busy for a while.
+    fn look(&mut self) -> Result<(), Closed> {
+        let now_ns = self.shared.context.now_ns();
+        if now_ns.saturating_sub(self.flushed_at_ns) < self.flush_interval_ns {
+            return Ok(());
+        }
+        self.flushed_at_ns = now_ns;
+        self.out.flush()?;
+        self.out.tell_marks(now_ns)?;
+        self.report(now_ns);
+        Ok(())
+    }
+
+    fn report(&mut self, now_ns: u64) {
+        let position = self.out.mark.position;
+        if let Some(party) = self.party
+            && position > self.reported
+        {
+            self.reported = position;
+            self.shared.tracker.passed(party, position, now_ns);
+        }
+    }
+
+    fn finish(&mut self) -> Result<(), Closed> {
+        let stamp =
+            Stamp { index: u64::MAX, at: weir_dataflow::EventTime::END, ..Stamp::default() };
+        self.out.begin_run(stamp, UNTRACKED, 0);
+        self.bolt.finish(&mut self.out);
+        self.out.end_packet(Mark::END)?;
+        self.out.end()?;
+        self.bolt.cleanup();
+        self.counts.emitted = self.out.emitted;
+        self.report(self.shared.context.now_ns());
+        Ok(())
+    }
+}

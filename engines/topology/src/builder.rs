@@ -1,0 +1,417 @@
+//! Declaring a topology: components, streams, groupings.
+
+use crate::bolt_executor::{BoltExecutor, BoltParts};
+use crate::grouping::{Fields, Keyed, Only, Place, Shuffle};
+use crate::inbox::Inbox;
+use crate::packet::Packet;
+use crate::route::{LocalRoute, QueueRoute, Route};
+use crate::spout_executor::{SpoutExecutor, SpoutState};
+use crate::task::Body;
+use crate::topology::{Component, Launch};
+use crate::{
+    Bolt, Collector, Spout, SpoutCollector, TaskContext, Topology, TopologyConfig, TopologyError,
+};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::marker::PhantomData;
+use std::sync::{Arc, Mutex, PoisonError};
+use weir_dataflow::{Data, NodeKind, Stamp};
+
+/// Declares the components of a topology. Mistakes are kept and reported by
+/// [`build`](Self::build).
+#[derive(Debug)]
+pub struct TopologyBuilder {
+    identity: Arc<()>,
+    config: TopologyConfig,
+    components: Vec<Component>,
+    errors: Vec<TopologyError>,
+}
+
+/// A subscription as the emitting component sees it.
+trait Subscription<T>: Send + Sync {
+    fn route(&self, task: &TaskContext, batch_size: usize, number: u64) -> Box<dyn Route<T>>;
+}
+
+type Subscribers<T> = Arc<Mutex<Vec<Box<dyn Subscription<T>>>>>;
+
+/// What a component emits, to subscribe to.
+pub struct Stream<T> {
+    identity: Arc<()>,
+    component: usize,
+    tasks: usize,
+    subscribers: Subscribers<T>,
+}
+
+impl<T> Clone for Stream<T> {
+    fn clone(&self) -> Self {
+        Self {
+            identity: Arc::clone(&self.identity),
+            subscribers: Arc::clone(&self.subscribers),
+            ..*self
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for Stream<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stream").field("component", &self.component).finish_non_exhaustive()
+    }
+}
+
+impl<T> Stream<T> {
+    /// How many tasks emit it.
+    #[must_use]
+    pub const fn tasks(&self) -> usize {
+        self.tasks
+    }
+
+    fn subscribe(&self, subscription: Box<dyn Subscription<T>>) {
+        self.subscribers.lock().unwrap_or_else(PoisonError::into_inner).push(subscription);
+    }
+}
+
+impl TopologyBuilder {
+    /// An empty topology.
+    #[must_use]
+    pub fn new(config: TopologyConfig) -> Self {
+        Self {
+            identity: Arc::new(()),
+            config: config.normalised(),
+            components: Vec::new(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// Declares a spout of `tasks` tasks. `make` is called on each task's own thread.
+    pub fn set_spout<S: Spout>(
+        &mut self,
+        id: &str,
+        tasks: usize,
+        make: impl Fn(&TaskContext) -> S + Send + Sync + 'static,
+    ) -> Stream<S::Out> {
+        let subscribers: Subscribers<S::Out> = Arc::default();
+        let launch = launch_spout(Arc::clone(&subscribers), make);
+        self.declare(id, tasks, NodeKind::Source, Vec::new(), launch, subscribers)
+    }
+
+    /// Declares a bolt of `tasks` tasks. `make` is called on each task's own thread. The bolt must
+    /// be subscribed to something by the verbs of what this returns.
+    pub fn set_bolt<B: Bolt>(
+        &mut self,
+        id: &str,
+        tasks: usize,
+        make: impl Fn(&TaskContext) -> B + Send + Sync + 'static,
+    ) -> BoltDeclarer<'_, B::In, B::Out> {
+        let capacity = self.config.queue_capacity;
+        let (senders, receivers): (Vec<_>, Vec<_>) = (0..tasks).map(|_| bounded(capacity)).unzip();
+        let subscribers: Subscribers<B::Out> = Arc::default();
+        let launch = launch_bolt(Arc::clone(&subscribers), receivers, make);
+        let channels = vec![0; tasks];
+        let kind = NodeKind::Operator;
+        let stream = self.declare(id, tasks, kind, channels, launch, subscribers);
+        BoltDeclarer { topology: self, senders, stream, input: PhantomData }
+    }
+
+    fn declare<T>(
+        &mut self,
+        id: &str,
+        tasks: usize,
+        kind: NodeKind,
+        channels: Vec<u32>,
+        launch: Launch,
+        subscribers: Subscribers<T>,
+    ) -> Stream<T> {
+        if id.is_empty() || id.starts_with("__") {
+            self.errors.push(TopologyError::ReservedId { id: id.into() });
+        }
+        if self.components.iter().any(|other| *other.id == *id) {
+            self.errors.push(TopologyError::Duplicate { id: id.into() });
+        }
+        if tasks == 0 {
+            self.errors.push(TopologyError::NoTasks { id: id.into() });
+        }
+        let component = self.components.len();
+        let (id, inputs) = (id.into(), Vec::new());
+        let subscribed = false;
+        self.components.push(Component { id, tasks, kind, channels, inputs, subscribed, launch });
+        Stream { identity: Arc::clone(&self.identity), component, tasks, subscribers }
+    }
+
+    /// Lets every task of a component hand what it emits to a consumer of its own, within the task:
+    /// what a bolt does that writes to a store. Tuples are acked after the consumer took them.
+    pub fn consume<T: Data, F: FnMut(&Stamp, T) + Send + 'static>(
+        &mut self,
+        stream: &Stream<T>,
+        make: impl Fn(&TaskContext) -> F + Send + Sync + 'static,
+    ) {
+        stream.subscribe(Box::new(Local(make)));
+    }
+
+    /// Marks a component as one that keeps state, for plans.
+    pub fn mark_state<T>(&mut self, stream: &Stream<T>) {
+        if let Some(component) = self.components.get_mut(stream.component) {
+            component.kind = NodeKind::State;
+        }
+    }
+
+    /// Checks the topology; the first mistake is the error.
+    pub fn build(self) -> Result<Topology, TopologyError> {
+        if let Some(error) = self.errors.into_iter().next() {
+            return Err(error);
+        }
+        for component in &self.components {
+            if component.kind != NodeKind::Source && component.inputs.is_empty() {
+                return Err(TopologyError::NoInputs { id: component.id.to_string() });
+            }
+        }
+        if !self.components.iter().any(|component| component.kind == NodeKind::Source) {
+            return Err(TopologyError::NoSpout);
+        }
+        Ok(Topology { config: self.config, components: self.components })
+    }
+}
+
+/// A bolt that has been declared, to subscribe it to streams.
+#[derive(Debug)]
+pub struct BoltDeclarer<'a, I, O> {
+    topology: &'a mut TopologyBuilder,
+    senders: Vec<Sender<Packet<I>>>,
+    stream: Stream<O>,
+    input: PhantomData<fn(I)>,
+}
+
+/// Which tasks of the subscriber an emitting task sends to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Targets {
+    All,
+    Lowest,
+    Opposite,
+}
+
+impl<I: Data, O: Data> BoltDeclarer<'_, I, O> {
+    /// Tuples go to the tasks in turn.
+    #[must_use]
+    pub fn shuffle_grouping(self, stream: &Stream<I>) -> Self {
+        self.subscribe(stream, "shuffle grouping", Targets::All, |task| Shuffle {
+            next: task.index,
+        })
+    }
+
+    /// Tuples with one hash go to one task. The hash should come from
+    /// [`hash_of`](weir_dataflow::hash_of), or be as evenly spread.
+    #[must_use]
+    pub fn fields_grouping(
+        self,
+        stream: &Stream<I>,
+        hash: impl Fn(&I) -> u64 + Clone + Send + Sync + 'static,
+    ) -> Self {
+        self.subscribe(stream, "fields grouping", Targets::All, move |_| Fields(hash.clone()))
+    }
+
+    /// A fields grouping that changes the tuple on the way: `split` runs in the emitting task, and
+    /// gives the hash and what the bolt gets.
+    #[must_use]
+    pub fn keyed_grouping<T: Data>(
+        self,
+        stream: &Stream<T>,
+        split: impl Fn(T) -> (u64, I) + Clone + Send + Sync + 'static,
+    ) -> Self {
+        self.subscribe(stream, "fields grouping", Targets::All, move |_| Keyed {
+            split: split.clone(),
+            out: PhantomData,
+        })
+    }
+
+    /// All tuples go to the lowest task.
+    #[must_use]
+    pub fn global_grouping(self, stream: &Stream<I>) -> Self {
+        self.subscribe(stream, "global grouping", Targets::Lowest, |_| Only)
+    }
+
+    /// Task i sends to task i, so that order is kept. Both sides must have equally many tasks.
+    #[must_use]
+    pub fn forward_grouping(self, stream: &Stream<I>) -> Self {
+        if stream.tasks != self.senders.len() {
+            let upstream = self.topology.components.get(stream.component);
+            let error = TopologyError::ForwardMismatch {
+                id: self.id(),
+                tasks: self.senders.len(),
+                upstream: upstream.map_or_else(String::new, |component| component.id.to_string()),
+                upstream_tasks: stream.tasks,
+            };
+            self.topology.errors.push(error);
+            return self;
+        }
+        self.subscribe(stream, "forward grouping", Targets::Opposite, |_| Only)
+    }
+
+    /// What the bolt emits.
+    #[must_use]
+    pub fn stream(self) -> Stream<O> {
+        self.stream
+    }
+
+    fn id(&self) -> String {
+        self.topology.components[self.stream.component].id.to_string()
+    }
+
+    fn subscribe<T: Data, P: Place<T, Out = I>>(
+        self,
+        stream: &Stream<T>,
+        label: &'static str,
+        targets: Targets,
+        make: impl Fn(&TaskContext) -> P + Send + Sync + 'static,
+    ) -> Self {
+        if !Arc::ptr_eq(&stream.identity, &self.stream.identity) {
+            let id = self.id();
+            self.topology.errors.push(TopologyError::ForeignStream { id });
+            return self;
+        }
+        self.topology.components[stream.component].subscribed = true;
+        let component = &mut self.topology.components[self.stream.component];
+        component.inputs.push((stream.component, label));
+        let firsts = component.channels.clone();
+        let more = |task: usize| match targets {
+            Targets::All => stream.tasks as u32,
+            Targets::Lowest => u32::from(task == 0) * stream.tasks as u32,
+            Targets::Opposite => 1,
+        };
+        for (task, channels) in component.channels.iter_mut().enumerate() {
+            *channels += more(task);
+        }
+        let senders = self.senders.clone();
+        stream.subscribe(Box::new(Queued { senders, firsts, targets, make }));
+        self
+    }
+}
+
+struct Queued<I, M> {
+    senders: Vec<Sender<Packet<I>>>,
+    /// The subscriber's number for the first channel of this subscription, by its task.
+    firsts: Vec<u32>,
+    targets: Targets,
+    make: M,
+}
+
+impl<T, I, P, M> Subscription<T> for Queued<I, M>
+where
+    T: Data,
+    I: Data,
+    P: Place<T, Out = I>,
+    M: Fn(&TaskContext) -> P + Send + Sync,
+{
+    fn route(&self, task: &TaskContext, batch_size: usize, number: u64) -> Box<dyn Route<T>> {
+        let (targets, offset) = match self.targets {
+            Targets::All => (0..self.senders.len(), task.index),
+            Targets::Lowest => (0..self.senders.len().min(1), task.index),
+            Targets::Opposite => (task.index..task.index + 1, 0),
+        };
+        let queues =
+            targets.map(|to| (self.senders[to].clone(), self.firsts[to] + offset as u32)).collect();
+        Box::new(QueueRoute::new((self.make)(task), queues, batch_size, number))
+    }
+}
+
+struct Local<M>(M);
+
+impl<T, F, M> Subscription<T> for Local<M>
+where
+    T: Data,
+    F: FnMut(&Stamp, T) + Send + 'static,
+    M: Fn(&TaskContext) -> F + Send + Sync,
+{
+    fn route(&self, task: &TaskContext, _: usize, _: u64) -> Box<dyn Route<T>> {
+        Box::new(LocalRoute((self.0)(task)))
+    }
+}
+
+/// Subscriptions that a component may have, for the numbering of routes.
+const ROUTES_PER_TASK: u64 = 256;
+
+fn routes<T>(
+    subscribers: &[Box<dyn Subscription<T>>],
+    task: &TaskContext,
+    batch_size: usize,
+    task_number: usize,
+) -> Vec<Box<dyn Route<T>>> {
+    let first = task_number as u64 * ROUTES_PER_TASK;
+    let numbered = (first..).zip(subscribers);
+    numbered.map(|(number, to)| to.route(task, batch_size, number)).collect()
+}
+
+fn taken<T>(subscribers: &Subscribers<T>) -> Arc<Vec<Box<dyn Subscription<T>>>> {
+    Arc::new(std::mem::take(&mut *subscribers.lock().unwrap_or_else(PoisonError::into_inner)))
+}
+
+fn launch_spout<S: Spout>(
+    subscribers: Subscribers<S::Out>,
+    make: impl Fn(&TaskContext) -> S + Send + Sync + 'static,
+) -> Launch {
+    Box::new(move |env| {
+        let (subscribers, make) = (taken(&subscribers), Arc::new(make));
+        let body = |task: TaskContext| -> Body {
+            let (subscribers, make) = (Arc::clone(&subscribers), Arc::clone(&make));
+            let (shared, gate, config) =
+                (Arc::clone(&env.shared), env.gate.clone(), env.config.clone());
+            let acks = env.ack_out();
+            let number = env.first_spout + task.index;
+            let inbox = Inbox::new(env.inboxes[number].clone());
+            let (task_number, pacer) = (env.first_task + task.index, env.pacer());
+            Box::new(move |ready| {
+                let routes = routes(&subscribers, &task, config.batch_size, task_number);
+                drop(subscribers);
+                let out = Collector::new(routes, acks, Some(inbox), pacer);
+                let (limit, sharing) = (config.max_spout_pending, Arc::clone(&shared));
+                let out = SpoutCollector::new(out, number as u32, limit, sharing);
+                let executor = SpoutExecutor {
+                    spout: make(&task),
+                    out,
+                    shared,
+                    gate,
+                    number,
+                    timeout_ns: nanos(config.message_timeout),
+                    flush_interval_ns: nanos(config.flush_interval),
+                    state: SpoutState::default(),
+                };
+                executor.run(&task, ready)
+            })
+        };
+        env.tasks().map(body).collect()
+    })
+}
+
+fn launch_bolt<B: Bolt>(
+    subscribers: Subscribers<B::Out>,
+    receivers: Vec<Receiver<Packet<B::In>>>,
+    make: impl Fn(&TaskContext) -> B + Send + Sync + 'static,
+) -> Launch {
+    Box::new(move |env| {
+        let (subscribers, make) = (taken(&subscribers), Arc::new(make));
+        let body = |(task, from): (TaskContext, Receiver<_>)| -> Body {
+            let (subscribers, make) = (Arc::clone(&subscribers), Arc::clone(&make));
+            let (shared, config, acks) =
+                (Arc::clone(&env.shared), env.config.clone(), env.ack_out());
+            let channels = env.channels[task.index] as usize;
+            let party = env.first_party.map(|first| first + task.index);
+            let (task_number, pacer) = (env.first_task + task.index, env.pacer());
+            Box::new(move |ready| {
+                let routes = routes(&subscribers, &task, config.batch_size, task_number);
+                drop(subscribers);
+                let parts = BoltParts {
+                    bolt: make(&task),
+                    from,
+                    out: Collector::new(routes, acks, None, pacer),
+                    channels,
+                    shared,
+                    party,
+                    flush_interval_ns: nanos(config.flush_interval),
+                };
+                BoltExecutor::new(parts).run(&task, ready)
+            })
+        };
+        env.tasks().zip(receivers).map(body).collect()
+    })
+}
+
+fn nanos(duration: std::time::Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}

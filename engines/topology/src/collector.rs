@@ -1,0 +1,189 @@
+//! Where a task puts what it emits.
+
+use crate::acker::{Account, AckOut, News};
+use crate::inbox::{Closed, Inbox};
+use crate::packet::{Mark, UNTRACKED};
+use crate::progress::MarkPacer;
+use crate::route::{Extent, Io, Route, StageRun};
+use weir_dataflow::{Data, Stamp};
+
+/// Emissions that are staged before they are routed, at most: one record may emit without bound.
+const STAGE: usize = 4096;
+
+/// What a task emits into. An emission is a push to a vector; subscribers are dealt with once per
+/// packet of input.
+pub struct Collector<T> {
+    values: Vec<T>,
+    runs: Vec<StageRun>,
+    current: StageRun,
+    /// The first tree of the packet at hand, and so on: see [`StageRun::account`].
+    pub(crate) accounts: Vec<Account>,
+    pub(crate) acks: AckOut,
+    pub(crate) inbox: Option<Inbox>,
+    pub(crate) mark: Mark,
+    pub(crate) emitted: u64,
+    routes: Vec<Box<dyn Route<T>>>,
+    pacer: MarkPacer,
+    closed: bool,
+}
+
+impl<T: Data> Collector<T> {
+    pub(crate) fn new(
+        routes: Vec<Box<dyn Route<T>>>,
+        acks: AckOut,
+        inbox: Option<Inbox>,
+        pacer: MarkPacer,
+    ) -> Self {
+        let current = StageRun { stamp: Stamp::default(), root: UNTRACKED, account: 0, end: 0 };
+        Self {
+            values: Vec::new(),
+            runs: Vec::new(),
+            current,
+            accounts: Vec::new(),
+            acks,
+            inbox,
+            mark: Mark::default(),
+            emitted: 0,
+            routes,
+            pacer,
+            closed: false,
+        }
+    }
+
+    /// Emits a tuple, caused by and anchored to the tuple at hand.
+    #[inline(always)]
+    pub fn emit(&mut self, value: T) {
+        self.values.push(value);
+        if self.values.len() >= STAGE {
+            self.spill();
+        }
+    }
+
+    /// Emits a tuple with times of its own, anchored to the tuple at hand.
+    pub fn emit_at(&mut self, stamp: Stamp, value: T) {
+        let before = self.current;
+        self.begin_run(stamp, before.root, before.account);
+        self.emit(value);
+        self.begin_run(before.stamp, before.root, before.account);
+    }
+
+    /// Says that a tuple held back (see [`Outcome::Hold`](crate::Outcome::Hold)) has been handled.
+    pub fn ack(&mut self, anchor: crate::Anchor) {
+        self.settle(Account { root: anchor.root, xor: anchor.edge, news: News::Ack });
+    }
+
+    /// Says that a tuple held back cannot be handled: its tree is to be replayed.
+    pub fn fail(&mut self, anchor: crate::Anchor) {
+        self.settle(Account { root: anchor.root, xor: 0, news: News::Fail });
+    }
+
+    fn settle(&mut self, account: Account) {
+        if account.root != UNTRACKED {
+            self.accounts.push(account);
+        }
+    }
+
+    /// What follows is caused by a record, within a tree.
+    #[inline(always)]
+    pub(crate) fn begin_run(&mut self, stamp: Stamp, root: u64, account: usize) {
+        self.end_run();
+        self.current = StageRun { stamp, root, account, end: 0 };
+    }
+
+    #[inline(always)]
+    fn end_run(&mut self) {
+        let end = self.values.len();
+        if self.runs.last().map_or(0, |run| run.end) < end {
+            self.runs.push(StageRun { end, ..self.current });
+        }
+    }
+
+    #[cold]
+    fn spill(&mut self) {
+        // The executor sees it at the end of the packet.
+        let _ = self.route();
+    }
+
+    /// How many tuples have been emitted, those on the stage included.
+    #[inline(always)]
+    pub(crate) fn emitted_so_far(&self) -> u64 {
+        self.emitted + self.values.len() as u64
+    }
+
+    /// Routes what is staged.
+    pub(crate) fn route(&mut self) -> Result<(), Closed> {
+        self.end_run();
+        self.emitted += self.values.len() as u64;
+        let Self { values, runs, accounts, inbox, routes, mark, closed, .. } = self;
+        if !values.is_empty() && !*closed {
+            let mut io = Io { mark: *mark, accounts, inbox: inbox.as_mut() };
+            let done = routes.split_last_mut().map_or(Ok(()), |(last, others)| {
+                for route in others {
+                    route.route(&mut values.clone(), runs, &mut io)?;
+                }
+                last.route(values, runs, &mut io)
+            });
+            *closed = done.is_err();
+        }
+        values.clear();
+        runs.clear();
+        if *closed { Err(Closed) } else { Ok(()) }
+    }
+
+    /// Ends the packet at hand: the task's mark is now `mark`, and the packet's trees are told.
+    pub(crate) fn end_packet(&mut self, mark: Mark) -> Result<(), Closed> {
+        self.route()?;
+        self.mark = mark;
+        self.hand_over(Extent::Full)?;
+        for account in self.accounts.drain(..) {
+            self.acks.push(account, self.inbox.as_mut())?;
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self, extent: Extent) -> Result<(), Closed> {
+        self.each(|route, io| route.hand_over(extent, io))
+    }
+
+    /// Hands over whatever has been gathered, acks last.
+    pub(crate) fn flush(&mut self) -> Result<(), Closed> {
+        self.hand_over(Extent::All)?;
+        self.acks.flush(self.inbox.as_mut())
+    }
+
+    /// Tells queues that carried no data how far the task has got, if that is due by `now_ns`.
+    /// Returns when it will be, if it is not. Call after [`flush`](Self::flush).
+    pub(crate) fn tell_marks(&mut self, now_ns: u64) -> Result<Option<u64>, Closed> {
+        let mark = self.mark;
+        if !self.routes.iter().any(|route| route.lags(mark)) {
+            return Ok(None);
+        }
+        if let Some(later) = self.pacer.not_before(mark, now_ns) {
+            return Ok(Some(later));
+        }
+        self.each(|route, io| route.tell(io))?;
+        Ok(None)
+    }
+
+    /// Hands over what is left and ends every queue.
+    pub(crate) fn end(&mut self) -> Result<(), Closed> {
+        self.mark = Mark::END;
+        self.each(|route, io| route.end(io))?;
+        self.acks.flush(self.inbox.as_mut())
+    }
+
+    fn each(
+        &mut self,
+        mut f: impl FnMut(&mut dyn Route<T>, &mut Io<'_>) -> Result<(), Closed>,
+    ) -> Result<(), Closed> {
+        let Self { accounts, inbox, routes, mark, .. } = self;
+        let mut io = Io { mark: *mark, accounts, inbox: inbox.as_mut() };
+        routes.iter_mut().try_for_each(|route| f(&mut **route, &mut io))
+    }
+}
+
+impl<T> std::fmt::Debug for Collector<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Collector").field("emitted", &self.emitted).finish_non_exhaustive()
+    }
+}

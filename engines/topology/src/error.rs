@@ -1,0 +1,64 @@
+//! What is wrong with a topology before it runs.
+
+use thiserror::Error;
+use weir_dataflow::RunError;
+
+/// A topology that cannot be run. Messages follow Storm's where it has one.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TopologyError {
+    /// Two components with one id.
+    #[error("component {id} has already been declared: give each spout and bolt an id of its own")]
+    Duplicate {
+        /// The id.
+        id: String,
+    },
+    /// Ids that start with two underscores belong to the engine.
+    #[error("{id:?} is not a valid component id: it must not be empty or start with \"__\"")]
+    ReservedId {
+        /// The id.
+        id: String,
+    },
+    /// A component without tasks.
+    #[error("component {id} has parallelism 0: parallelism must be positive")]
+    NoTasks {
+        /// The id.
+        id: String,
+    },
+    /// A bolt that nothing feeds.
+    #[error("bolt {id} has no inputs: subscribe it to a stream with a grouping")]
+    NoInputs {
+        /// The id.
+        id: String,
+    },
+    /// A forward grouping between components of different size.
+    #[error(
+        "bolt {id} has {tasks} tasks and cannot be forward-grouped on {upstream} with \
+         {upstream_tasks}: give both the same parallelism"
+    )]
+    ForwardMismatch {
+        /// The bolt.
+        id: String,
+        /// Its tasks.
+        tasks: usize,
+        /// What it subscribes to.
+        upstream: String,
+        /// That one's tasks.
+        upstream_tasks: usize,
+    },
+    /// A stream of another builder.
+    #[error("bolt {id} subscribes to a stream of another topology: declare both in one builder")]
+    ForeignStream {
+        /// The bolt.
+        id: String,
+    },
+    /// Nothing brings tuples in.
+    #[error("the topology has no spout: declare one with set_spout")]
+    NoSpout,
+}
+
+impl From<TopologyError> for RunError {
+    fn from(error: TopologyError) -> Self {
+        Self::Unsupported { what: "this topology".into(), remedy: error.to_string() }
+    }
+}

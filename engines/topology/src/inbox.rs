@@ -1,0 +1,88 @@
+//! A spout's inbox, and sending in a way that cannot lock up.
+
+use crossbeam_channel::{Receiver, Select, Sender, TrySendError};
+use std::collections::VecDeque;
+
+/// How a tree ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    Acked,
+    Failed,
+}
+
+/// What comes to a spout from behind.
+#[derive(Debug)]
+pub(crate) enum Notice {
+    /// Trees that ended, from an acker.
+    Settled(Vec<(u64, Verdict)>),
+    /// Something that the spout waits for may have changed: look again.
+    Wake,
+}
+
+/// Notices that an inbox holds; each may settle many trees.
+pub(crate) const INBOX_CAPACITY: usize = 256;
+
+/// A peer is gone; whatever went wrong with it has been noted where it happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Closed;
+
+/// The receiving end of the one edge that closes the cycle (see the crate's page).
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    pub(crate) from: Receiver<Notice>,
+    /// Taken while waiting for room elsewhere, not yet acted upon. Bounded by the open trees.
+    pub(crate) settled: VecDeque<(u64, Verdict)>,
+}
+
+impl Inbox {
+    pub(crate) fn new(from: Receiver<Notice>) -> Self {
+        Self { from, settled: VecDeque::new() }
+    }
+
+    pub(crate) fn keep(&mut self, notice: Notice) {
+        match notice {
+            Notice::Settled(trees) => self.settled.extend(trees),
+            Notice::Wake => {}
+        }
+    }
+
+    /// Takes what is there.
+    pub(crate) fn drain(&mut self) {
+        while let Ok(notice) = self.from.try_recv() {
+            self.keep(notice);
+        }
+    }
+}
+
+/// Sends, waiting for room if there is none. With an inbox, takes from it while waiting.
+#[inline]
+pub(crate) fn deliver<M>(
+    to: &Sender<M>,
+    message: M,
+    inbox: Option<&mut Inbox>,
+) -> Result<(), Closed> {
+    match to.try_send(message) {
+        Ok(()) => Ok(()),
+        Err(TrySendError::Disconnected(_)) => Err(Closed),
+        Err(TrySendError::Full(message)) => wait_and_send(to, message, inbox),
+    }
+}
+
+#[cold]
+fn wait_and_send<M>(to: &Sender<M>, message: M, inbox: Option<&mut Inbox>) -> Result<(), Closed> {
+    let Some(inbox) = inbox else { return to.send(message).map_err(|_| Closed) };
+    loop {
+        let mut select = Select::new();
+        let room = select.send(to);
+        select.recv(&inbox.from);
+        let ready = select.select();
+        if ready.index() == room {
+            return ready.send(to, message).map_err(|_| Closed);
+        }
+        match ready.recv(&inbox.from) {
+            Ok(notice) => inbox.keep(notice),
+            // Nobody is left who could be waiting for the inbox.
+            Err(_) => return to.send(message).map_err(|_| Closed),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! From a task's emissions to its subscribers' queues: one dynamic call per packet of input, a loop
+//! over the tuples inside it.
+
+use crate::acker::Account;
+use crate::grouping::Place;
+use crate::inbox::{Closed, Inbox, deliver};
+use crate::packet::{Batch, Body, Cause, Mark, Packet, Run, UNTRACKED};
+use crossbeam_channel::Sender;
+use weir_dataflow::Stamp;
+
+/// Consecutive emissions of one cause; they begin where the run before ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct StageRun {
+    pub(crate) stamp: Stamp,
+    pub(crate) root: u64,
+    /// Where the edges of the tree are added up; of no meaning if it is not tracked.
+    pub(crate) account: usize,
+    pub(crate) end: usize,
+}
+
+/// What a route needs of its task.
+pub(crate) struct Io<'a> {
+    /// How far the task has got.
+    pub(crate) mark: Mark,
+    /// The trees of the packet at hand.
+    pub(crate) accounts: &'a mut [Account],
+    /// Of a spout.
+    pub(crate) inbox: Option<&'a mut Inbox>,
+}
+
+/// One subscription, as one emitting task sees it.
+pub(crate) trait Route<T>: Send {
+    /// Takes all `values`, which `runs` divide.
+    fn route(
+        &mut self,
+        values: &mut Vec<T>,
+        runs: &[StageRun],
+        io: &mut Io<'_>,
+    ) -> Result<(), Closed>;
+    /// Hands over batches that are full, or all.
+    fn hand_over(&mut self, extent: Extent, io: &mut Io<'_>) -> Result<(), Closed>;
+    /// Whether some queue has been told less than the mark.
+    fn lags(&self, mark: Mark) -> bool;
+    /// Tells the mark to the queues that have been told less. Batches must have been handed over.
+    fn tell(&mut self, io: &mut Io<'_>) -> Result<(), Closed>;
+    /// The last words: hands over what is left, and ends.
+    fn end(&mut self, io: &mut Io<'_>) -> Result<(), Closed>;
+}
+
+/// What to hand over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Full,
+    All,
+}
+
+struct Queue<U> {
+    to: Sender<Packet<U>>,
+    /// The receiver's number for this channel.
+    from: u32,
+    batch: Batch<U>,
+    told: Mark,
+}
+
+impl<U> Queue<U> {
+    /// Makes a run of what came in since the last one.
+    #[inline(always)]
+    fn close_run(&mut self, run: &StageRun, edges: &mut u64, accounts: &mut [Account]) {
+        let begin = self.batch.runs.last().map_or(0, |run| run.end);
+        let end = self.batch.values.len();
+        if begin == end {
+            return;
+        }
+        let cause = Cause { stamp: run.stamp, root: run.root, edges: *edges };
+        if run.root != UNTRACKED {
+            *edges = edges.wrapping_add((end - begin) as u64);
+            let xor = (0..end - begin).fold(0, |xor, k| xor ^ cause.edge(k));
+            accounts[run.account].xor ^= xor;
+        }
+        self.batch.runs.push(Run { cause, end });
+    }
+
+    fn send(&mut self, mark: Mark, inbox: Option<&mut Inbox>) -> Result<(), Closed> {
+        let Batch { values, runs } = &mut self.batch;
+        let body = if values.len() == 1
+            && let Some(value) = values.pop()
+        {
+            let cause = runs.first().map_or_else(Cause::default, |run| run.cause);
+            runs.clear();
+            Body::One(cause, value)
+        } else {
+            let (tuples, causes) = (values.len(), runs.len());
+            Body::Batch(Batch {
+                values: std::mem::replace(values, Vec::with_capacity(tuples)),
+                runs: std::mem::replace(runs, Vec::with_capacity(causes)),
+            })
+        };
+        self.told = mark;
+        deliver(&self.to, Packet { from: self.from, mark, body }, inbox)
+    }
+
+    fn say(&mut self, body: Body<U>, io: &mut Io<'_>) -> Result<(), Closed> {
+        self.told = io.mark;
+        let packet = Packet { from: self.from, mark: io.mark, body };
+        deliver(&self.to, packet, io.inbox.as_deref_mut())
+    }
+}
+
+/// To the queues of a bolt.
+pub(crate) struct QueueRoute<T, P: Place<T>> {
+    place: P,
+    queues: Vec<Queue<P::Out>>,
+    batch_size: usize,
+    /// The next edge id, unmixed. Routes start 2^40 apart.
+    edges: u64,
+}
+
+impl<T, P: Place<T>> QueueRoute<T, P> {
+    /// To `queues`, each with the receiver's number for the channel. `number` tells apart all the
+    /// routes of a topology.
+    pub(crate) fn new(
+        place: P,
+        queues: Vec<(Sender<Packet<P::Out>>, u32)>,
+        batch_size: usize,
+        number: u64,
+    ) -> Self {
+        let queue = |(to, from)| Queue {
+            to,
+            from,
+            batch: Batch { values: Vec::new(), runs: Vec::new() },
+            told: Mark::default(),
+        };
+        let queues = queues.into_iter().map(queue).collect();
+        Self { place, queues, batch_size, edges: (number + 1) << 40 }
+    }
+}
+
+impl<T: Send, P: Place<T>> Route<T> for QueueRoute<T, P> {
+    fn route(
+        &mut self,
+        values: &mut Vec<T>,
+        runs: &[StageRun],
+        io: &mut Io<'_>,
+    ) -> Result<(), Closed> {
+        let Self { place, queues, batch_size, edges } = self;
+        let (mut values, mut begin) = (values.drain(..), 0);
+        for run in runs {
+            for value in values.by_ref().take(run.end - begin) {
+                let (to, value) = place.place(value, queues.len());
+                let queue = &mut queues[to];
+                // A full batch goes when the next tuple comes, or at the end of the packet: by then
+                // it can carry the packet's own mark.
+                if queue.batch.values.len() >= *batch_size {
+                    queue.close_run(run, edges, io.accounts);
+                    queue.send(io.mark, io.inbox.as_deref_mut())?;
+                }
+                queue.batch.values.push(value);
+            }
+            begin = run.end;
+            for queue in queues.iter_mut() {
+                queue.close_run(run, edges, io.accounts);
+            }
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self, extent: Extent, io: &mut Io<'_>) -> Result<(), Closed> {
+        let least = if extent == Extent::Full { self.batch_size } else { 1 };
+        for queue in &mut self.queues {
+            if queue.batch.values.len() >= least {
+                queue.send(io.mark, io.inbox.as_deref_mut())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn lags(&self, mark: Mark) -> bool {
+        self.queues.iter().any(|queue| mark.is_ahead_of(queue.told))
+    }
+
+    fn tell(&mut self, io: &mut Io<'_>) -> Result<(), Closed> {
+        for queue in &mut self.queues {
+            if io.mark.is_ahead_of(queue.told) {
+                queue.say(Body::Mark, io)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, io: &mut Io<'_>) -> Result<(), Closed> {
+        self.hand_over(Extent::All, io)?;
+        for queue in &mut self.queues {
+            queue.say(Body::End, io)?;
+        }
+        Ok(())
+    }
+}
+
+/// Into a consumer within the task itself: what a bolt does that writes to a store.
+pub(crate) struct LocalRoute<F>(pub(crate) F);
+
+impl<T, F: FnMut(&Stamp, T) + Send> Route<T> for LocalRoute<F> {
+    fn route(
+        &mut self,
+        values: &mut Vec<T>,
+        runs: &[StageRun],
+        _: &mut Io<'_>,
+    ) -> Result<(), Closed> {
+        let (mut values, mut begin) = (values.drain(..), 0);
+        for run in runs {
+            for value in values.by_ref().take(run.end - begin) {
+                (self.0)(&run.stamp, value);
+            }
+            begin = run.end;
+        }
+        Ok(())
+    }
+    fn hand_over(&mut self, _: Extent, _: &mut Io<'_>) -> Result<(), Closed> {
+        Ok(())
+    }
+    fn lags(&self, _: Mark) -> bool {
+        false
+    }
+    fn tell(&mut self, _: &mut Io<'_>) -> Result<(), Closed> {
+        Ok(())
+    }
+    fn end(&mut self, _: &mut Io<'_>) -> Result<(), Closed> {
+        Ok(())
+    }
+}

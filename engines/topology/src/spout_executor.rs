@@ -1,0 +1,207 @@
+//! The thread of a spout's task.
+
+use crate::inbox::{Closed, Verdict};
+use crate::packet::UNTRACKED;
+use crate::task::{Shared, TaskContext, TaskCounts};
+use crate::tracker::STRIDE;
+use crate::{FailReason, Next, Spout, SpoutCollector};
+use crossbeam_channel::Receiver;
+use std::sync::Arc;
+use weir_dataflow::{Received, RunError, receive};
+
+/// The longest wait without a look at whether the run was cancelled.
+const HEARTBEAT_NS: u64 = 50_000_000;
+/// Rounds between two looks at the clock while a task is busy.
+const ROUNDS_PER_LOOK: u32 = 32;
+
+pub(crate) struct SpoutExecutor<S: Spout> {
+    pub(crate) spout: S,
+    pub(crate) out: SpoutCollector<S::Out, S::Id>,
+    pub(crate) shared: Arc<Shared>,
+    /// Opens, by closing, when the run begins.
+    pub(crate) gate: Receiver<()>,
+    /// Number among the spout tasks of the topology, and at the tracker.
+    pub(crate) number: usize,
+    pub(crate) timeout_ns: u64,
+    pub(crate) flush_interval_ns: u64,
+    pub(crate) state: SpoutState,
+}
+
+/// What a spout's executor remembers from round to round.
+#[derive(Default)]
+pub(crate) struct SpoutState {
+    counts: TaskCounts,
+    reported: u64,
+    flushed_at_ns: u64,
+    /// In the time of the run.
+    rotate_at_ns: u64,
+    rounds: u32,
+    /// Has asked to be woken when the limit rises.
+    awaits_limit: bool,
+}
+
+impl<S: Spout> SpoutExecutor<S> {
+    /// Opens, waits for the start, and runs until the spout is done and no tree is open.
+    pub(crate) fn run(
+        mut self,
+        context: &TaskContext,
+        ready: &mut dyn FnMut(),
+    ) -> Result<TaskCounts, Closed> {
+        self.spout.open(context);
+        ready();
+        // Nothing is ever sent through it.
+        let _ = self.gate.recv();
+        self.state.rotate_at_ns = self.timeout_ns;
+        loop {
+            self.settle()?;
+            self.check()?;
+            if self.out.room() == 0 {
+                self.wait(u64::MAX)?;
+                continue;
+            }
+            match self.spout.next_tuple(&mut self.out) {
+                Next::More => self.state.awaits_limit = false,
+                Next::Idle { until_ns } => self.wait(until_ns)?,
+                // The limit may have risen just before the wish to be woken was noted.
+                Next::Blocked if !self.state.awaits_limit => {
+                    self.shared.tracker.await_limit(self.number);
+                    self.state.awaits_limit = true;
+                    self.end_round()?;
+                }
+                Next::Blocked => {
+                    self.state.awaits_limit = false;
+                    self.wait(u64::MAX)?;
+                }
+                Next::Done if self.out.pending.len() == 0 && self.spout.owes().is_none() => break,
+                Next::Done => self.wait(u64::MAX)?,
+            }
+            self.end_round()?;
+        }
+        self.end_round()?;
+        self.settle()?;
+        self.out.out.end()?;
+        self.spout.close();
+        self.state.counts.emitted = self.out.out.emitted;
+        self.shared.tracker.passed(self.number, u64::MAX, self.shared.context.now_ns());
+        Ok(self.state.counts)
+    }
+
+    /// Sends what the spout has emitted.
+    fn end_round(&mut self) -> Result<(), Closed> {
+        self.shared.tracker.sent(self.out.reached.position);
+        self.out.out.end_packet(self.out.reached)?;
+        self.out.out.begin_run(weir_dataflow::Stamp::default(), UNTRACKED, 0);
+        self.state.rounds += 1;
+        if self.state.rounds >= ROUNDS_PER_LOOK {
+            self.look()?;
+        }
+        Ok(())
+    }
+
+    /// Acts upon the trees that have ended.
+    fn settle(&mut self) -> Result<(), Closed> {
+        for id in self.out.accepted.drain(..) {
+            self.spout.ack(id);
+        }
+        if !self.out.tracks() {
+            return Ok(());
+        }
+        let Some(inbox) = &mut self.out.out.inbox else { return Ok(()) };
+        inbox.drain();
+        let settled = std::mem::take(&mut inbox.settled);
+        for (root, verdict) in &settled {
+            // A tree that has timed out is not known any more: whatever came late is lost.
+            let Some(id) = self.out.close_tree(*root) else { continue };
+            if *verdict == Verdict::Acked {
+                self.state.counts.acked += 1;
+                self.spout.ack(id);
+            } else {
+                self.state.counts.failed += 1;
+                self.fail(id, FailReason::Failed)?;
+            }
+        }
+        if let Some(inbox) = &mut self.out.out.inbox {
+            inbox.settled = settled;
+            inbox.settled.clear();
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, id: S::Id, reason: FailReason) -> Result<(), Closed> {
+        self.spout.fail(id, reason).map_err(|error| {
+            self.shared.fail(error);
+            Closed
+        })
+    }
+
+    /// Whether to go on.
+    fn check(&self) -> Result<(), Closed> {
+        if self.shared.context.cancel.is_cancelled() {
+            self.shared.fail(RunError::Cancelled);
+        }
+        if self.shared.stopped() { Err(Closed) } else { Ok(()) }
+    }
+
+    /// Looks at the clock, because the task has been busy for a while.
+    fn look(&mut self) -> Result<(), Closed> {
+        self.state.rounds = 0;
+        let now_ns = self.shared.context.now_ns();
+        self.rotate(now_ns)?;
+        if now_ns.saturating_sub(self.state.flushed_at_ns) >= self.flush_interval_ns {
+            self.state.flushed_at_ns = now_ns;
+            self.out.out.flush()?;
+            self.out.out.tell_marks(now_ns)?;
+            self.report(now_ns, 1);
+        }
+        self.report(now_ns, STRIDE);
+        Ok(())
+    }
+
+    /// Hands over all that there is and waits for a notice, or until `until_ns`.
+    fn wait(&mut self, until_ns: u64) -> Result<(), Closed> {
+        self.end_round()?;
+        self.out.out.flush()?;
+        let now_ns = self.shared.context.now_ns();
+        let marks_ns = self.out.out.tell_marks(now_ns)?.unwrap_or(u64::MAX);
+        self.report(now_ns, 1);
+        self.rotate(now_ns)?;
+        if self.spout.owes().is_some() && self.out.room() > 0 {
+            return Ok(());
+        }
+        let mut until_ns = until_ns.min(marks_ns).min(now_ns.saturating_add(HEARTBEAT_NS));
+        if self.out.pending.len() > 0 {
+            until_ns = until_ns.min(self.state.rotate_at_ns);
+        }
+        let context = &self.shared.context;
+        let alarm = context.clock.alarm(context.clock_time_ns(until_ns));
+        if let Some(inbox) = &mut self.out.out.inbox
+            && inbox.settled.is_empty()
+            && let Received::Message(notice) = receive(&inbox.from, alarm)
+        {
+            inbox.keep(notice);
+        }
+        Ok(())
+    }
+
+    /// Fails the trees that have been open for longer than the timeout.
+    fn rotate(&mut self, now_ns: u64) -> Result<(), Closed> {
+        if now_ns < self.state.rotate_at_ns {
+            return Ok(());
+        }
+        self.state.rotate_at_ns = now_ns.saturating_add(self.timeout_ns);
+        for (_, tree) in self.out.pending.rotate() {
+            self.state.counts.timed_out += 1;
+            self.fail(tree.id, FailReason::TimedOut)?;
+        }
+        Ok(())
+    }
+
+    /// Tells the tracker how far the trees of this spout have ended, if that is `least` further.
+    fn report(&mut self, now_ns: u64, least: u64) {
+        let settled = self.out.settled().min(self.spout.owes().unwrap_or(u64::MAX));
+        if settled >= self.state.reported.saturating_add(least) {
+            self.state.reported = settled;
+            self.shared.tracker.passed(self.number, settled, now_ns);
+        }
+    }
+}

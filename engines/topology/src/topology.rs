@@ -1,0 +1,262 @@
+//! Running a topology.
+
+use crate::acker::{Account, AckOut, AckerExecutor};
+use crate::inbox::{INBOX_CAPACITY, Notice};
+use crate::progress::MarkPacer;
+pub use crate::task::TaskCounts;
+use crate::task::{Body, Shared, spawn};
+use crate::tracker::{LAP, Tracker};
+use crate::{TaskContext, TopologyConfig};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use weir_dataflow::testing::AllAtOnce;
+use weir_dataflow::{NodeKind, Plan, RunContext, RunError};
+
+/// The id of the acker component, as in Storm.
+const ACKER: &str = "__acker";
+/// Accounts in one message to or from an acker. A task that runs out of input sends what it has.
+const ACK_BATCH: usize = 128;
+
+/// What starts the tasks of a component.
+pub(crate) type Launch = Box<dyn FnOnce(&Env<'_>) -> Vec<Body> + Send>;
+
+/// A declared component.
+pub(crate) struct Component {
+    pub(crate) id: Arc<str>,
+    pub(crate) tasks: usize,
+    pub(crate) kind: NodeKind,
+    /// By task, how many channels it reads from.
+    pub(crate) channels: Vec<u32>,
+    /// By which grouping it reads from which component.
+    pub(crate) inputs: Vec<(usize, &'static str)>,
+    /// Whether a bolt reads from it.
+    pub(crate) subscribed: bool,
+    pub(crate) launch: Launch,
+}
+
+impl std::fmt::Debug for Component {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}x{}", self.id, self.tasks)
+    }
+}
+
+/// What a component is started with.
+pub(crate) struct Env<'a> {
+    pub(crate) id: Arc<str>,
+    pub(crate) task_count: usize,
+    pub(crate) channels: &'a [u32],
+    pub(crate) config: &'a TopologyConfig,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) ackers: &'a [Sender<Vec<Account>>],
+    pub(crate) inboxes: &'a [Receiver<Notice>],
+    pub(crate) gate: Receiver<()>,
+    /// Number of its first task among all tasks.
+    pub(crate) first_task: usize,
+    /// Number of its first task among the spouts' tasks.
+    pub(crate) first_spout: usize,
+    /// Number of its first task at the tracker, if it is one of the last components.
+    pub(crate) first_party: Option<usize>,
+}
+
+impl Env<'_> {
+    pub(crate) fn tasks(&self) -> impl Iterator<Item = TaskContext> {
+        let (component, tasks) = (Arc::clone(&self.id), self.task_count);
+        (0..tasks).map(move |index| TaskContext { component: Arc::clone(&component), index, tasks })
+    }
+
+    pub(crate) fn ack_out(&self) -> AckOut {
+        AckOut::new(self.ackers.to_vec(), ACK_BATCH)
+    }
+
+    pub(crate) fn pacer(&self) -> MarkPacer {
+        MarkPacer::new(u64::try_from(self.config.mark_interval.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+/// What one component did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Its id.
+    pub id: String,
+    /// What its tasks counted, by task.
+    pub tasks: Vec<TaskCounts>,
+}
+
+impl Report {
+    /// The counts of all tasks.
+    #[must_use]
+    pub fn total(&self) -> TaskCounts {
+        let mut total = TaskCounts::default();
+        self.tasks.iter().for_each(|task| total += *task);
+        total
+    }
+}
+
+/// A checked topology, to be run once.
+#[derive(Debug)]
+pub struct Topology {
+    pub(crate) config: TopologyConfig,
+    pub(crate) components: Vec<Component>,
+}
+
+/// Runs topologies in this process, as Storm's class of that name.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LocalCluster;
+
+impl LocalCluster {
+    /// Runs a topology to the end of its spouts, on the system's clock.
+    pub fn run(self, topology: Topology) -> Result<Vec<Report>, RunError> {
+        topology.run(&AllAtOnce { records: 0, spacing_ns: 1 }.context())
+    }
+}
+
+/// The threads of a run.
+struct Threads {
+    shared: Arc<Shared>,
+    ready: Sender<()>,
+    /// By component, in the order in which they were started.
+    started: Vec<(String, Vec<JoinHandle<TaskCounts>>)>,
+}
+
+impl Threads {
+    fn start(&mut self, id: &str, bodies: Vec<Body>) {
+        let mut threads = Vec::new();
+        for (index, body) in bodies.into_iter().enumerate() {
+            let name = format!("{id}[{index}]");
+            match spawn(name, body, Arc::clone(&self.shared), self.ready.clone()) {
+                Ok(thread) => threads.push(thread),
+                Err(error) => self.shared.fail(error),
+            }
+        }
+        self.started.push((id.to_owned(), threads));
+    }
+}
+
+impl Topology {
+    /// The components and groupings.
+    #[must_use]
+    pub fn plan(&self) -> Plan {
+        let mut plan = Plan::default();
+        for component in &self.components {
+            plan.node(&*component.id, component.kind, component.tasks);
+        }
+        for (to, component) in self.components.iter().enumerate() {
+            for (from, label) in &component.inputs {
+                plan.edge(*from, to, *label);
+            }
+        }
+        let ackers = self.config.acking.ackers();
+        if ackers > 0 {
+            let acker = plan.node(ACKER, NodeKind::System, ackers);
+            for from in 0..self.components.len() {
+                plan.edge(from, acker, "acks");
+            }
+        }
+        plan
+    }
+
+    /// By component, in the order of declaration and of the reports: whether it is a spout.
+    pub fn spouts(&self) -> impl Iterator<Item = bool> {
+        self.components.iter().map(|component| component.kind == NodeKind::Source)
+    }
+
+    /// Runs until every spout is done and every tree has ended. Blocks; all threads are joined
+    /// before it returns, whatever happens.
+    pub fn run(self, context: &RunContext) -> Result<Vec<Report>, RunError> {
+        let Self { config, components } = self;
+        let tasks_of = |kind| {
+            let of_kind = components.iter().filter(move |component| component.kind == kind);
+            of_kind.map(|component| component.tasks).sum::<usize>()
+        };
+        let spouts = tasks_of(NodeKind::Source);
+        let last =
+            |component: &&Component| component.kind != NodeKind::Source && !component.subscribed;
+        let parties = spouts + components.iter().filter(last).map(|c| c.tasks).sum::<usize>();
+        let (to_spouts, inboxes): (Vec<_>, Vec<_>) =
+            (0..spouts).map(|_| bounded(INBOX_CAPACITY)).unzip();
+        let lap = if context.load.paced() { LAP } else { 0 };
+        let meter = Arc::clone(&context.meter);
+        let tracker = Tracker::new(meter, lap, parties, to_spouts.clone());
+        let shared = Shared::new(context.clone(), tracker, to_spouts.clone());
+        let (ready, prepared) = bounded(1);
+        let (start, gate) = bounded::<()>(1);
+        let mut threads = Threads { shared: Arc::clone(&shared), ready, started: Vec::new() };
+        let (to_ackers, from_tasks): (Vec<_>, Vec<_>) =
+            (0..config.acking.ackers()).map(|_| bounded(config.queue_capacity.max(64))).unzip();
+        let (mut first_task, mut first_spout, mut first_party) = (0, 0, spouts);
+        for component in components {
+            let Component { id, tasks, kind, channels, subscribed, launch, .. } = component;
+            let is_last = kind != NodeKind::Source && !subscribed;
+            let env = Env {
+                id: Arc::clone(&id),
+                task_count: tasks,
+                channels: &channels,
+                config: &config,
+                shared: Arc::clone(&shared),
+                ackers: &to_ackers,
+                inboxes: &inboxes,
+                gate: gate.clone(),
+                first_task,
+                first_spout,
+                first_party: is_last.then_some(first_party),
+            };
+            threads.start(&id, launch(&env));
+            first_task += tasks;
+            first_spout += if kind == NodeKind::Source { tasks } else { 0 };
+            first_party += if is_last { tasks } else { 0 };
+        }
+        drop(to_ackers);
+        let ackers = ackers(from_tasks, &to_spouts, &shared, &config);
+        if !ackers.is_empty() {
+            threads.start(ACKER, ackers);
+        }
+        let Threads { ready, started, .. } = threads;
+        drop(ready);
+        // Every task drops its end when it has prepared, or has failed.
+        let _ = prepared.recv();
+        context.begin();
+        drop((start, gate, inboxes));
+        join(started, &shared)
+    }
+}
+
+fn ackers(
+    from_tasks: Vec<Receiver<Vec<Account>>>,
+    to_spouts: &[Sender<Notice>],
+    shared: &Arc<Shared>,
+    config: &TopologyConfig,
+) -> Vec<Body> {
+    let timeout_ns = u64::try_from(config.message_timeout.as_nanos()).unwrap_or(u64::MAX);
+    let body = |from| -> Body {
+        let (spouts, shared) = (to_spouts.to_vec(), Arc::clone(shared));
+        let executor = AckerExecutor { shared, from, spouts, timeout_ns, limit: ACK_BATCH };
+        Box::new(move |ready| {
+            ready();
+            Ok(executor.run())
+        })
+    };
+    from_tasks.into_iter().map(body).collect()
+}
+
+fn join(
+    started: Vec<(String, Vec<JoinHandle<TaskCounts>>)>,
+    shared: &Shared,
+) -> Result<Vec<Report>, RunError> {
+    let mut reports = Vec::new();
+    for (id, threads) in started {
+        let mut tasks = Vec::new();
+        for (index, thread) in threads.into_iter().enumerate() {
+            match thread.join() {
+                Ok(counts) => tasks.push(counts),
+                // Only what runs outside the guard can get here.
+                Err(payload) => shared.fail(RunError::TaskPanicked {
+                    task: format!("{id}[{index}]"),
+                    message: RunError::panic_message(&*payload),
+                }),
+            }
+        }
+        reports.push(Report { id, tasks });
+    }
+    shared.take_failure().map_or(Ok(reports), Err)
+}
