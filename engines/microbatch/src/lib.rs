@@ -1,1 +1,9 @@
 //! stub
+mod context;
+mod job;
+mod metrics;
+mod rdd;
+pub use context::{ContextError, SparkContext, SparkContextBuilder};
+pub use job::{JobError, TaskContext, TaskError};
+pub use metrics::{Metrics, StageMetrics};
+pub use rdd::{Block, Keyed, MapSide, Pairs, Partition, Rdd, Shuffle};
