@@ -17,7 +17,9 @@ pub(crate) mod sources;
 
 pub use keyed::{Keyed, Pairs};
 pub use shuffle::{Block, MapSide, Shuffle};
+pub(crate) use keyed::Deal;
 pub(crate) use shuffle::ShuffleStage;
+pub use sources::ReadRange;
 
 use crate::SparkContext;
 use crate::job::{Stage, TaskContext, TaskError};

@@ -41,8 +41,10 @@ impl<T: Data> RddNode<T> for Slices<T> {
     }
 }
 
-/// What a source reads: a range of offsets, in contiguous pieces.
-pub(crate) trait ReadRange<T>: Send + Sync + 'static {
+/// Something that can read any range of its offsets, again and again.
+pub trait ReadRange<T>: Send + Sync + 'static {
+    /// Hands the records of a range to `sink`, in order. Long reads call
+    /// [`TaskContext::check_cancelled`] now and then.
     fn read(
         &self,
         range: Range<u64>,
