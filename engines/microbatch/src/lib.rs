@@ -1,5 +1,6 @@
 //! stub
 mod context;
+mod flow;
 mod job;
 mod metrics;
 mod rdd;
@@ -9,3 +10,4 @@ pub use job::{JobError, TaskContext, TaskError};
 pub use metrics::{Metrics, StageMetrics};
 pub use rdd::{Block, Keyed, MapSide, Pairs, Partition, Rdd, ReadRange, Shuffle};
 pub use streaming::*;
+pub use flow::{MicroBatch, MicroBatchFlow};
