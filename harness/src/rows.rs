@@ -1,10 +1,12 @@
 //! The engine configurations of a comparison.
 
 use crate::null::Null;
+use crate::schedule::format_duration;
 use crate::settings::{Config, EngineKind};
 use crate::target::{CostLoop, InProcess, Target};
 use std::collections::BTreeMap;
 use std::time::Duration;
+use weir_microbatch::MicroBatch;
 use weir_oracle::Oracle;
 use weir_reports::schema::Row;
 use weir_topology::{Acking, TopologyConfig, TopologyEngine};
@@ -72,20 +74,16 @@ impl EngineRow {
                     message_timeout: config.message_timeout,
                     ..TopologyConfig::default()
                 });
-                let mut id = "topology".to_owned();
-                if !acking {
-                    id.push_str(" no-ack");
-                }
-                if batch > 1 {
-                    id.push_str(&format!(" batch {batch}"));
-                }
+                let ack = if acking { "" } else { " no-ack" };
+                let batched = if batch > 1 { format!(" batch {batch}") } else { String::new() };
                 rows.push(Self {
-                    id,
+                    id: format!("topology{ack}{batched}"),
+                    kind: EngineKind::Topology,
                     target: Box::new(InProcess(engine)),
+                    batch_interval: None,
                     acking: Some(acking),
                     queue_batch: Some(batch),
                     parallelism: config.parallelism,
-                    ..Self::plain(EngineKind::Topology, Box::new(CostLoop))
                 });
             }
         }
@@ -93,7 +91,19 @@ impl EngineRow {
     }
 
     fn microbatches(config: &Config) -> Vec<Self> {
-        Vec::new()
+        let row = |&interval: &Duration| {
+            let engine = MicroBatch::new().parallelism(config.parallelism).batch_interval(interval);
+            Self {
+                id: format!("microbatch {}", format_duration(interval)),
+                kind: EngineKind::Microbatch,
+                target: Box::new(InProcess(engine)),
+                batch_interval: Some(interval),
+                acking: None,
+                queue_batch: None,
+                parallelism: config.parallelism,
+            }
+        };
+        config.batch_intervals.iter().map(row).collect()
     }
 
     fn plain(kind: EngineKind, target: Box<dyn Target>) -> Self {

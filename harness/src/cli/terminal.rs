@@ -11,7 +11,7 @@ const DEFAULT_COLUMNS: usize = 100;
 
 /// Columns of the terminal: of the terminal itself, else `COLUMNS`, else 100.
 #[must_use]
-pub fn columns() -> usize {
+pub(super) fn columns() -> usize {
     let told = || std::env::var("COLUMNS").ok()?.parse().ok();
     let own = || terminal_size::terminal_size_of(stdout()).map(|(width, _)| usize::from(width.0));
     own().or_else(told).unwrap_or(DEFAULT_COLUMNS)
@@ -19,7 +19,7 @@ pub fn columns() -> usize {
 
 /// Whether standard output takes colours: a terminal, and neither `NO_COLOR` nor a dumb one.
 #[must_use]
-pub fn colour() -> Colour {
+pub(super) fn colour() -> Colour {
     match anstream::AutoStream::choice(&stdout()) {
         anstream::ColorChoice::Always | anstream::ColorChoice::AlwaysAnsi => Colour::Ansi,
         _ => Colour::Plain,
@@ -28,14 +28,14 @@ pub fn colour() -> Colour {
 
 /// A bar on standard error, if that is a terminal. It is drawn between runs only, so that drawing
 /// takes nothing from what is measured.
-pub struct Bar {
+pub(super) struct Bar {
     bar: ProgressBar,
 }
 
 impl Bar {
     /// A bar; hidden if `quiet`, or without a terminal.
     #[must_use]
-    pub fn new(quiet: bool) -> Self {
+    pub(super) fn new(quiet: bool) -> Self {
         let bar = ProgressBar::new(0);
         bar.set_draw_target(if quiet {
             ProgressDrawTarget::hidden()
@@ -51,7 +51,7 @@ impl Bar {
     }
 
     /// Shows what happens.
-    pub fn show(&self, event: &SessionEvent) {
+    pub(super) fn show(&self, event: &SessionEvent) {
         match event {
             SessionEvent::Begin { runs, .. } => self.bar.set_length(*runs as u64),
             SessionEvent::Run { workload, row, offer, round } => {
@@ -65,13 +65,13 @@ impl Bar {
     }
 
     /// Takes it away.
-    pub fn clear(&self) {
+    pub(super) fn clear(&self) {
         self.bar.finish_and_clear();
     }
 
     /// How long a session is expected to take, in words.
     #[must_use]
-    pub fn in_words(expected: Duration) -> String {
+    pub(super) fn in_words(expected: Duration) -> String {
         let seconds = expected.as_secs();
         if seconds < 90 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }
     }

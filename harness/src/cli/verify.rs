@@ -28,7 +28,7 @@ fn load(described: &Described) -> Result<SaturationLoad, Failure> {
 ///
 /// # Errors
 /// An input that cannot be read, or a file that cannot be written.
-pub fn verify(config: &Config, emit: Option<&Path>, quiet: bool) -> Result<u8, Failure> {
+pub(super) fn verify(config: &Config, emit: Option<&Path>, quiet: bool) -> Result<u8, Failure> {
     if emit.is_some() && config.workloads.len() != 1 {
         return Err(Failure::usage("--emit writes one workload's rows: name just one workload"));
     }

@@ -1,0 +1,53 @@
+//! The map-side combine that running aggregates and DStream windows share.
+
+use crate::{MapSide, Partition, TaskError};
+use weir_dataflow::{Aggregate, Event, KeyedTable, Transform, hash_of, partition_of};
+
+/// A chain, and the aggregate that follows it.
+#[derive(Clone)]
+pub(super) struct Combine<C, A> {
+    pub(super) chain: C,
+    pub(super) aggregate: A,
+}
+
+/// Sums by key.
+pub(super) type Sums<A> = KeyedTable<<A as Aggregate>::Key, <A as Aggregate>::State>;
+
+impl<C, A> MapSide<Event<C::In>> for Combine<C, A>
+where
+    C: Transform,
+    A: Aggregate<In = C::Out>,
+{
+    type Block = Sums<A>;
+    fn map(
+        &self,
+        input: Partition<'_, Event<C::In>>,
+        partitions: usize,
+    ) -> Result<Vec<Sums<A>>, TaskError> {
+        let Self { mut chain, aggregate } = self.clone();
+        let mut tables: Vec<Sums<A>> = (0..partitions).map(|_| KeyedTable::new()).collect();
+        input.for_each(|event| {
+            chain.apply(event.value, &mut |item| {
+                let (key, value) = aggregate.split(item);
+                let hash = hash_of(&key);
+                let table = &mut tables[partition_of(hash, partitions)];
+                aggregate.update(table.get_or_insert_with(hash, key, A::State::default), value);
+            });
+        })?;
+        Ok(tables)
+    }
+}
+
+impl<C, A: Aggregate> Combine<C, A> {
+    /// Adds the sums of `more` to `into`.
+    pub(super) fn merge_into(&self, into: &mut Sums<A>, more: Sums<A>) {
+        if into.is_empty() {
+            *into = more;
+            return;
+        }
+        for (hash, key, state) in more {
+            let sum = into.get_or_insert_with(hash, key, A::State::default);
+            self.aggregate.merge(sum, state);
+        }
+    }
+}

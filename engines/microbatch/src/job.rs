@@ -1,0 +1,238 @@
+//! Jobs, stages and tasks: how an action on an [`Rdd`](crate::Rdd) is carried out.
+//!
+//! An action is a **job**. The lineage behind it is cut into **stages** at shuffles; a stage is a set
+//! of **tasks**, one per partition, run on the context's pool with a barrier at its end. Stages that
+//! have run already are not run again, and neither are tasks that are known to have nothing to do.
+//!
+//! **The driver part of a job enters the pool once.** The worker that runs it takes tasks itself, so
+//! a job with little work is done without waking a second thread, and a job without any work never
+//! leaves the calling thread.
+//!
+//! **A stage is run by one job at a time.** Jobs of several threads may share a stage; each stage has
+//! a gate, and a job takes the gates of all its stages, in the order of their ids and before it
+//! enters the pool. Waiting for a gate *inside* the pool could deadlock, because a worker that waits
+//! for its tasks may be given another job.
+
+use crate::SparkContext;
+use crate::rdd::{Partition, RddNode};
+use rayon::prelude::*;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use thiserror::Error;
+use weir_dataflow::{Cancel, RunError};
+
+/// Why a job has no result.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum JobError {
+    /// A task failed, and the job with it.
+    #[error("task for partition {partition} of stage {stage} ({label}) failed: {cause}")]
+    TaskFailed {
+        /// Which stage of the job, from 0, in the order in which they run.
+        stage: usize,
+        /// The stage's name.
+        label: String,
+        /// Which partition.
+        partition: usize,
+        /// What happened.
+        cause: TaskError,
+    },
+    /// The context was asked to cancel its jobs.
+    #[error("the job was cancelled")]
+    Cancelled,
+    /// The context has been stopped.
+    #[error("the SparkContext has been stopped; make a new one")]
+    ContextStopped,
+    /// An action was called by a task.
+    #[error(
+        "an action was called inside a task; collect what the task needs before the job starts"
+    )]
+    Nested,
+    /// The RDD has no elements, and the action needs one.
+    #[error("empty collection; use fold, which has an answer for it")]
+    EmptyCollection,
+}
+
+/// Why a task failed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TaskError {
+    /// User code panicked.
+    #[error("panicked: {0}")]
+    Panicked(String),
+    /// A function of the user, or a source, returned an error.
+    #[error("{0}")]
+    Failed(String),
+    /// The job was cancelled while the task ran.
+    #[error("cancelled")]
+    Cancelled,
+    /// An earlier attempt took the task's input and then failed.
+    #[error("its input was consumed by an attempt that failed; compute the RDD anew")]
+    InputLost,
+}
+
+impl TaskError {
+    /// A failure that the function of a task reports itself.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self::Failed(message.into())
+    }
+}
+
+/// What a running task can ask about itself.
+#[derive(Debug)]
+pub struct TaskContext {
+    partition: usize,
+    cancel: Cancel,
+}
+
+impl TaskContext {
+    /// Which partition the task computes.
+    #[must_use]
+    pub const fn partition(&self) -> usize {
+        self.partition
+    }
+
+    /// The same task, looking at another partition.
+    pub(crate) fn at(&self, partition: usize) -> Self {
+        Self { partition, cancel: self.cancel.clone() }
+    }
+
+    /// Fails once the job has been cancelled. Long loops call it every few thousand records.
+    pub fn check_cancelled(&self) -> Result<(), TaskError> {
+        if self.cancel.is_cancelled() { Err(TaskError::Cancelled) } else { Ok(()) }
+    }
+}
+
+/// A set of tasks behind a barrier, whose output stays for the stages that follow.
+pub(crate) trait Stage: Send + Sync {
+    /// Its place in the order of creation; parents come before children.
+    fn id(&self) -> u64;
+    fn label(&self) -> &Arc<str>;
+    /// The stages that it reads, if it has yet to run.
+    fn parents(&self, visit: &mut dyn FnMut(Arc<dyn Stage>));
+    /// Held by the job that runs it.
+    fn gate(&self) -> &Mutex<()>;
+    fn is_done(&self) -> bool;
+    /// The partitions that have work. Called with the gate held, once all parents are done.
+    fn tasks(&self) -> Vec<usize>;
+    fn run_task(&self, task: &TaskContext) -> Result<(), TaskError>;
+    /// Every task has ended well.
+    fn finish(&self);
+}
+
+/// Runs `action` over partitions of `node` (all that may hold something, or those of `only`), after
+/// the stages that they need. Results are in the order of partitions; partitions that are known to
+/// be empty have none.
+pub(crate) fn run<T: 'static, R: Send>(
+    sc: &SparkContext,
+    node: &Arc<dyn RddNode<T>>,
+    only: Option<std::ops::Range<usize>>,
+    label: &Arc<str>,
+    action: impl Fn(Partition<'_, T>) -> Result<R, TaskError> + Sync,
+) -> Result<Vec<(usize, R)>, JobError> {
+    if sc.is_stopped() {
+        return Err(JobError::ContextStopped);
+    }
+    if sc.pool().current_thread_index().is_some() {
+        return Err(JobError::Nested);
+    }
+    let mut stages = Vec::new();
+    node.stages(&mut |stage| collect(stage, &mut stages));
+    stages.sort_by_key(|stage| stage.id());
+    let _gates: Vec<MutexGuard<'_, ()>> = stages
+        .iter()
+        .map(|stage| stage.gate().lock().unwrap_or_else(PoisonError::into_inner))
+        .collect();
+    let job = Job { sc, stages: &stages };
+    let first = job.skip_idle();
+    let splits = || {
+        let all = 0..node.partitions();
+        let wanted = only.clone().unwrap_or(all);
+        wanted.filter(|&split| !node.known_empty(split)).collect::<Vec<_>>()
+    };
+    if first == stages.len() && splits().is_empty() {
+        return Ok(Vec::new());
+    }
+    sc.pool().install(|| {
+        job.run_stages(first)?;
+        job.run_tasks(stages.len(), label, &splits(), |task| {
+            action(Partition::new(&**node, task)).map(|result| (task.partition(), result))
+        })
+    })
+}
+
+/// Adds a stage and those it reads, unless they are done or there already.
+fn collect(stage: Arc<dyn Stage>, into: &mut Vec<Arc<dyn Stage>>) {
+    if stage.is_done() || into.iter().any(|other| other.id() == stage.id()) {
+        return;
+    }
+    stage.parents(&mut |parent| collect(parent, into));
+    into.push(stage);
+}
+
+struct Job<'a> {
+    sc: &'a SparkContext,
+    stages: &'a [Arc<dyn Stage>],
+}
+
+impl Job<'_> {
+    /// Finishes the leading stages that have no tasks, on this thread; the index of the first that
+    /// has some.
+    fn skip_idle(&self) -> usize {
+        for (index, stage) in self.stages.iter().enumerate() {
+            if stage.is_done() {
+                continue;
+            }
+            if !stage.tasks().is_empty() {
+                return index;
+            }
+            stage.finish();
+        }
+        self.stages.len()
+    }
+
+    fn run_stages(&self, first: usize) -> Result<(), JobError> {
+        for (index, stage) in self.stages.iter().enumerate().skip(first) {
+            if stage.is_done() {
+                continue;
+            }
+            self.run_tasks(index, stage.label(), &stage.tasks(), |task| stage.run_task(task))?;
+            stage.finish();
+        }
+        Ok(())
+    }
+
+    fn run_tasks<R: Send>(
+        &self,
+        stage: usize,
+        label: &Arc<str>,
+        partitions: &[usize],
+        body: impl Fn(&TaskContext) -> Result<R, TaskError> + Sync,
+    ) -> Result<Vec<R>, JobError> {
+        let cancel = self.sc.cancel();
+        if cancel.is_cancelled() {
+            return Err(JobError::Cancelled);
+        }
+        self.sc.metrics().stage_ran(label, partitions.len());
+        let attempt = |&partition: &usize| {
+            let task = TaskContext { partition, cancel: cancel.clone() };
+            // What a panicking task leaves behind is only ever reached through cells that know
+            // whether they were completed.
+            catch_unwind(AssertUnwindSafe(|| body(&task)))
+                .unwrap_or_else(|payload| {
+                    Err(TaskError::Panicked(RunError::panic_message(&*payload)))
+                })
+                .map_err(|cause| (partition, cause))
+        };
+        let results: Vec<Result<R, _>> = match partitions {
+            [] => Vec::new(),
+            [only] => vec![attempt(only)],
+            many => many.par_iter().with_max_len(1).map(attempt).collect(),
+        };
+        results.into_iter().collect::<Result<Vec<R>, _>>().map_err(|(partition, cause)| match cause
+        {
+            TaskError::Cancelled => JobError::Cancelled,
+            cause => JobError::TaskFailed { stage, label: label.to_string(), partition, cause },
+        })
+    }
+}

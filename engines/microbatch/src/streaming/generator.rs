@@ -1,0 +1,232 @@
+//! Makes the jobs of every batch, on time.
+
+use super::input::Input;
+use super::lifecycle::{MakeJob, Shared};
+use super::scheduler::{JobSet, Scheduler};
+use super::{BatchInfo, Pacing, StreamingError, StreamingListener, Time};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use weir_dataflow::{Cancel, Received, RunError, receive};
+
+/// Batches that may wait for the scheduler before the generator does.
+const QUEUED_BATCHES: usize = 256;
+
+/// How often a waiting generator looks whether it has been cancelled.
+const CANCEL_CHECK_NS: u64 = 50_000_000;
+
+/// The threads of an active context, and how they are told to end.
+pub(super) struct Runtime {
+    /// Dropped to end the generator.
+    pub(super) control: Sender<()>,
+    pub(super) graceful: Arc<AtomicBool>,
+    pub(super) abandon: Arc<AtomicBool>,
+    pub(super) threads: Vec<JoinHandle<()>>,
+}
+
+/// What the threads of a context are started with.
+pub(super) struct Plan {
+    pub(super) inputs: Vec<Arc<dyn Input>>,
+    pub(super) outputs: Vec<Arc<MakeJob>>,
+    pub(super) listeners: Vec<Arc<dyn StreamingListener>>,
+    pub(super) pacing: Pacing,
+    pub(super) concurrent_jobs: usize,
+    pub(super) drain_ns: u64,
+}
+
+impl Runtime {
+    /// Starts the generator and the scheduler.
+    pub(super) fn start(shared: &Arc<Shared>, plan: Plan) -> Result<Self, StreamingError> {
+        // Unpaced, a batch is handed over rather than queued: the generator is one batch ahead.
+        let room = match plan.pacing {
+            Pacing::Clock => QUEUED_BATCHES,
+            Pacing::Unpaced => 0,
+        };
+        let (submit, queue) = bounded(room);
+        let (control, stop) = bounded(0);
+        let abandon = Arc::new(AtomicBool::new(false));
+        let graceful = Arc::new(AtomicBool::new(false));
+        let mut threads = Vec::with_capacity(plan.concurrent_jobs + 1);
+        for n in 0..plan.concurrent_jobs {
+            let scheduler = Scheduler {
+                shared: Arc::clone(shared),
+                queue: queue.clone(),
+                listeners: plan.listeners.clone(),
+                abandon: Arc::clone(&abandon),
+            };
+            threads.push(spawn(format!("microbatch-scheduler-{n}"), || scheduler.run())?);
+        }
+        drop(queue);
+        let generator = Generator {
+            shared: Arc::clone(shared),
+            plan,
+            submit,
+            stop,
+            graceful: Arc::clone(&graceful),
+            schedulers: threads.drain(..).collect(),
+        };
+        let generator = spawn("microbatch-generator".into(), || generator.run())?;
+        Ok(Self { control, graceful, abandon, threads: vec![generator] })
+    }
+
+    /// Ends the threads and waits for them.
+    pub(super) fn stop(self, gracefully: bool) {
+        self.graceful.store(gracefully, Ordering::Release);
+        self.abandon.store(!gracefully, Ordering::Release);
+        drop(self.control);
+        for thread in self.threads {
+            // The threads catch what user code throws: they have nothing to tell.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn spawn(
+    name: String,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, StreamingError> {
+    std::thread::Builder::new()
+        .name(name.clone())
+        .spawn(body)
+        .map_err(|error| StreamingError::Spawn { name, message: error.to_string() })
+}
+
+struct Generator {
+    shared: Arc<Shared>,
+    plan: Plan,
+    submit: Sender<JobSet>,
+    stop: Receiver<()>,
+    graceful: Arc<AtomicBool>,
+    schedulers: Vec<JoinHandle<()>>,
+}
+
+enum Tick {
+    Due,
+    /// The last one: somebody wants a graceful stop.
+    Last,
+    Stop,
+}
+
+impl Generator {
+    fn run(mut self) {
+        self.generate_all();
+        let Self { shared, submit, schedulers, .. } = self;
+        drop(submit);
+        for scheduler in schedulers {
+            let _ = scheduler.join();
+        }
+        shared.waiter.end();
+    }
+
+    fn generate_all(&mut self) {
+        let interval = self.shared.interval_ns;
+        let mut time = self.shared.zero().plus(interval);
+        let mut drain_until = None;
+        loop {
+            let tick = match drain_until {
+                Some(end) if time > end => return,
+                Some(_) => self.poll(),
+                None => self.wait(time),
+            };
+            if matches!(tick, Tick::Stop) {
+                return;
+            }
+            let ended = match self.generate(time) {
+                Ok((set, ended)) => {
+                    if !set.jobs.is_empty() && !self.hand_over(set) {
+                        return;
+                    }
+                    ended
+                }
+                // The batch has no jobs; later ones go on.
+                Err(error) => {
+                    self.shared.waiter.fail(error);
+                    false
+                }
+            };
+            if ended && drain_until.is_none() {
+                drain_until = Some(time.plus(self.plan.drain_ns));
+            }
+            if matches!(tick, Tick::Last) {
+                return;
+            }
+            time = time.plus(interval);
+        }
+    }
+
+    fn hand_over(&self, mut set: JobSet) -> bool {
+        set.info.submitted_ns = self.shared.clock.now_ns();
+        let info = set.info;
+        self.plan.listeners.iter().for_each(|listener| listener.batch_submitted(&info));
+        self.submit.send(set).is_ok()
+    }
+
+    /// Waits for a tick, in the way that the context is paced.
+    fn wait(&self, time: Time) -> Tick {
+        if self.plan.pacing == Pacing::Unpaced {
+            return self.poll();
+        }
+        let clock = &self.shared.clock;
+        loop {
+            let now = clock.now_ns();
+            if now >= time.as_ns() {
+                return self.poll();
+            }
+            let alarm = clock.alarm(time.as_ns().min(now.saturating_add(CANCEL_CHECK_NS)));
+            match receive(&self.stop, alarm) {
+                Received::Closed | Received::Message(()) => {
+                    if !self.graceful.load(Ordering::Acquire) {
+                        return Tick::Stop;
+                    }
+                    clock.sleep_until(time.as_ns());
+                    return Tick::Last;
+                }
+                Received::TimedOut if self.cancel().is_cancelled() => return Tick::Stop,
+                Received::TimedOut => {}
+            }
+        }
+    }
+
+    /// Whether to go on, without waiting.
+    fn poll(&self) -> Tick {
+        if self.cancel().is_cancelled() {
+            return Tick::Stop;
+        }
+        match receive(&self.stop, weir_dataflow::Alarm::Now) {
+            Received::TimedOut => Tick::Due,
+            _ if self.graceful.load(Ordering::Acquire) => Tick::Last,
+            _ => Tick::Stop,
+        }
+    }
+
+    fn cancel(&self) -> &Cancel {
+        self.shared.sc.cancel()
+    }
+
+    /// The jobs of a batch, and whether the inputs have ended. Functions of `transform` run here, and
+    /// may panic.
+    fn generate(&self, time: Time) -> Result<(JobSet, bool), StreamingError> {
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            let mut records = 0;
+            let mut ended = !self.plan.inputs.is_empty();
+            for input in &self.plan.inputs {
+                let report = input.allocate(time);
+                records += report.records;
+                ended &= report.ended;
+            }
+            let mut jobs = Vec::with_capacity(self.plan.outputs.len());
+            for make in &self.plan.outputs {
+                jobs.extend(make(time)?);
+            }
+            let info =
+                BatchInfo { time, records, submitted_ns: 0, started_ns: None, ended_ns: None };
+            Ok((JobSet { info, jobs }, ended))
+        }));
+        made.unwrap_or_else(|payload| {
+            let message = RunError::panic_message(&*payload);
+            Err(StreamingError::Generation { time, message })
+        })
+    }
+}

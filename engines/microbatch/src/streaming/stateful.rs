@@ -1,0 +1,359 @@
+//! State that outlives batches.
+//!
+//! A **state stage** is the reduce side of a shuffle with memory: each of its partitions owns a state,
+//! which the partition's blocks of the batch change. The state of a batch is made from that of the
+//! batch before; if nobody else holds the earlier one any more (the normal case: one job at a time,
+//! no windows over the state), it is changed in place, else it is cloned first.
+//!
+//! It is a *stage*, not a lazily read partition, so that a batch's state is always complete: an
+//! action that looks at one partition only does not leave the others behind.
+
+use super::dstream::{Stream, StreamNode};
+use super::{DStream, StreamingError, Time};
+use crate::job::{Stage, TaskContext, TaskError};
+use crate::rdd::{MapSide, Rdd, RddNode, ShuffleStage};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use weir_dataflow::Data;
+
+/// A shuffle whose reduce side remembers.
+pub trait StatefulStage<T: 'static>: MapSide<T> {
+    /// What a partition remembers.
+    type State: Clone + Send + Sync + 'static;
+    /// What it emits.
+    type Out: Data;
+    /// The state before the first batch.
+    fn initial(&self) -> Self::State;
+    /// Whether a batch without blocks changes nothing and emits nothing.
+    fn idle(&self, state: &Self::State, time: Time) -> bool {
+        let _ = (state, time);
+        true
+    }
+    /// Takes a batch's blocks, which are in the order of the map partitions, and adds what is emitted
+    /// to `out`.
+    fn update(
+        &self,
+        state: &mut Self::State,
+        blocks: Vec<Self::Block>,
+        time: Time,
+        out: &mut Vec<Self::Out>,
+    );
+}
+
+impl<T: Data> DStream<T> {
+    /// Shuffles every batch into a [`StatefulStage`]; `label` names its two stages.
+    pub fn stateful<U: StatefulStage<T>>(
+        &self,
+        label: &str,
+        stage: U,
+        partitions: usize,
+    ) -> Result<StateDStream<T, U>, StreamingError> {
+        let source = Arc::new(StateSource {
+            parent: self.clone(),
+            update: Arc::new(stage),
+            partitions: partitions.max(1),
+            map_label: format!("{label}: map side").into(),
+            label: format!("{label}: state").into(),
+            last: Mutex::default(),
+        });
+        let rows = Box::new(Rows(Arc::clone(&source)));
+        let outputs = DStream::define(self.shared(), self.slide_ns(), rows)?;
+        Ok(StateDStream { source, outputs })
+    }
+}
+
+/// A stream of states.
+pub struct StateDStream<T: 'static, U: StatefulStage<T>> {
+    source: Arc<StateSource<T, U>>,
+    outputs: DStream<U::Out>,
+}
+
+impl<T: Data, U: StatefulStage<T>> StateDStream<T, U> {
+    /// What the stage emits in each batch.
+    #[must_use]
+    pub fn outputs(&self) -> DStream<U::Out> {
+        self.outputs.clone()
+    }
+
+    /// The states after each batch, one record per partition. Holding one beyond its batch makes the
+    /// next batch copy it.
+    pub fn states(&self) -> Result<DStream<Arc<U::State>>, StreamingError> {
+        let node = Box::new(States(Arc::clone(&self.source)));
+        DStream::define(self.outputs.shared(), self.outputs.slide_ns(), node)
+    }
+
+    /// The states after the last batch that was generated; none before the first.
+    #[must_use]
+    pub fn latest(&self) -> Option<Rdd<Arc<U::State>>> {
+        let last = self.source.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.as_ref().map(|(_, stage)| states_of(stage))
+    }
+}
+
+impl<T: 'static, U: StatefulStage<T>> std::fmt::Debug for StateDStream<T, U> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StateDStream").field("stage", &self.source.label).finish_non_exhaustive()
+    }
+}
+
+struct StateSource<T: 'static, U: StatefulStage<T>> {
+    parent: DStream<T>,
+    update: Arc<U>,
+    partitions: usize,
+    map_label: Arc<str>,
+    label: Arc<str>,
+    last: Mutex<Option<(Time, Arc<StateStage<T, U>>)>>,
+}
+
+impl<T: Data, U: StatefulStage<T>> StateSource<T, U> {
+    /// The state of a batch, and of those before it that nobody has asked for: every batch has to
+    /// pass through the state.
+    fn at(&self, time: Time) -> Result<Option<Arc<StateStage<T, U>>>, StreamingError> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let zero = self.parent.shared().zero();
+        loop {
+            let due = match &*last {
+                Some((at, stage)) if *at >= time => return Ok(Some(Arc::clone(stage))),
+                Some((at, _)) => *at,
+                None => zero,
+            }
+            .plus(self.parent.slide_ns());
+            let Some(rdd) = self.parent.rdd_at(due)? else { return Ok(None) };
+            // Moved, not cloned: once the earlier batch is done, the new stage is its only owner.
+            let before = last.take().map(|(_, stage)| stage);
+            *last = Some((due, Arc::new(StateStage::new(self, rdd, due, before))));
+        }
+    }
+
+    fn remember(&self, ns: u64) {
+        self.parent.remember(ns);
+    }
+}
+
+struct Rows<T: 'static, U: StatefulStage<T>>(Arc<StateSource<T, U>>);
+
+impl<T: Data, U: StatefulStage<T>> StreamNode<U::Out> for Rows<T, U> {
+    fn compute(
+        &self,
+        time: Time,
+        _: &Stream<U::Out>,
+    ) -> Result<Option<Rdd<U::Out>>, StreamingError> {
+        Ok(self.0.at(time)?.map(|stage| {
+            let sc = stage.shuffle.context().clone();
+            Rdd::new(sc, Arc::new(RowsNode(stage)))
+        }))
+    }
+    fn remember(&self, ns: u64) {
+        self.0.remember(ns);
+    }
+}
+
+struct States<T: 'static, U: StatefulStage<T>>(Arc<StateSource<T, U>>);
+
+impl<T: Data, U: StatefulStage<T>> StreamNode<Arc<U::State>> for States<T, U> {
+    fn compute(
+        &self,
+        time: Time,
+        _: &Stream<Arc<U::State>>,
+    ) -> Result<Option<Rdd<Arc<U::State>>>, StreamingError> {
+        Ok(self.0.at(time)?.map(|stage| states_of(&stage)))
+    }
+    fn remember(&self, ns: u64) {
+        self.0.remember(ns);
+    }
+}
+
+fn states_of<T: Data, U: StatefulStage<T>>(stage: &Arc<StateStage<T, U>>) -> Rdd<Arc<U::State>> {
+    Rdd::new(stage.shuffle.context().clone(), Arc::new(StatesNode(Arc::clone(stage))))
+}
+
+/// One batch of a stateful stream.
+struct StateStage<T: 'static, U: StatefulStage<T>> {
+    id: u64,
+    label: Arc<str>,
+    time: Time,
+    shuffle: Arc<ShuffleStage<T, U>>,
+    update: Arc<U>,
+    before: Mutex<Option<Arc<Self>>>,
+    cells: Vec<Mutex<Cell<U::State, U::Out>>>,
+    gate: Mutex<()>,
+    done: AtomicBool,
+}
+
+/// What a partition of a state stage has come to.
+enum Cell<S, O> {
+    Pending,
+    /// The update began and did not end; the state is gone.
+    Lost,
+    /// The state after the batch, until the next batch takes it, and the batch's rows.
+    Ready(Option<Arc<S>>, Arc<Vec<O>>),
+}
+
+impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
+    fn new(of: &StateSource<T, U>, input: Rdd<T>, time: Time, before: Option<Arc<Self>>) -> Self {
+        let update = &of.update;
+        let shuffle = ShuffleStage::new(input, &of.map_label, Arc::clone(update), of.partitions);
+        Self {
+            id: shuffle.context().next_id(),
+            label: Arc::clone(&of.label),
+            time,
+            shuffle: Arc::new(shuffle),
+            update: Arc::clone(update),
+            before: Mutex::new(before),
+            cells: (0..of.partitions).map(|_| Mutex::new(Cell::Pending)).collect(),
+            gate: Mutex::default(),
+            done: AtomicBool::new(false),
+        }
+    }
+
+    fn cell(&self, partition: usize) -> std::sync::MutexGuard<'_, Cell<U::State, U::Out>> {
+        self.cells[partition].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The partition's state before this batch: taken from the earlier stage if that belongs to this
+    /// one alone, else shared with it.
+    fn state_before(&self, partition: usize) -> Result<Arc<U::State>, TaskError> {
+        let before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(earlier) = &*before else { return Ok(Arc::new(self.update.initial())) };
+        match &mut *earlier.cell(partition) {
+            Cell::Ready(state, _) if Arc::strong_count(earlier) == 1 => state.take(),
+            Cell::Ready(state, _) => state.clone(),
+            Cell::Pending | Cell::Lost => None,
+        }
+        .ok_or(TaskError::InputLost)
+    }
+
+    fn state_after(&self, partition: usize) -> Result<Arc<U::State>, TaskError> {
+        match &*self.cell(partition) {
+            Cell::Ready(Some(state), _) => Ok(Arc::clone(state)),
+            _ => Err(TaskError::InputLost),
+        }
+    }
+
+    fn rows(&self, partition: usize) -> Result<Arc<Vec<U::Out>>, TaskError> {
+        match &*self.cell(partition) {
+            Cell::Ready(_, rows) => Ok(Arc::clone(rows)),
+            _ => Err(TaskError::InputLost),
+        }
+    }
+
+    /// Hands the state of a partition on if the batch has nothing for it.
+    fn carry_over(&self, partition: usize) -> bool {
+        if !matches!(*self.cell(partition), Cell::Pending) {
+            return true;
+        }
+        if !self.shuffle.is_empty(partition) {
+            return false;
+        }
+        let Ok(state) = self.state_before(partition) else { return false };
+        let idle = self.update.idle(&state, self.time);
+        if idle {
+            *self.cell(partition) = Cell::Ready(Some(state), Arc::default());
+        } else if let Some(earlier) = &*self.before.lock().unwrap_or_else(PoisonError::into_inner) {
+            // Back to where it was: the task will take it.
+            if let Cell::Ready(place, _) = &mut *earlier.cell(partition) {
+                place.get_or_insert(state);
+            }
+        }
+        idle
+    }
+}
+
+impl<T: Data, U: StatefulStage<T>> Stage for StateStage<T, U> {
+    fn id(&self) -> u64 {
+        self.id
+    }
+    fn label(&self) -> &Arc<str> {
+        &self.label
+    }
+    fn parents(&self, visit: &mut dyn FnMut(Arc<dyn Stage>)) {
+        if let Some(before) = &*self.before.lock().unwrap_or_else(PoisonError::into_inner) {
+            visit(Arc::clone(before) as Arc<dyn Stage>);
+        }
+        visit(Arc::clone(&self.shuffle) as Arc<dyn Stage>);
+    }
+    fn gate(&self) -> &Mutex<()> {
+        &self.gate
+    }
+    fn is_done(&self) -> bool {
+        self.done.load(Ordering::Acquire)
+    }
+    fn tasks(&self) -> Vec<usize> {
+        (0..self.cells.len()).filter(|&partition| !self.carry_over(partition)).collect()
+    }
+    fn run_task(&self, task: &TaskContext) -> Result<(), TaskError> {
+        let partition = task.partition();
+        if matches!(*self.cell(partition), Cell::Lost) {
+            return Err(TaskError::InputLost);
+        }
+        let mut state = self.state_before(partition)?;
+        *self.cell(partition) = Cell::Lost;
+        let mut rows = Vec::new();
+        let blocks = self.shuffle.take(partition);
+        self.update.update(Arc::make_mut(&mut state), blocks, self.time, &mut rows);
+        *self.cell(partition) = Cell::Ready(Some(state), Arc::new(rows));
+        Ok(())
+    }
+    fn finish(&self) {
+        *self.before.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.done.store(true, Ordering::Release);
+    }
+}
+
+fn visit_stage<T: Data, U: StatefulStage<T>>(
+    stage: &Arc<StateStage<T, U>>,
+    visit: &mut dyn FnMut(Arc<dyn Stage>),
+) {
+    if !stage.is_done() {
+        visit(Arc::clone(stage) as Arc<dyn Stage>);
+    }
+}
+
+struct RowsNode<T: 'static, U: StatefulStage<T>>(Arc<StateStage<T, U>>);
+
+impl<T: Data, U: StatefulStage<T>> RddNode<U::Out> for RowsNode<T, U> {
+    fn partitions(&self) -> usize {
+        self.0.cells.len()
+    }
+    fn compute(&self, task: &TaskContext, sink: &mut dyn FnMut(U::Out)) -> Result<(), TaskError> {
+        self.0.rows(task.partition())?.iter().cloned().for_each(sink);
+        Ok(())
+    }
+    fn stages(&self, visit: &mut dyn FnMut(Arc<dyn Stage>)) {
+        visit_stage(&self.0, visit);
+    }
+    fn known_empty(&self, partition: usize) -> bool {
+        self.0.rows(partition).is_ok_and(|rows| rows.is_empty())
+    }
+    fn hashed(&self) -> bool {
+        true
+    }
+    fn kept(&self) -> bool {
+        true
+    }
+}
+
+struct StatesNode<T: 'static, U: StatefulStage<T>>(Arc<StateStage<T, U>>);
+
+impl<T: Data, U: StatefulStage<T>> RddNode<Arc<U::State>> for StatesNode<T, U> {
+    fn partitions(&self) -> usize {
+        self.0.cells.len()
+    }
+    fn compute(
+        &self,
+        task: &TaskContext,
+        sink: &mut dyn FnMut(Arc<U::State>),
+    ) -> Result<(), TaskError> {
+        sink(self.0.state_after(task.partition())?);
+        Ok(())
+    }
+    fn stages(&self, visit: &mut dyn FnMut(Arc<dyn Stage>)) {
+        visit_stage(&self.0, visit);
+    }
+    fn hashed(&self) -> bool {
+        true
+    }
+    fn kept(&self) -> bool {
+        true
+    }
+}
