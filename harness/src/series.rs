@@ -190,8 +190,8 @@ const WINDOWS: (u64, u64) = (10, 3);
 /// Says whether the backlog grew through the measured phase.
 ///
 /// A micro-batch engine's backlog is a saw-tooth: it rises by a batch interval's records and falls
-/// when the batch is done. So the measured phase is cut into windows of at least two batch
-/// intervals, and only each window's **lowest** backlog counts: what was left when the engine had
+/// when the batch is done. So the measured phase is cut into windows of at least one and a half batch
+/// intervals, which hold an end of a batch each, and only each window's **lowest** backlog counts: what was left when the engine had
 /// caught up as far as it ever did. The trend of the lows is the median slope over all pairs of
 /// windows (Theil and Sen), which a stall that is recovered from does not move.
 ///
@@ -242,7 +242,7 @@ pub fn sustained(phase: &MeasuredPhase<'_>) -> KeptUp {
 
 /// The lowest backlog of each window that has a point: seconds, records.
 fn window_lows(points: &[&Progress], phase: &MeasuredPhase<'_>, length_ns: u64) -> Vec<(f64, f64)> {
-    let shortest_ns = phase.batch_interval_ns.saturating_mul(2).max(1);
+    let shortest_ns = (phase.batch_interval_ns.saturating_mul(3) / 2).max(1);
     let windows = (length_ns / shortest_ns).clamp(1, WINDOWS.0);
     let window_ns = (length_ns / windows).max(1);
     let mut lows: BTreeMap<u64, &Progress> = BTreeMap::new();

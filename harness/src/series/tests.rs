@@ -119,7 +119,11 @@ fn too_little_says_nothing() {
     assert_eq!(verdict(&[], 0, Some(60 * SECOND)).sustained, Some(false));
     let points = run(growing(0.5));
     assert_eq!(verdict(&points[..22], 0, None).sustained, None);
-    assert_eq!(verdict(&points, 5 * SECOND, None).sustained, None, "two windows of ten seconds");
+    assert_eq!(
+        verdict(&points, 5 * SECOND, None).sustained,
+        None,
+        "a single window of ten seconds"
+    );
     let saturated: Vec<_> = points.iter().map(|p| Progress { due: None, ..*p }).collect();
     assert_eq!(verdict(&saturated, 0, None).sustained, None);
     let phase = MeasuredPhase {
