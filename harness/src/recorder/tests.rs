@@ -117,6 +117,20 @@ fn far_percentiles_need_enough_records() {
 }
 
 #[test]
+fn memory_is_bounded_however_long_the_run() {
+    assert!(histogram().distinct_values() * size_of::<u64>() < 280 << 10);
+    assert!(interval_histogram().distinct_values() * size_of::<u32>() < 19 << 10);
+    for (seconds, interval_ms) in
+        [(1, 100), (60, 100), (61, 200), (300, 500), (3_600, 10_000), (86_400, 144_000)]
+    {
+        let measured = Duration::from_secs(seconds) - Duration::from_millis(10);
+        let spec = RecordingSpec::after_warm_up(Duration::from_millis(10), measured);
+        assert_eq!(spec.interval_ns, interval_ms * MS, "{seconds} s");
+        assert!(spec.measured_to_ns.div_ceil(spec.interval_ns) <= RecordingSpec::MOST_INTERVALS);
+    }
+}
+
+#[test]
 fn text_that_is_no_histogram_is_refused_with_the_reason() {
     for (text, part) in [("?", "not base 64"), ("", "V2"), ("aGVsbG8=", "V2")] {
         let message = decode_histogram(text).expect_err(text).to_string();

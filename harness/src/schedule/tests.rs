@@ -141,6 +141,30 @@ fn poisson_counts_per_second_vary_as_they_should() {
     assert_ne!(at(&poisson, 500), at(&other, 500), "the seed matters");
 }
 
+/// More records than the kept levels divide up to leaves: the walk goes on below them.
+#[test]
+fn a_long_poisson_schedule_is_as_exact() {
+    let poisson = schedule("poisson", "50M", Duration::from_secs(10), 5);
+    assert_eq!(poisson.total(), 500_000_000);
+    for k in 0..200 {
+        let index = k * 2_500_003;
+        let t = at(&poisson, index);
+        assert!(poisson.count_before(t) <= index && poisson.count_before(t + 1) > index, "{index}");
+        // Six deviations of a uniform sample's rank.
+        let expected = index * 20;
+        assert!(t.abs_diff(expected) < 6 * 20 * 12_000, "record {index} at {t}");
+    }
+}
+
+/// A seed means the same input in every version and on every machine.
+#[test]
+fn a_seed_means_the_same_times_for_ever() {
+    let poisson = schedule("poisson", "1000/s", Duration::from_secs(1), 42);
+    let mut times = [0; 4];
+    poisson.fill(0, 333, &mut times);
+    assert_eq!(times, [1_375_788, 336_020_033, 671_420_702, 998_197_500]);
+}
+
 #[test]
 fn what_is_past_the_end_is_never_due() {
     for text in ["constant", "poisson", "burst", "ramp:5..15"] {
