@@ -162,7 +162,8 @@ pub struct MeasuredPhase<'a> {
     pub from_ns: u64,
     /// ... and where it ends.
     pub to_ns: u64,
-    /// How long an engine may hold records back by its nature: the batch interval, or 0.
+    /// How long records may be held back without the engine being slow: its batch interval, or the
+    /// schedule's [`period`](crate::schedule::Shape::period) if that is longer, or 0.
     pub batch_interval_ns: u64,
     /// From the last record's scheduled time to its completion, once the run is over.
     pub drain_ns: Option<u64>,
@@ -202,6 +203,8 @@ const WINDOWS: (u64, u64) = (10, 2);
 ///   more than one batch interval's records plus 20 ms' worth. With a slower growth the engine may
 ///   just be late by a constant; telling that apart takes a longer run.
 /// - the drain took longer than two batch intervals plus a tenth of the measured phase plus 0.1 s.
+///
+/// An overload that begins late (a ramp's last third) moves the median little; its drain tells.
 ///
 /// Fewer than two windows with a point in each say nothing (`None`), nor does saturation; a long
 /// drain is decisive even then.

@@ -70,6 +70,7 @@ fn a_burst_has_its_factor_within_its_duty() {
         assert_eq!(burst.count_before(start + SECOND) - before, 1000);
         assert_eq!(burst.count_before(start + SECOND * 6 / 10) - before, 800);
     }
+    assert_eq!(burst.shape().period(), Some(Duration::from_secs(1)));
     // All records in the burst, nothing between bursts.
     let all = schedule("burst:1s,0.25,4", "1000/s", Duration::from_secs(2), 0);
     assert_eq!(all.count_before(SECOND / 4), 1000);
