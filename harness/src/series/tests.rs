@@ -85,6 +85,18 @@ fn a_run_is_sustained_when_the_lows_of_its_backlog_do_not_grow() {
         ("a stall of 1 s, recovered", Box::new(stall(5.0, 1.0, 3.0)), 0, true),
         ("a stall of 1 s, hardly recovered", Box::new(stall(5.0, 1.0, 1.25)), 0, true),
         ("a short stall at the end", Box::new(stall(11.5, 0.5, 2.0)), 0, true),
+        (
+            "stalls that grow longer, each recovered from",
+            Box::new(|t| if t.fract() < 0.45 { 0.05 * t } else { 0.0 }),
+            0,
+            true,
+        ),
+        (
+            "batches of 1 s that take longer and longer, but fit",
+            Box::new(|t| saw_tooth(1.0, 0.2 + 0.06 * t)(t)),
+            1_000,
+            true,
+        ),
         ("bursts of 3 s that are worked off", Box::new(|t| ((t % 3.0) - 2.0).abs()), 3_000, true),
         ("nothing completes", Box::new(|t| t), 0, false),
     ];
