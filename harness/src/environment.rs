@@ -110,5 +110,4 @@ fn cfs_quota(quota: &str, period: &str) -> Option<f64> {
 }
 
 #[cfg(test)]
-#[path = "environment/tests.rs"]
 mod tests;

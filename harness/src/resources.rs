@@ -124,12 +124,13 @@ mod tests {
     fn memory_that_a_run_touches_shows_in_its_peak() {
         let clock = SystemClock::new();
         let meter = ResourceMeter::start(&clock);
-        let touched = vec![1_u8; 64 << 20];
+        // Large beside what tests that run at the same time may give back.
+        let touched = vec![1_u8; 256 << 20];
         assert_eq!(std::hint::black_box(&touched)[1 << 20], 1);
         let resources = meter.finish(&clock);
         // Sandboxes may have no such files: then there is nothing to compare.
         if let (Some(before), Some(peak)) = (resources.rss_before_bytes, resources.peak_rss_bytes) {
-            assert!(peak >= before + (60 << 20), "{resources:?}");
+            assert!(peak >= before + (128 << 20), "{resources:?}");
         }
     }
 }

@@ -52,7 +52,8 @@ impl Sampler {
     const POLL: Duration = Duration::from_millis(1);
 
     /// Samples at every multiple of `interval` from the start of the run until
-    /// [`stop`](Self::stop).
+    /// [`stop`](Self::stop). Not for [`ManualClock::auto`](weir_dataflow::ManualClock::auto), which
+    /// the sampler would drive on without an end.
     ///
     /// # Errors
     /// [`RunError::Spawn`] if there is no thread to be had.
@@ -161,7 +162,8 @@ pub struct MeasuredPhase<'a> {
     pub from_ns: u64,
     /// ... and where it ends.
     pub to_ns: u64,
-    /// How long an engine may hold records back by its nature: the batch interval, or 0.
+    /// How long records may be held back without the engine being slow: its batch interval, or the
+    /// schedule's [`period`](crate::schedule::Shape::period) if that is longer, or 0.
     pub batch_interval_ns: u64,
     /// From the last record's scheduled time to its completion, once the run is over.
     pub drain_ns: Option<u64>,
@@ -185,14 +187,14 @@ const GROWTH_SHARE: f64 = 0.01;
 /// Growth that is within the noise of scheduling and sampling, as a time at the offered rate.
 const NOISE_S: f64 = 0.02;
 /// Windows that the measured phase is cut into, at most and at least.
-const WINDOWS: (u64, u64) = (10, 3);
+const WINDOWS: (u64, u64) = (10, 2);
 
 /// Says whether the backlog grew through the measured phase.
 ///
 /// A micro-batch engine's backlog is a saw-tooth: it rises by a batch interval's records and falls
-/// when the batch is done. So the measured phase is cut into windows of at least two batch
-/// intervals, and only each window's **lowest** backlog counts: what was left when the engine had
-/// caught up as far as it ever did. The trend of the lows is the median slope over all pairs of
+/// when the batch is done. So the measured phase is cut into windows of at least one and a half batch
+/// intervals, which hold an end of a batch each, and only each window's **lowest** backlog counts:
+/// what was left when the engine had caught up as far as it ever did. The trend of the lows is the median slope over all pairs of
 /// windows (Theil and Sen), which a stall that is recovered from does not move.
 ///
 /// The run is **not sustained** if either holds:
@@ -202,7 +204,9 @@ const WINDOWS: (u64, u64) = (10, 3);
 ///   just be late by a constant; telling that apart takes a longer run.
 /// - the drain took longer than two batch intervals plus a tenth of the measured phase plus 0.1 s.
 ///
-/// Fewer than three windows with a point in each say nothing (`None`), nor does saturation; a long
+/// An overload that begins late (a ramp's last third) moves the median little; its drain tells.
+///
+/// Fewer than two windows with a point in each say nothing (`None`), nor does saturation; a long
 /// drain is decisive even then.
 #[must_use]
 pub fn sustained(phase: &MeasuredPhase<'_>) -> KeptUp {
@@ -242,7 +246,7 @@ pub fn sustained(phase: &MeasuredPhase<'_>) -> KeptUp {
 
 /// The lowest backlog of each window that has a point: seconds, records.
 fn window_lows(points: &[&Progress], phase: &MeasuredPhase<'_>, length_ns: u64) -> Vec<(f64, f64)> {
-    let shortest_ns = phase.batch_interval_ns.saturating_mul(2).max(1);
+    let shortest_ns = (phase.batch_interval_ns.saturating_mul(3) / 2).max(1);
     let windows = (length_ns / shortest_ns).clamp(1, WINDOWS.0);
     let window_ns = (length_ns / windows).max(1);
     let mut lows: BTreeMap<u64, &Progress> = BTreeMap::new();
@@ -272,5 +276,4 @@ fn median_slope(points: &[(f64, f64)]) -> f64 {
 }
 
 #[cfg(test)]
-#[path = "series/tests.rs"]
 mod tests;

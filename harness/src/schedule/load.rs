@@ -5,7 +5,8 @@ use std::sync::{Mutex, PoisonError};
 use weir_dataflow::{Claim, Load};
 
 /// Records become due over time, as a [`Schedule`] says. The run is over once all that the schedule
-/// holds have been claimed; no engine can end it early by being slow.
+/// holds have been claimed; no engine can end it early by being slow. Scheduled times of records past
+/// the end are `u64::MAX`: never.
 #[derive(Clone, Debug)]
 pub struct PacedLoad {
     schedule: Schedule,

@@ -7,7 +7,7 @@
 //! one walk down, without those before it. A binomial of probability 1/2 is the number of ones among
 //! as many random bits, which is exact and the same on every machine.
 //!
-//! The counts of the upper levels are kept (8 bytes per 128 records, 8 MiB at most).
+//! The counts of the upper levels are kept (8 bytes per 32 to 64 records, 8 MiB at most).
 
 /// Places are fractions of the horizon in units of 2⁻⁶⁴.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ impl PoissonArrivals {
     /// Drawing the upper levels takes a bit per record and level: about a second for so many.
     pub(super) const MAX_RECORDS: u64 = 1 << 32;
     const MAX_DEPTH: u32 = 20;
-    const RECORDS_PER_KEPT: u64 = 128;
+    const RECORDS_PER_KEPT: u64 = 64;
     const LEAF: u64 = 64;
     /// No interval is divided further, whatever it holds.
     const LAST_LEVEL: u32 = 60;
@@ -70,9 +70,7 @@ impl PoissonArrivals {
         while let Some([left, right]) = self.halves(node) {
             node = if limit >> (63 - node.level) & 1 == 0 { left } else { right };
         }
-        let mut places = Vec::with_capacity(node.count as usize);
-        self.draw(node, &mut places);
-        node.first + places.partition_point(|place| *place < limit) as u64
+        node.first + self.draws(node).filter(|place| *place < limit).count() as u64
     }
 
     pub(super) fn fill(&self, first: u64, step: u64, out: &mut [u64]) {
@@ -82,7 +80,9 @@ impl PoissonArrivals {
         for at in out {
             if index.wrapping_sub(leaf.first) >= leaf.count {
                 leaf = self.leaf_of(index);
-                self.draw(leaf, &mut places);
+                places.clear();
+                places.extend(self.draws(leaf));
+                places.sort_unstable();
             }
             let place = places[(index - leaf.first) as usize];
             *at = ((u128::from(place) * u128::from(self.horizon)) >> 64) as u64;
@@ -118,13 +118,11 @@ impl PoissonArrivals {
         Some([half(0, first, left), half(1, first + left, count - left)])
     }
 
-    /// The places of a leaf's records, in order.
-    fn draw(&self, leaf: Node, places: &mut Vec<u64>) {
+    /// The places of a leaf's records, in no order.
+    fn draws(&self, leaf: Node) -> impl Iterator<Item = u64> {
         let start = leaf.place.checked_shl(64 - leaf.level).unwrap_or(0);
         let mut random = SplitMix::of_node(self.seed ^ DRAW, leaf.level, leaf.place);
-        places.clear();
-        places.extend((0..leaf.count).map(|_| start | (random.next() >> leaf.level)));
-        places.sort_unstable();
+        (0..leaf.count).map(move |_| start | (random.next() >> leaf.level))
     }
 }
 

@@ -138,6 +138,16 @@ impl Shape {
         !matches!(self, Self::Ramp { .. })
     }
 
+    /// After how long the rate repeats, where it varies and repeats: the time within which an engine
+    /// that keeps up with the mean rate has caught up.
+    #[must_use]
+    pub const fn period(&self) -> Option<Duration> {
+        match self {
+            Self::Burst(burst) => Some(burst.period),
+            _ => None,
+        }
+    }
+
     /// A burst, checked.
     ///
     /// # Errors
