@@ -51,3 +51,6 @@ pub fn write_all(result: &ResultFile, folder: &Path) -> Result<Written, FileErro
     }
     Ok(Written { charts, ..written })
 }
+
+#[cfg(test)]
+mod tests;

@@ -172,3 +172,6 @@ fn try_write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     file.persist(&target).map_err(|error| error.error)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

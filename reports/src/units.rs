@@ -32,10 +32,10 @@ pub fn quantity(value: f64) -> String {
     if !value.is_finite() || value < 0.0 {
         return "-".to_owned();
     }
-    let value = rounded(value);
     if value >= 1e15 {
         return format!("{value:.2e}");
     }
+    let value = rounded(value);
     match UNITS.into_iter().rev().find(|(_, size)| value >= *size) {
         Some((unit, size)) => format!("{}{unit}", three_digits(value / size)),
         None if value >= 100.0 || value.fract() == 0.0 => format!("{value:.0}"),

@@ -116,12 +116,7 @@ impl Canvas<'_> {
             None => self.area.draw(&PathElement::new(points, pen.style())),
             Some((dash, gap)) => {
                 let unit = |px: f64| (px * SCALE).round() as u32;
-                self.area.draw(&DashedPathElement::new(
-                    points,
-                    unit(dash),
-                    unit(gap),
-                    pen.style(),
-                ))
+                self.area.draw(&DashedPathElement::new(points, unit(dash), unit(gap), pen.style()))
             }
         }
         .map_err(refused)
