@@ -29,7 +29,8 @@ pub fn html(summary: &Summary, charts: &[Chart]) -> String {
             body {
                 main {
                     h1 { "weir: record at a time and micro-batch, measured" }
-                    p.answer { (answer.latency) " " (answer.throughput) }
+                    p.answer { (answer.latency) }
+                    p.answer { (answer.throughput) }
                     p.soft {
                         "Measured " (summary.created) " on " (summary.environment.cpu_model)
                         " (" (summary.environment.cpus) " processors), weir "

@@ -329,7 +329,7 @@ pub(crate) fn notes(workload: &WorkloadSummary, load: Option<usize>) -> Vec<Stri
             notes.push(format!(
                 "{} is generator bound: it reaches {:.0} % of what the harness does with a null engine, so the harness may be its limit",
                 row.id,
-                share.null_share.unwrap_or_default() * 100.0
+                share.null_share.unwrap_or_default().min(10.0) * 100.0
             ));
         }
     }

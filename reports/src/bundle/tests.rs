@@ -39,3 +39,18 @@ fn a_folder_that_cannot_be_made_is_one_clear_error() {
     assert!(message.starts_with("cannot write ") && message.contains("result.json"), "{message}");
     assert_eq!(std::fs::read_to_string(&in_the_way).expect("read"), "old");
 }
+
+#[test]
+fn charts_of_an_earlier_result_go_and_other_files_stay() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut result = testing::example();
+    let before = write_all(&result, folder.path()).expect("written").charts;
+    let own = folder.path().join("charts/my-drawing.svg");
+    std::fs::write(&own, "<svg/>").expect("written");
+    result.workloads.truncate(1);
+    let after = write_all(&result, folder.path()).expect("written").charts;
+    assert!(own.exists());
+    for path in before {
+        assert_eq!(path.exists(), after.contains(&path), "{}", path.display());
+    }
+}

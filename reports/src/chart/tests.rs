@@ -82,7 +82,9 @@ fn engines_have_their_colours_in_every_chart() {
         let names = document.descendants().filter(|node| node.has_tag_name("text"));
         for name in names {
             let colour = match name.text().map(str::trim) {
-                Some(text) if text.starts_with("topology") => "#0072B2",
+                Some(text) if text.starts_with("topology") || text.starts_with("p50 topology") => {
+                    "#0072B2"
+                }
                 Some(text) if text.starts_with("microbatch ") => "#D55E00",
                 _ => continue,
             };

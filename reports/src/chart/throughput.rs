@@ -46,7 +46,7 @@ pub(super) fn draw(workload: &WorkloadSummary) -> Result<Drawing, ChartError> {
         panel.frame(canvas, &format!("{} per second", workload.noun()), "")?;
         for (at, (row, look)) in workload.rows.iter().zip(looks(&workload.rows)).enumerate() {
             let y = TOP + BAR_PITCH * (at as f64 + 0.5) + 2.0;
-            canvas.text(&fit(&row.id, 22), (LEFT - 8.0, y), Anchor::End, look.colour)?;
+            canvas.text(&fit(&row.id, 20), (LEFT - 8.0, y), Anchor::End, look.colour)?;
             match (&row.saturation, absence(row)) {
                 (Some(saturation), None) => bar(canvas, &panel, saturation, look, y)?,
                 (_, why) => {

@@ -40,7 +40,7 @@ fn name(row: &RowSummary) -> Markup {
 pub(super) fn classic(classic: &Classic) -> Markup {
     html! {
         div.scroll tabindex="0" {
-            table.results {
+            table {
                 caption {
                     "The two models as measured on " (classic.workload)
                     @if let Some(load) = &classic.load { "; latency at " (load) }
@@ -86,7 +86,6 @@ pub(super) fn workload(workload: &WorkloadSummary) -> Markup {
                     tr {
                         th scope="col" { "row" }
                         th scope="col" { "verdict" }
-                        th scope="col" { "guarantee" }
                         th.n scope="col" { "median" }
                         th.n scope="col" { "x COST" }
                         th.n scope="col" { "p50" }
@@ -94,7 +93,8 @@ pub(super) fn workload(workload: &WorkloadSummary) -> Markup {
                         th.n scope="col" { "max" }
                         th.n scope="col" { "service p50" }
                         th.n scope="col" { "CPU s/M" }
-                        th.n scope="col" { "least to most" }
+                        th scope="col" { "guarantee" }
+                        th.n scope="col" { "range" }
                     }
                 }
                 tbody {
@@ -108,7 +108,7 @@ pub(super) fn workload(workload: &WorkloadSummary) -> Markup {
 }
 
 fn range(spread: &Spread) -> String {
-    format!("{} to {}", units::quantity(spread.min), units::quantity(spread.max))
+    format!("{} - {}", units::quantity(spread.min), units::quantity(spread.max))
 }
 
 fn workload_row(row: &RowSummary, load: Option<usize>) -> Markup {
@@ -120,7 +120,6 @@ fn workload_row(row: &RowSummary, load: Option<usize>) -> Markup {
         tr {
             (name(row))
             (verdict(verdict_word(row, paced)))
-            td { (row.guarantee) }
             (number(at.map(|at| units::quantity(at.per_s.median))))
             (number(at.and_then(|at| at.cost_multiple).map(units::multiple)))
             (number(latency.map(|p| units::duration(p.p50_ns))))
@@ -128,6 +127,7 @@ fn workload_row(row: &RowSummary, load: Option<usize>) -> Markup {
             (number(latency.map(|p| units::duration(p.max_ns))))
             (number(service.map(|p| units::duration(p.p50_ns))))
             (number(at.and_then(|at| at.cpu_s_per_million).map(units::seconds)))
+            td { (row.guarantee) }
             (number(at.map(|at| range(&at.per_s))))
         }
     }
@@ -145,7 +145,6 @@ fn reference(
         tr.reference {
             th scope="row" { (name) }
             td { "reference" }
-            td { "-" }
             (number(Some(units::quantity(per_s.median))))
             (number(multiple))
             (number(latency.map(|p| units::duration(p.p50_ns))))
@@ -153,6 +152,7 @@ fn reference(
             (number(latency.map(|p| units::duration(p.max_ns))))
             (number(None))
             (number(None))
+            td { "-" }
             (number(Some(range(&per_s))))
         }
     }
