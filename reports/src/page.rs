@@ -69,6 +69,7 @@ fn section(workload: &WorkloadSummary, at: usize, charts: &[Chart]) -> Markup {
             @for load in 0..workload.loads.len() {
                 h3 { "Latency at " (workload.loads[load].label(workload.noun())) }
                 (tables::latency(workload, load))
+                (tables::effort(workload, load))
                 @if Some(load) != workload.reference_load {
                     (list(&load_notes(workload, load)))
                 }

@@ -6,9 +6,11 @@
 //! row with a run that was INVALID or FAILED states no number. Every text in a summary has been
 //! through [`clean`].
 
+mod effort;
 mod latency;
 mod row;
 
+pub use effort::Effort;
 pub use latency::{Distribution, Load, Paced};
 pub use row::{RowSummary, Saturation, Status};
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::histogram;
 use crate::schema::{Mode, Row, Run};
 use crate::testing;
+use hdrhistogram::Histogram;
 use proptest::prelude::*;
 
 fn workload_of(change: impl FnOnce(&mut WorkloadResult)) -> WorkloadSummary {
@@ -209,6 +210,24 @@ fn behind_is_backlog_over_rate_in_the_measured_phase() {
 }
 
 #[test]
+fn of_batches_the_worst_round_speaks() {
+    let workload = workload_of(|w| {
+        for (run, on_time) in paced_runs(&mut w.rows[3], 10_000.0).zip([1.0, 0.95, 1.0]) {
+            let batches = run.batches.as_mut().expect("batches");
+            batches.on_time = Some(on_time);
+            batches.scheduling_p50_ns = u64::from(run.round) * 10;
+            run.resources.rss_before_bytes = Some(100 - u64::from(run.round));
+            run.resources.peak_rss_bytes = Some(100);
+        }
+    });
+    let effort = workload.rows[3].at(Some(0)).expect("paced").effort;
+    let batches = effort.batches.expect("batches");
+    assert_eq!((batches.count, batches.on_time, batches.scheduling_p50_ns), (120, Some(0.95), 30));
+    assert_eq!((effort.peak_rss_bytes, effort.rss_growth_bytes), (Some(100), Some(3)));
+    assert_eq!(workload.rows[0].at(Some(0)).expect("paced").effort.batches, None);
+}
+
+#[test]
 fn one_round_behind_is_behind() {
     for (said, want) in [
         ([Some(true), Some(true), Some(true)], Some(true)),
@@ -236,8 +255,6 @@ fn nouns() {
         assert_eq!(workload_of(|w| w.record = record.to_owned()).noun(), want);
     }
 }
-
-use hdrhistogram::Histogram;
 
 proptest! {
     #[test]

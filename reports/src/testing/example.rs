@@ -305,7 +305,7 @@ fn batches(interval_ms: f64) -> Batches {
         scheduling_p50_ns: 20_000,
         processing_p50_ns: 900_000,
         processing_max_ns: 4_000_000,
-        empty_processing_p50_ns: None,
+        empty_processing_p50_ns: (interval_ms < 50.0).then_some(40_000),
     }
 }
 
