@@ -2,6 +2,7 @@
 //! nothing, runs no script, and is readable in print and in the dark.
 
 mod background;
+mod effort;
 mod tables;
 
 use crate::answer::Answer;
@@ -69,7 +70,8 @@ fn section(workload: &WorkloadSummary, at: usize, charts: &[Chart]) -> Markup {
             @for load in 0..workload.loads.len() {
                 h3 { "Latency at " (workload.loads[load].label(workload.noun())) }
                 (tables::latency(workload, load))
-                (tables::effort(workload, load))
+                (effort::resources(workload, load))
+                (effort::batches(workload, load))
                 @if Some(load) != workload.reference_load {
                     (list(&load_notes(workload, load)))
                 }

@@ -24,7 +24,7 @@ fn class_of_verdict(word: &str) -> &'static str {
     }
 }
 
-fn number(text: Option<String>) -> Markup {
+pub(super) fn number(text: Option<String>) -> Markup {
     html! { td.n { @match text { Some(text) => (text), None => "-" } } }
 }
 
@@ -32,7 +32,7 @@ fn verdict(word: &'static str) -> Markup {
     html! { td class=(class_of_verdict(word)) { (word) } }
 }
 
-fn name(row: &RowSummary) -> Markup {
+pub(super) fn name(row: &RowSummary) -> Markup {
     html! { th scope="row" class=[class_of(&row.engine)] { (row.id) } }
 }
 
@@ -219,75 +219,5 @@ fn points(distribution: Option<&Distribution>) -> Markup {
         (ns(p.and_then(|p| p.p999_ns)))
         (ns(p.and_then(|p| p.p9999_ns)))
         (ns(p.map(|p| p.max_ns)))
-    }
-}
-
-/// What one load took: processors, memory, context switches and batches.
-pub(super) fn effort(workload: &WorkloadSummary, load: usize) -> Markup {
-    let with_batches = workload
-        .rows
-        .iter()
-        .filter_map(|row| row.at(Some(load)))
-        .any(|paced| paced.effort.batches.is_some());
-    html! {
-        div.scroll tabindex="0" {
-            table.results {
-                caption { "What it took; of batches, the worst round" }
-                thead {
-                    tr {
-                        th scope="col" { "row" }
-                        th.n scope="col" { "CPUs used" }
-                        th.n scope="col" { "CPU s/M" }
-                        th.n scope="col" { "peak memory" }
-                        th.n scope="col" { "grown by" }
-                        th.n scope="col" { "waits/s" }
-                        th.n scope="col" { "preempted/s" }
-                        @if with_batches {
-                            th.n scope="col" { "batches" }
-                            th.n scope="col" { "empty" }
-                            th.n scope="col" { "on time" }
-                            th.n scope="col" { "scheduling p50" }
-                            th.n scope="col" { "processing p50" }
-                            th.n scope="col" { "max" }
-                            th.n scope="col" { "empty p50" }
-                        }
-                    }
-                }
-                tbody {
-                    @for row in &workload.rows {
-                        @if let Some(paced) = row.at(Some(load)) {
-                            (effort_row(row, paced, with_batches))
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn effort_row(row: &RowSummary, paced: &Paced, with_batches: bool) -> Markup {
-    let effort = &paced.effort;
-    let batches = effort.batches.as_ref();
-    let on_time = batches.and_then(|b| b.on_time).filter(|share| (0.0..=1.0).contains(share));
-    html! {
-        tr {
-            (name(row))
-            (number(paced.cpus_used.map(units::seconds)))
-            (number(paced.cpu_s_per_million.map(units::seconds)))
-            (number(effort.peak_rss_bytes.map(units::bytes)))
-            (number(effort.rss_growth_bytes.map(units::bytes)))
-            (number(effort.waits_per_s.map(units::quantity)))
-            (number(effort.preemptions_per_s.map(units::quantity)))
-            @if with_batches {
-                (number(batches.map(|b| units::grouped(b.count))))
-                (number(batches.map(|b| units::grouped(b.empty))))
-                // Rounded down: 100 % means every one.
-                (number(on_time.map(|share| format!("{} %", (share * 100.0).floor()))))
-                (number(batches.map(|b| units::duration(b.scheduling_p50_ns))))
-                (number(batches.map(|b| units::duration(b.processing_p50_ns))))
-                (number(batches.map(|b| units::duration(b.processing_max_ns))))
-                (number(batches.and_then(|b| b.empty_processing_p50_ns).map(units::duration)))
-            }
-        }
     }
 }
