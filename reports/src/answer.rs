@@ -55,7 +55,8 @@ fn compare_latency(
     records: &RowSummary,
     batches: &RowSummary,
 ) -> String {
-    let (a_name, b_name) = (Model::RecordAtATime.name(), &spoken(Model::MicroBatch, batches));
+    let a_name = &spoken(Model::RecordAtATime, records);
+    let b_name = &spoken(Model::MicroBatch, batches);
     let Some((at, a, b)) = common_load(records, batches) else {
         return format!(
             "On {} latency cannot be compared, as {a_name} and {b_name} were not paced at the same load.",

@@ -34,6 +34,7 @@ pub enum Kind {
 impl Kind {
     const ALL: [Self; 4] = [Self::Throughput, Self::Percentiles, Self::OverTime, Self::Interval];
 
+    /// How the names of its files end.
     const fn slug(self) -> &'static str {
         match self {
             Self::Throughput => "throughput",
@@ -77,6 +78,13 @@ pub fn all(summary: &Summary) -> Result<Vec<Chart>, ChartError> {
         }
     }
     Ok(charts)
+}
+
+/// Whether a file of this name can only be a chart of ours, of this result or an earlier one.
+pub(crate) fn is_chart_name(name: &str) -> bool {
+    let Some(stem) = name.strip_suffix(".svg") else { return false };
+    let stem = stem.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('-');
+    Kind::ALL.iter().any(|kind| stem.strip_suffix(kind.slug()).is_some_and(|s| s.ends_with('-')))
 }
 
 type Drawing = Option<(String, String)>;

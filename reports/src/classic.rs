@@ -28,9 +28,9 @@ pub struct ClassicRow {
     pub row: Option<String>,
     /// What is processed at a time.
     pub unit: String,
-    /// Throughput at saturation.
+    /// Throughput at saturation, and in brackets as a multiple of the COST loop's.
     pub throughput: String,
-    /// Latency.
+    /// Median latency, and in brackets its 99th percentile.
     pub latency: String,
 }
 
@@ -62,7 +62,7 @@ fn classic_row(
 ) -> ClassicRow {
     let row = picked.as_ref().ok();
     let unit = match (model, row.and_then(|row| interval(row))) {
-        (Model::RecordAtATime, _) => "one record (tuple)".to_owned(),
+        (Model::RecordAtATime, _) => "one tuple".to_owned(),
         (Model::MicroBatch, Some(interval)) => format!("a batch of {interval}"),
         (Model::MicroBatch, None) => "a batch".to_owned(),
     };
@@ -88,7 +88,7 @@ fn throughput(workload: &WorkloadSummary, row: &RowSummary) -> String {
     let Some(at) = &row.saturation else { return "not run at saturation".to_owned() };
     let rate = format!("{} {}/s", units::quantity(at.per_s.median), workload.noun());
     match at.cost_multiple {
-        Some(cost) => format!("{rate} ({} COST)", units::multiple(cost)),
+        Some(cost) => format!("{rate} ({})", units::multiple(cost)),
         None => rate,
     }
 }
@@ -98,7 +98,7 @@ fn latency(paced: Option<&Paced>) -> String {
     let Some(latency) = &paced.latency else { return "not measured".to_owned() };
     let behind = if paced.sustained == Some(false) { " (falling behind)" } else { "" };
     format!(
-        "{} median, {} p99{behind}",
+        "{} (p99 {}){behind}",
         units::duration(latency.points.p50_ns),
         units::duration(latency.points.p99_ns)
     )

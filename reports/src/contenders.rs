@@ -53,11 +53,14 @@ fn off_100_ms(row: &RowSummary) -> f64 {
     row.batch_interval_ms.map_or(f64::MAX, |ms| (ms / 100.0).log10().abs())
 }
 
-/// What a row is called in a sentence: `micro-batch at 100 ms`.
+/// What a row is called in a sentence: `micro-batch at 100 ms`, `record at a time with acking`.
 pub(crate) fn spoken(model: Model, row: &RowSummary) -> String {
-    match (model, interval(row)) {
-        (Model::MicroBatch, Some(interval)) => format!("micro-batch at {interval}"),
-        _ => model.name().to_owned(),
+    let name = model.name();
+    match (model, interval(row), row.acking) {
+        (Model::MicroBatch, Some(interval), _) => format!("{name} at {interval}"),
+        (Model::RecordAtATime, _, Some(true)) => format!("{name} with acking"),
+        (Model::RecordAtATime, _, Some(false)) => format!("{name} without acking"),
+        _ => name.to_owned(),
     }
 }
 

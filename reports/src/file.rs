@@ -169,9 +169,13 @@ fn try_write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
         // As for any file that a program makes; the umask takes its share.
         builder.permissions(std::fs::Permissions::from_mode(0o666));
     }
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(content)?;
+    // The temporary name in the library's messages would only puzzle people: the kind is enough.
+    let mut file = builder.tempfile_in(folder).map_err(|e| io::Error::from(e.kind()))?;
+    file.as_file_mut().write_all(content)?;
     file.as_file().sync_all()?;
     file.persist(&target).map_err(|error| error.error)?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

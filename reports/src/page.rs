@@ -2,6 +2,7 @@
 //! nothing, runs no script, and is readable in print and in the dark.
 
 mod background;
+mod effort;
 mod tables;
 
 use crate::answer::Answer;
@@ -29,7 +30,8 @@ pub fn html(summary: &Summary, charts: &[Chart]) -> String {
             body {
                 main {
                     h1 { "weir: record at a time and micro-batch, measured" }
-                    p.answer { (answer.latency) " " (answer.throughput) }
+                    p.answer { (answer.latency) }
+                    p.answer { (answer.throughput) }
                     p.soft {
                         "Measured " (summary.created) " on " (summary.environment.cpu_model)
                         " (" (summary.environment.cpus) " processors), weir "
@@ -68,6 +70,8 @@ fn section(workload: &WorkloadSummary, at: usize, charts: &[Chart]) -> Markup {
             @for load in 0..workload.loads.len() {
                 h3 { "Latency at " (workload.loads[load].label(workload.noun())) }
                 (tables::latency(workload, load))
+                (effort::resources(workload, load))
+                (effort::batches(workload, load))
                 @if Some(load) != workload.reference_load {
                     (list(&load_notes(workload, load)))
                 }

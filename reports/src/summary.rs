@@ -4,11 +4,13 @@
 //! **Rules.** Throughput is the median over saturation rounds, with the least and the most. Latency
 //! is merged, histogram by histogram, over the rounds of one load; percentiles are never averaged. A
 //! row with a run that was INVALID or FAILED states no number. Every text in a summary has been
-//! through [`clean`](crate::text::clean).
+//! through [`clean`].
 
+mod effort;
 mod latency;
 mod row;
 
+pub use effort::Effort;
 pub use latency::{Distribution, Load, Paced};
 pub use row::{RowSummary, Saturation, Status};
 

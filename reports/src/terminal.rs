@@ -4,7 +4,7 @@
 mod table;
 
 use crate::answer::Answer;
-use crate::classic::Classic;
+use crate::classic::{Classic, ClassicRow};
 use crate::schema::Percentiles;
 use crate::summary::{Load, Paced, RowSummary, Status, Summary, WorkloadSummary};
 use crate::text::wrap;
@@ -29,6 +29,9 @@ pub fn render(summary: &Summary, columns: usize, colour: Colour) -> String {
     let mut page = Page { columns: columns.max(MIN_COLUMNS), colour, out: String::new() };
     for workload in &summary.workloads {
         page.workload(workload);
+    }
+    if !summary.workloads.is_empty() {
+        page.legend();
     }
     if let Some(classic) = Classic::of(summary) {
         page.classic(&classic);
@@ -109,27 +112,68 @@ impl Page {
         }
     }
 
+    fn legend(&mut self) {
+        self.prose(
+            "rec/s: records per second at saturation; x COST: multiple of a hand-written \
+             single-threaded loop; p50, p99, max: latency from the scheduled time; service: median \
+             from when the engine took the record in; CPU/M: processor seconds per million records.",
+            "",
+        );
+        self.line("");
+    }
+
     fn classic(&mut self, classic: &Classic) {
         let load = classic.load.as_ref().map(|l| format!(", latency at {l}")).unwrap_or_default();
         self.heading(&format!("The two models, as measured on {}{load}", classic.workload));
-        let mut table = Table::new(vec![
-            Column::new("model", Align::Left),
-            Column::new("unit of data", Align::Left),
-            Column::new("throughput", Align::Left),
-            Column::new("latency", Align::Left),
-        ]);
-        for row in &classic.rows {
-            table.push(vec![
-                Cell::new(format!("{} ({})", row.model, row.like))
-                    .tone(Tone::of_engine(&row.engine)),
-                Cell::new(row.unit.clone()),
-                Cell::new(row.throughput.clone()),
-                Cell::new(row.latency.clone()),
-            ]);
+        let table = classic_table(classic);
+        if table.natural_width() <= self.columns {
+            self.table(&table);
+        } else {
+            self.table(&classic_table_upright(classic));
         }
-        self.table(&table);
         self.line("");
     }
+}
+
+fn classic_table(classic: &Classic) -> Table {
+    let mut table = Table::new(vec![
+        Column::new("model", Align::Left),
+        Column::new("unit of data", Align::Left),
+        Column::new("throughput (x COST)", Align::Left),
+        Column::new("median latency", Align::Left),
+    ]);
+    for row in &classic.rows {
+        table.push(vec![
+            Cell::new(model_of(row)).tone(Tone::of_engine(&row.engine)),
+            Cell::new(row.unit.clone()),
+            Cell::new(row.throughput.clone()),
+            Cell::new(row.latency.clone()),
+        ]);
+    }
+    table
+}
+
+/// The same with a column per model, for narrow terminals.
+fn classic_table_upright(classic: &Classic) -> Table {
+    let mut table = Table::new(vec![Column::new("", Align::Left); 3]);
+    let lines: [(&str, fn(&ClassicRow) -> String); 4] = [
+        ("model", model_of),
+        ("unit of data", |row| row.unit.clone()),
+        ("throughput (x COST)", |row| row.throughput.clone()),
+        ("median latency", |row| row.latency.clone()),
+    ];
+    for (name, value) in lines {
+        let mut cells = vec![Cell::new(name.to_owned()).tone(Tone::Faint)];
+        cells.extend(
+            classic.rows.iter().map(|row| Cell::new(value(row)).tone(Tone::of_engine(&row.engine))),
+        );
+        table.push(cells);
+    }
+    table
+}
+
+fn model_of(row: &ClassicRow) -> String {
+    format!("{} ({})", row.model, row.like)
 }
 
 fn main_table(workload: &WorkloadSummary) -> Table {
@@ -141,8 +185,8 @@ fn main_table(workload: &WorkloadSummary) -> Table {
         Column::new("p50", Align::Right),
         Column::new("p99", Align::Right),
         Column::new("max", Align::Right).drop_at(4),
-        Column::new("service p50", Align::Right).drop_at(3),
-        Column::new("CPU s/M", Align::Right).drop_at(2),
+        Column::new("service", Align::Right).drop_at(3),
+        Column::new("CPU/M", Align::Right).drop_at(2),
         Column::new("verdict", Align::Left),
     ]);
     for row in &workload.rows {
@@ -183,7 +227,7 @@ fn main_cells(row: &RowSummary, load: Option<usize>) -> Vec<Cell> {
     cells.extend(points(latency_of(paced)));
     cells.push(Cell::of(service_of(paced).map(|points| units::duration(points.p50_ns))));
     cells.push(Cell::of(cpu.map(units::seconds)));
-    cells.push(verdict(row, paced));
+    cells.push(verdict(verdict_word(row, paced)));
     cells
 }
 
@@ -194,8 +238,8 @@ fn load_table(workload: &WorkloadSummary, at: usize) -> Table {
         Column::new("p99", Align::Right),
         Column::new("max", Align::Right),
         Column::new("p99.9", Align::Right).drop_at(1),
-        Column::new("service p50", Align::Right).drop_at(3),
-        Column::new("CPU s/M", Align::Right).drop_at(2),
+        Column::new("service", Align::Right).drop_at(3),
+        Column::new("CPU/M", Align::Right).drop_at(2),
         Column::new("verdict", Align::Left),
     ]);
     for row in &workload.rows {
@@ -206,7 +250,7 @@ fn load_table(workload: &WorkloadSummary, at: usize) -> Table {
         cells.push(Cell::of(rare.map(units::duration)));
         cells.push(Cell::of(service_of(Some(paced)).map(|points| units::duration(points.p50_ns))));
         cells.push(Cell::of(paced.cpu_s_per_million.map(units::seconds)));
-        cells.push(verdict(row, Some(paced)));
+        cells.push(verdict(pace_word(paced)));
         table.push(cells);
     }
     table
@@ -247,10 +291,19 @@ pub(crate) fn verdict_word(row: &RowSummary, paced: Option<&Paced>) -> &'static 
     }
 }
 
-fn verdict(row: &RowSummary, paced: Option<&Paced>) -> Cell {
-    let word = verdict_word(row, paced);
+/// The verdict on one load alone, which throughput has no part in.
+pub(crate) const fn pace_word(paced: &Paced) -> &'static str {
+    match paced.sustained {
+        Some(true) => "ok",
+        Some(false) => "behind",
+        None => "-",
+    }
+}
+
+fn verdict(word: &'static str) -> Cell {
     let tone = match word {
         "ok" => Tone::Good,
+        "-" => Tone::Faint,
         "INVALID" | "FAILED" => Tone::Bad,
         _ => Tone::Warn,
     };
@@ -276,7 +329,7 @@ pub(crate) fn notes(workload: &WorkloadSummary, load: Option<usize>) -> Vec<Stri
             notes.push(format!(
                 "{} is generator bound: it reaches {:.0} % of what the harness does with a null engine, so the harness may be its limit",
                 row.id,
-                share.null_share.unwrap_or_default() * 100.0
+                share.null_share.unwrap_or_default().min(10.0) * 100.0
             ));
         }
     }

@@ -1,1 +1,95 @@
-//! Tests.
+//! The two sentences, case by case.
+
+use super::*;
+use crate::schema::{ResultFile, Row};
+use crate::testing;
+
+/// The example with `word-count` at one load and without generator limits.
+fn base() -> ResultFile {
+    let mut result = testing::example();
+    result.workloads.truncate(1);
+    for row in &mut result.workloads[0].rows {
+        row.runs.retain(|run| run.offered_per_s != Some(50_000.0));
+    }
+    result
+}
+
+fn rows(result: &mut ResultFile) -> &mut Vec<Row> {
+    &mut result.workloads[0].rows
+}
+
+fn drop_row(result: &mut ResultFile, prefix: &str) {
+    rows(result).retain(|row| !row.id.starts_with(prefix));
+}
+
+fn fall_behind(result: &mut ResultFile, prefix: &str) {
+    for row in rows(result).iter_mut().filter(|row| row.id.starts_with(prefix)) {
+        for run in row.runs.iter_mut().filter(|run| run.offered_per_s.is_some()) {
+            run.sustained = Some(false);
+            for point in &mut run.series {
+                point.completed = point.due.unwrap_or(0).saturating_sub(12_000);
+            }
+        }
+    }
+}
+
+fn each_run(result: &mut ResultFile, prefix: &str, change: fn(&mut crate::schema::Run)) {
+    for row in rows(result).iter_mut().filter(|row| row.id.starts_with(prefix)) {
+        row.runs.iter_mut().for_each(change);
+    }
+}
+
+fn drop_mode(result: &mut ResultFile, prefix: &str, mode: crate::schema::Mode) {
+    for row in rows(result).iter_mut().filter(|row| row.id.starts_with(prefix)) {
+        row.runs.retain(|run| run.mode != mode);
+    }
+}
+
+#[test]
+fn answers() {
+    use crate::schema::Mode::{Paced, Saturation};
+    type Change = fn(&mut ResultFile);
+    let cases: [(&str, Change); 20] = [
+        ("both keep up", |_| ()),
+        ("two loads", |r| *r = testing::example()),
+        ("nothing was run", |r| r.workloads.clear()),
+        ("no rows", |r| rows(r).clear()),
+        ("record at a time behind", |r| fall_behind(r, "topology")),
+        ("micro-batch behind", |r| fall_behind(r, "microbatch")),
+        ("both behind", |r| fall_behind(r, "")),
+        ("nobody says", |r| each_run(r, "", |run| run.sustained = None)),
+        ("no topology", |r| drop_row(r, "topology")),
+        ("no micro-batch", |r| drop_row(r, "microbatch")),
+        ("all micro-batch invalid", |r| {
+            each_run(r, "microbatch", |run| run.verdict.valid = false);
+        }),
+        ("100 ms invalid", |r| each_run(r, "microbatch 100ms", |run| run.verdict.valid = false)),
+        ("acked topology failed", |r| rows(r)[0].runs[0].error = Some("no".to_owned())),
+        ("all topology failed", |r| each_run(r, "topology", |run| run.error = Some("no".into()))),
+        ("nothing paced", |r| drop_mode(r, "", Paced)),
+        ("nothing saturated", |r| drop_mode(r, "", Saturation)),
+        ("micro-batch not saturated", |r| drop_mode(r, "microbatch", Saturation)),
+        ("no COST loop", |r| r.workloads[0].cost = None),
+        ("rounds overlap", |r| {
+            each_run(r, "", |run| run.achieved_per_s = 1e6 + f64::from(run.round) * 1e3);
+        }),
+        ("a single round", |r| rows(r).iter_mut().for_each(|row| row.runs.truncate(2))),
+    ];
+    let mut told = String::new();
+    for (name, change) in cases {
+        let mut result = base();
+        change(&mut result);
+        let answer = Answer::of(&Summary::of(&result));
+        for sentence in [&answer.latency, &answer.throughput] {
+            assert!(sentence.ends_with('.') && !sentence.contains("NaN"), "{name}: {sentence}");
+        }
+        told.extend([name, ":\n  ", &answer.latency, "\n  ", &answer.throughput, "\n"]);
+    }
+    insta::assert_snapshot!(told);
+}
+
+#[test]
+fn the_answer_to_a_hostile_file_is_plain_text() {
+    let answer = Answer::of(&Summary::of(&testing::hostile())).to_string();
+    assert!(!answer.chars().any(char::is_control), "{answer:?}");
+}

@@ -1,5 +1,6 @@
 //! A sheet to draw on in fractions of a pixel, on top of the SVG backend of plotters.
 
+use super::look::PAPER;
 use plotters::coord::Shift;
 use plotters::drawing::{DrawingArea, IntoDrawingArea};
 use plotters::element::{Circle, DashedPathElement, PathElement, Polygon, Rectangle, Text};
@@ -78,6 +79,8 @@ pub(super) fn sheet(
     {
         let size = ((width * SCALE) as u32, (height * SCALE) as u32);
         let canvas = Canvas { area: SVGBackend::with_string(&mut svg, size).into_drawing_area() };
+        // On its own the document may be shown on any background.
+        canvas.fill((0.0, 0.0), (width, height), PAPER)?;
         draw(&canvas)?;
         canvas.area.present().map_err(refused)?;
     }

@@ -2,7 +2,7 @@
 
 use super::axis::{Axis, time_label};
 use super::canvas::{Anchor, Canvas, Draw, Pen, sheet};
-use super::look::{INK, Look, SOFT, looks};
+use super::look::{INK, Look, SOFT, line_name, looks};
 use super::panel::{NAMES, Name, Panel, WIDTH};
 use super::{ChartError, Drawing};
 use crate::summary::{RowSummary, WorkloadSummary};
@@ -49,7 +49,7 @@ pub(super) fn draw(workload: &WorkloadSummary) -> Result<Drawing, ChartError> {
     let levels: Vec<Level> = rows()
         .filter(|(row, _)| row.is_record_at_a_time())
         .filter_map(|(row, look)| {
-            Some(Level { name: row.id.clone(), p50: points(row)?.p50_ns.max(1) as f64, look })
+            Some(Level { name: line_name(row, load), p50: points(row)?.p50_ns.max(1) as f64, look })
         })
         .collect();
     let label = workload.reference_label().unwrap_or_default();
@@ -98,7 +98,7 @@ fn plot(canvas: &Canvas<'_>, panel: &Panel, batches: &[Point], levels: &[Level])
     for level in levels {
         let line = [panel.at(low, level.p50), panel.at(high, level.p50)];
         canvas.line(&line, level.look.pen())?;
-        let text = format!("{} p50", level.name);
+        let text = format!("p50 {}", level.name);
         names.push(Name { text, x: line[1].0, y: line[1].1, colour: level.look.colour });
     }
     let (Some(first), Some(last)) = (batches.first(), batches.last()) else { return Ok(()) };

@@ -58,6 +58,14 @@ impl Look {
     }
 }
 
+/// What a row's line is called: its latency means something else where it fell behind.
+pub(super) fn line_name(row: &RowSummary, load: Option<usize>) -> String {
+    match row.at(load) {
+        Some(paced) if paced.sustained == Some(false) => format!("{} (behind)", row.id),
+        _ => row.id.clone(),
+    }
+}
+
 /// The look of each row; the same in every chart of the workload, whichever rows are drawn.
 pub(super) fn looks(rows: &[RowSummary]) -> Vec<Look> {
     let mut others: Vec<&str> = Vec::new();

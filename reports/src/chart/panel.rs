@@ -10,9 +10,9 @@ use plotters::style::RGBColor;
 /// window of 800.
 pub(super) const WIDTH: f64 = 760.0;
 /// Room for names to the right of a panel.
-pub(super) const NAMES: f64 = 150.0;
+pub(super) const NAMES: f64 = 158.0;
 /// Characters of a name that fit there.
-const NAME_CHARS: usize = 22;
+const NAME_CHARS: usize = 21;
 /// Least distance between two names, baseline to baseline.
 const NAME_GAP: f64 = 15.0;
 

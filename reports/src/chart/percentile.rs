@@ -2,7 +2,7 @@
 
 use super::axis::{Axis, rarity, time_label};
 use super::canvas::{Anchor, Canvas, Draw, sheet};
-use super::look::{INK, Look, SOFT, looks};
+use super::look::{INK, Look, SOFT, line_name, looks};
 use super::panel::{NAMES, Name, Panel, WIDTH};
 use super::{ChartError, Drawing};
 use crate::summary::{Distribution, WorkloadSummary};
@@ -28,7 +28,7 @@ pub(super) fn draw(workload: &WorkloadSummary) -> Result<Drawing, ChartError> {
         .zip(looks(&workload.rows))
         .filter_map(|(row, look)| {
             let points = curve(row.at(load)?.latency.as_ref()?)?;
-            Some(Curve { name: row.id.clone(), look, points })
+            Some(Curve { name: line_name(row, load), look, points })
         })
         .collect();
     let nines = curves.iter().filter_map(|c| c.points.last()).map(|p| p.0).reduce(f64::max);

@@ -13,7 +13,11 @@ const BAR_PITCH: f64 = 30.0;
 const BAR_HALF: f64 = 9.0;
 const TOP: f64 = 78.0;
 const LEFT: f64 = 150.0;
-const VALUES: f64 = 118.0;
+/// Room for two columns of numbers to the right.
+const VALUES: f64 = 150.0;
+/// Right edges of those columns, from the right edge of the bars.
+const RATE: f64 = 78.0;
+const MULTIPLE: f64 = 138.0;
 
 pub(super) fn draw(workload: &WorkloadSummary) -> Result<Drawing, ChartError> {
     let measured = || workload.charted().filter_map(|row| row.saturation.as_ref());
@@ -42,7 +46,7 @@ pub(super) fn draw(workload: &WorkloadSummary) -> Result<Drawing, ChartError> {
         panel.frame(canvas, &format!("{} per second", workload.noun()), "")?;
         for (at, (row, look)) in workload.rows.iter().zip(looks(&workload.rows)).enumerate() {
             let y = TOP + BAR_PITCH * (at as f64 + 0.5) + 2.0;
-            canvas.text(&fit(&row.id, 22), (LEFT - 8.0, y), Anchor::End, look.colour)?;
+            canvas.text(&fit(&row.id, 20), (LEFT - 8.0, y), Anchor::End, look.colour)?;
             match (&row.saturation, absence(row)) {
                 (Some(saturation), None) => bar(canvas, &panel, saturation, look, y)?,
                 (_, why) => {
@@ -51,7 +55,11 @@ pub(super) fn draw(workload: &WorkloadSummary) -> Result<Drawing, ChartError> {
                 }
             }
         }
-        workload.cost.map_or(Ok(()), |cost| cost_line(canvas, &panel, &cost))
+        let per_s = format!("{}/s", fit(workload.noun(), 10));
+        canvas.text(&per_s, (panel.right + RATE, TOP - 14.0), Anchor::End, SOFT)?;
+        let Some(cost) = workload.cost else { return Ok(()) };
+        canvas.text("x COST", (panel.right + MULTIPLE, TOP - 14.0), Anchor::End, SOFT)?;
+        cost_line(canvas, &panel, &cost)
     })?;
     Ok(Some((title, svg)))
 }
@@ -76,9 +84,12 @@ fn bar(canvas: &Canvas<'_>, panel: &Panel, at: &Saturation, look: Look, y: f64) 
             canvas.line(&[(end, y - 5.0), (end, y + 5.0)], pen)?;
         }
     }
-    let multiple = at.cost_multiple.map(|x| format!("  {} COST", units::multiple(x)));
-    let value = format!("{}/s{}", units::quantity(at.per_s.median), multiple.unwrap_or_default());
-    canvas.text(&value, (most.max(to) + 7.0, y), Anchor::Start, INK)
+    let rate = units::quantity(at.per_s.median);
+    canvas.text(&rate, (panel.right + RATE, y), Anchor::End, INK)?;
+    match at.cost_multiple.map(units::multiple) {
+        Some(multiple) => canvas.text(&multiple, (panel.right + MULTIPLE, y), Anchor::End, INK),
+        None => Ok(()),
+    }
 }
 
 /// The single-threaded loop, across all bars.

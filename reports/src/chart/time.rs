@@ -2,7 +2,7 @@
 
 use super::axis::{Axis, time_label};
 use super::canvas::{Anchor, Canvas, Draw, sheet};
-use super::look::{INK, Look, SHADE, SOFT, looks};
+use super::look::{INK, Look, SHADE, SOFT, line_name, looks};
 use super::panel::{NAMES, Name, Panel, WIDTH};
 use super::{ChartError, Drawing};
 use crate::schema::SeriesPoint;
@@ -37,7 +37,7 @@ pub(super) fn draw(workload: &WorkloadSummary) -> Result<Drawing, ChartError> {
         .filter_map(|(row, look)| {
             let points: Vec<SeriesPoint> =
                 row.at(load)?.series.iter().copied().filter(usable).collect();
-            (points.len() > 1).then(|| Line { name: row.id.clone(), look, points })
+            (points.len() > 1).then(|| Line { name: line_name(row, load), look, points })
         })
         .collect();
     let end_s = lines.iter().flat_map(|line| &line.points).map(seconds).reduce(f64::max);

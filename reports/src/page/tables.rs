@@ -3,7 +3,7 @@
 use crate::classic::Classic;
 use crate::schema::Percentiles;
 use crate::summary::{Distribution, Paced, RowSummary, Spread, WorkloadSummary};
-use crate::terminal::verdict_word;
+use crate::terminal::{pace_word, verdict_word};
 use crate::units;
 use maud::{Markup, html};
 
@@ -18,29 +18,28 @@ fn class_of(engine: &str) -> Option<&'static str> {
 
 fn class_of_verdict(word: &str) -> &'static str {
     match word {
-        "ok" => "ok",
+        "ok" | "-" => "ok",
         "INVALID" | "FAILED" => "bad",
         _ => "warn",
     }
 }
 
-fn number(text: Option<String>) -> Markup {
+pub(super) fn number(text: Option<String>) -> Markup {
     html! { td.n { @match text { Some(text) => (text), None => "-" } } }
 }
 
-fn verdict(row: &RowSummary, paced: Option<&Paced>) -> Markup {
-    let word = verdict_word(row, paced);
+fn verdict(word: &'static str) -> Markup {
     html! { td class=(class_of_verdict(word)) { (word) } }
 }
 
-fn name(row: &RowSummary) -> Markup {
+pub(super) fn name(row: &RowSummary) -> Markup {
     html! { th scope="row" class=[class_of(&row.engine)] { (row.id) } }
 }
 
 /// The classic table.
 pub(super) fn classic(classic: &Classic) -> Markup {
     html! {
-        div.scroll {
+        div.scroll tabindex="0" {
             table {
                 caption {
                     "The two models as measured on " (classic.workload)
@@ -50,8 +49,8 @@ pub(super) fn classic(classic: &Classic) -> Markup {
                     tr {
                         th scope="col" { "model" }
                         th scope="col" { "unit of data" }
-                        th scope="col" { "throughput" }
-                        th scope="col" { "latency" }
+                        th scope="col" { "throughput (x COST)" }
+                        th scope="col" { "median latency" }
                         th scope="col" { "row" }
                     }
                 }
@@ -77,8 +76,8 @@ pub(super) fn classic(classic: &Classic) -> Markup {
 pub(super) fn workload(workload: &WorkloadSummary) -> Markup {
     let load = workload.reference_load;
     html! {
-        div.scroll {
-            table {
+        div.scroll tabindex="0" {
+            table.results {
                 caption {
                     "Throughput at saturation in " (workload.noun()) " per second"
                     @if let Some(label) = workload.reference_label() { "; latency at " (label) }
@@ -86,16 +85,16 @@ pub(super) fn workload(workload: &WorkloadSummary) -> Markup {
                 thead {
                     tr {
                         th scope="col" { "row" }
-                        th scope="col" { "guarantee" }
+                        th scope="col" { "verdict" }
                         th.n scope="col" { "median" }
-                        th.n scope="col" { "least to most" }
                         th.n scope="col" { "x COST" }
                         th.n scope="col" { "p50" }
                         th.n scope="col" { "p99" }
                         th.n scope="col" { "max" }
                         th.n scope="col" { "service p50" }
                         th.n scope="col" { "CPU s/M" }
-                        th scope="col" { "verdict" }
+                        th scope="col" { "guarantee" }
+                        th.n scope="col" { "range" }
                     }
                 }
                 tbody {
@@ -109,7 +108,7 @@ pub(super) fn workload(workload: &WorkloadSummary) -> Markup {
 }
 
 fn range(spread: &Spread) -> String {
-    format!("{} to {}", units::quantity(spread.min), units::quantity(spread.max))
+    format!("{} - {}", units::quantity(spread.min), units::quantity(spread.max))
 }
 
 fn workload_row(row: &RowSummary, load: Option<usize>) -> Markup {
@@ -120,16 +119,16 @@ fn workload_row(row: &RowSummary, load: Option<usize>) -> Markup {
     html! {
         tr {
             (name(row))
-            td { (row.guarantee) }
+            (verdict(verdict_word(row, paced)))
             (number(at.map(|at| units::quantity(at.per_s.median))))
-            (number(at.map(|at| range(&at.per_s))))
             (number(at.and_then(|at| at.cost_multiple).map(units::multiple)))
             (number(latency.map(|p| units::duration(p.p50_ns))))
             (number(latency.map(|p| units::duration(p.p99_ns))))
             (number(latency.map(|p| units::duration(p.max_ns))))
             (number(service.map(|p| units::duration(p.p50_ns))))
             (number(at.and_then(|at| at.cpu_s_per_million).map(units::seconds)))
-            (verdict(row, paced))
+            td { (row.guarantee) }
+            (number(at.map(|at| range(&at.per_s))))
         }
     }
 }
@@ -145,16 +144,16 @@ fn reference(
     html! {
         tr.reference {
             th scope="row" { (name) }
-            td { "-" }
+            td { "reference" }
             (number(Some(units::quantity(per_s.median))))
-            (number(Some(range(&per_s))))
             (number(multiple))
             (number(latency.map(|p| units::duration(p.p50_ns))))
             (number(latency.map(|p| units::duration(p.p99_ns))))
             (number(latency.map(|p| units::duration(p.max_ns))))
             (number(None))
             (number(None))
-            td { "reference" }
+            td { "-" }
+            (number(Some(range(&per_s))))
         }
     }
 }
@@ -162,12 +161,13 @@ fn reference(
 /// Every percentile of latency and service latency at one load.
 pub(super) fn latency(workload: &WorkloadSummary, load: usize) -> Markup {
     html! {
-        div.scroll {
-            table {
+        div.scroll tabindex="0" {
+            table.results {
                 caption { "Latency from the scheduled time, and service latency, rounds merged" }
                 thead {
                     tr {
                         th scope="col" { "row" }
+                        th scope="col" { "verdict" }
                         th scope="col" { "of" }
                         th.n scope="col" { "records" }
                         th.n scope="col" { "min" }
@@ -178,8 +178,6 @@ pub(super) fn latency(workload: &WorkloadSummary, load: usize) -> Markup {
                         th.n scope="col" { "p99.9" }
                         th.n scope="col" { "p99.99" }
                         th.n scope="col" { "max" }
-                        th.n scope="col" { "CPUs used" }
-                        th scope="col" { "verdict" }
                     }
                 }
                 tbody { @for row in &workload.rows { (latency_rows(row, row.at(Some(load)))) } }
@@ -190,22 +188,19 @@ pub(super) fn latency(workload: &WorkloadSummary, load: usize) -> Markup {
 
 fn latency_rows(row: &RowSummary, paced: Option<&Paced>) -> Markup {
     let Some(paced) = paced else { return html! {} };
-    let cpus = paced.cpus_used.map(units::seconds);
     html! {
         tr {
             (name(row))
+            (verdict(pace_word(paced)))
             td { "latency" }
             (points(paced.latency.as_ref()))
-            (number(cpus))
-            (verdict(row, Some(paced)))
         }
         @if paced.service.is_some() {
             tr.reference {
                 th scope="row" { (row.id) }
+                td {}
                 td { "service" }
                 (points(paced.service.as_ref()))
-                td {}
-                td {}
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::histogram;
 use crate::schema::{Mode, Percentiles, Row, Run, SeriesPoint};
-use crate::summary::Spread;
+use crate::summary::{Effort, Spread};
 use crate::text::clean;
 use crate::units;
 use hdrhistogram::Histogram;
@@ -77,6 +77,8 @@ pub struct Paced {
     pub cpu_s_per_million: Option<f64>,
     /// Processors in use on average.
     pub cpus_used: Option<f64>,
+    /// Memory, context switches and batches.
+    pub effort: Effort,
     /// Which round `series` is of.
     pub series_round: u32,
     /// Progress over time of one round, the first that has any.
@@ -115,6 +117,7 @@ impl Paced {
             behind_s: runs.iter().filter_map(|run| behind_s(run)).reduce(f64::max),
             cpu_s_per_million: cpu_s_per_million(runs),
             cpus_used: Some(cpu_s(runs) / wall).filter(|used| used.is_finite()),
+            effort: Effort::of(runs),
             series_round: first_with_series.map_or(0, |run| run.round),
             series: first_with_series.map(|run| run.series.clone()).unwrap_or_default(),
             rounds_left_out: latency.as_ref().map_or(0, |l| runs.len() - l.rounds),

@@ -124,6 +124,11 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// Columns that the whole table takes.
+    pub(super) fn natural_width(&self) -> usize {
+        total(&(0..self.columns.len()).collect::<Vec<_>>(), &self.widths())
+    }
+
     /// The lines, none wider than `limit`, and the heads of the columns left out.
     pub(super) fn lines(&self, limit: usize, colour: Colour) -> (Vec<String>, Vec<&'static str>) {
         let mut kept: Vec<usize> = (0..self.columns.len()).collect();
@@ -153,6 +158,7 @@ impl Table {
             .map(|column| Cell::new(column.head.to_owned()).tone(Tone::Faint))
             .collect();
         let lines = std::iter::once(&head)
+            .filter(|head| head.iter().any(|cell| !cell.text.is_empty()))
             .chain(&self.rows)
             .map(|row| self.line(row, &kept, &widths, colour))
             .collect();

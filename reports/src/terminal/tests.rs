@@ -1,1 +1,61 @@
-//! Tests.
+//! What a person sees on a terminal.
+
+use super::*;
+use crate::testing;
+use crate::text::{is_hostile, width};
+
+fn shown(columns: usize) -> String {
+    render(&Summary::of(&testing::example()), columns, Colour::Plain)
+}
+
+#[test]
+fn at_100_columns() {
+    insta::assert_snapshot!(shown(100));
+}
+
+#[test]
+fn at_80_columns() {
+    insta::assert_snapshot!(shown(80));
+}
+
+#[test]
+fn no_line_is_wider_than_the_terminal() {
+    for result in [testing::example(), testing::hostile()] {
+        let summary = Summary::of(&result);
+        for columns in MIN_COLUMNS..=140 {
+            for line in render(&summary, columns, Colour::Plain).lines() {
+                assert!(width(line) <= columns, "{columns}: {line}");
+                assert_eq!(line, line.trim_end());
+            }
+        }
+    }
+}
+
+#[test]
+fn colour_changes_nothing_but_colour() {
+    let summary = Summary::of(&testing::example());
+    let coloured = render(&summary, 100, Colour::Ansi);
+    assert!(coloured.contains("\u{1b}["));
+    let mut stripped = String::new();
+    let mut rest = coloured.as_str();
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        stripped.push_str(before);
+        rest = after.split_once('m').expect("an SGR sequence").1;
+    }
+    stripped.push_str(rest);
+    assert_eq!(stripped, shown(100));
+}
+
+#[test]
+fn a_hostile_file_commands_no_terminal() {
+    let text = render(&Summary::of(&testing::hostile()), 100, Colour::Plain);
+    assert!(!text.chars().any(|c| c != '\n' && is_hostile(c)));
+}
+
+#[test]
+fn nothing_is_nothing() {
+    let mut result = testing::example();
+    result.workloads.clear();
+    let text = render(&Summary::of(&result), 100, Colour::Plain);
+    assert_eq!(text, "No workload was run.\nThere is nothing to compare.\n");
+}

@@ -1,0 +1,56 @@
+//! The folder is complete, or nothing in it is broken.
+
+use super::*;
+use crate::testing;
+
+#[test]
+fn everything_is_written_and_reads_back() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let result = testing::example();
+    let into = folder.path().join("new/report");
+    let written = write_all(&result, &into).expect("written");
+    assert!(crate::load(&written.result).expect("read") == result);
+    assert!(written.charts.len() > 8);
+    for path in written.charts.iter().chain([&written.report, &written.hlog]) {
+        let text = std::fs::read_to_string(path).expect("read");
+        assert!(text.len() > 500, "{}", path.display());
+    }
+    // Once more over what is there.
+    assert_eq!(write_all(&result, &into).expect("written"), written);
+    let entries = std::fs::read_dir(&into).expect("a folder").count();
+    assert_eq!(entries, 4, "no temporary file is left");
+}
+
+#[test]
+fn a_hostile_result_stays_in_its_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let into = folder.path().join("report");
+    let written = write_all(&testing::hostile(), &into).expect("written");
+    assert!(written.charts.iter().all(|path| path.parent() == Some(&into.join("charts"))));
+    assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1);
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_one_clear_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let in_the_way = folder.path().join("file");
+    std::fs::write(&in_the_way, "old").expect("written");
+    let message = write_all(&testing::example(), &in_the_way).expect_err("refused").to_string();
+    assert!(message.starts_with("cannot write ") && message.contains("result.json"), "{message}");
+    assert_eq!(std::fs::read_to_string(&in_the_way).expect("read"), "old");
+}
+
+#[test]
+fn charts_of_an_earlier_result_go_and_other_files_stay() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut result = testing::example();
+    let before = write_all(&result, folder.path()).expect("written").charts;
+    let own = folder.path().join("charts/my-drawing.svg");
+    std::fs::write(&own, "<svg/>").expect("written");
+    result.workloads.truncate(1);
+    let after = write_all(&result, folder.path()).expect("written").charts;
+    assert!(own.exists());
+    for path in before {
+        assert_eq!(path.exists(), after.contains(&path), "{}", path.display());
+    }
+}
