@@ -169,7 +169,13 @@ fn read_file(path: &Path) -> Result<BTreeMap<&'static str, String>, ResolveError
         .map_err(|source| ResolveError::Read { path: path.to_owned(), source })?;
     let table: toml::Table = toml::from_str(&text).map_err(|error| ResolveError::Toml {
         path: path.to_owned(),
-        message: error.to_string().trim().replace('\n', " "),
+        message: match error.span() {
+            Some(span) => {
+                let line = text[..span.start.min(text.len())].lines().count().max(1);
+                format!("{} (line {line})", error.message())
+            }
+            None => error.message().to_owned(),
+        },
     })?;
     let place = format!("config {}", path.display());
     let entry = |(name, value): (String, toml::Value)| {
@@ -266,8 +272,10 @@ mod tests {
     #[test]
     fn errors_name_the_thing_and_the_remedy() {
         let dir = tempfile::tempdir().expect("a folder");
-        let file = |text: &str| {
-            let path = dir.path().join("c.toml");
+        let mut files = 0;
+        let mut file = |text: &str| {
+            files += 1;
+            let path = dir.path().join(format!("{files}-c.toml"));
             std::fs::write(&path, text).expect("a file");
             Layers { file: Some(path), ..Layers::default() }
         };

@@ -4,12 +4,15 @@ mod faulty;
 mod planted;
 
 use faulty::{Fault, Faulty};
+use std::time::Duration;
 use weir_dataflow::Engine;
 use weir_dataflow::testing::AllAtOnce;
 use weir_harness::target::{Claimed, InProcess, Target, judge};
 use weir_harness::verdict::Detail;
+use weir_microbatch::MicroBatch;
 use weir_oracle::Oracle;
 use weir_reports::schema::Verdict;
+use weir_topology::{Acking, TopologyConfig, TopologyEngine};
 use weir_workloads::{Disorder, Generated, Settings};
 
 /// A run of a workload on an engine with a fault, judged.
@@ -46,4 +49,26 @@ fn every_fault_is_caught<E: Engine>(engine: impl Fn() -> E) {
 #[test]
 fn faults_in_the_oracle() {
     every_fault_is_caught(|| Oracle);
+}
+
+#[test]
+fn faults_in_the_topology() {
+    for acking in [Acking::ONE, Acking::Off] {
+        every_fault_is_caught(|| {
+            let config = TopologyConfig {
+                parallelism: 2,
+                acking,
+                batch_size: 64,
+                ..TopologyConfig::default()
+            };
+            TopologyEngine::new(config)
+        });
+    }
+}
+
+#[test]
+fn faults_in_the_micro_batch_engine() {
+    every_fault_is_caught(|| {
+        MicroBatch::new().parallelism(2).batch_interval(Duration::from_millis(10))
+    });
 }
