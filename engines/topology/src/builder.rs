@@ -64,6 +64,12 @@ impl<T> Stream<T> {
         self.tasks
     }
 
+    /// The number of the component that emits it, in the order of declaration and of plans.
+    #[must_use]
+    pub const fn component(&self) -> usize {
+        self.component
+    }
+
     fn subscribe(&self, subscription: Box<dyn Subscription<T>>) {
         self.subscribers.lock().unwrap_or_else(PoisonError::into_inner).push(subscription);
     }
