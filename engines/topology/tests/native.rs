@@ -186,7 +186,11 @@ fn what_fails_is_replayed_until_all_is_acked() {
             function(move |input: Input<'_, u64>, _: &mut Collector<()>| {
                 let times: &mut u32 = seen.entry(input.value).or_default();
                 *times += 1;
-                if input.value % 7 == 0 && *times == 1 { Outcome::Fail } else { Outcome::Ack }
+                if input.value.is_multiple_of(7) && *times == 1 {
+                    Outcome::Fail
+                } else {
+                    Outcome::Ack
+                }
             })
         };
         let _ = topology
@@ -283,7 +287,7 @@ fn a_tree_that_nobody_finishes_times_out_and_is_replayed() {
         let forgetful = |_: &TaskContext| {
             let mut seen = BTreeSet::new();
             function(move |input: Input<'_, u64>, _: &mut Collector<()>| {
-                if input.value % 2 == 0 && seen.insert(input.value) {
+                if input.value.is_multiple_of(2) && seen.insert(input.value) {
                     Outcome::Hold
                 } else {
                     Outcome::Ack
