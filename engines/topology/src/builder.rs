@@ -64,6 +64,12 @@ impl<T> Stream<T> {
         self.tasks
     }
 
+    /// The number of the component that emits it, in the order of declaration and of plans.
+    #[must_use]
+    pub const fn component(&self) -> usize {
+        self.component
+    }
+
     fn subscribe(&self, subscription: Box<dyn Subscription<T>>) {
         self.subscribers.lock().unwrap_or_else(PoisonError::into_inner).push(subscription);
     }
@@ -351,10 +357,10 @@ fn launch_spout<S: Spout>(
         let body = |task: TaskContext| -> Body {
             let (subscribers, make) = (Arc::clone(&subscribers), Arc::clone(&make));
             let (shared, gate, config) =
-                (Arc::clone(&env.shared), env.gate.clone(), env.config.clone());
+                (Arc::clone(&env.shared), env.wiring.gate.clone(), env.wiring.config.clone());
             let acks = env.ack_out();
             let number = env.first_spout + task.index;
-            let inbox = Inbox::new(env.inboxes[number].clone());
+            let inbox = Inbox::new(env.wiring.inboxes[number].clone());
             let (task_number, pacer) = (env.first_task + task.index, env.pacer());
             Box::new(move |ready| {
                 let routes = routes(&subscribers, &task, config.batch_size, task_number);
@@ -389,7 +395,7 @@ fn launch_bolt<B: Bolt>(
         let body = |(task, from): (TaskContext, Receiver<_>)| -> Body {
             let (subscribers, make) = (Arc::clone(&subscribers), Arc::clone(&make));
             let (shared, config, acks) =
-                (Arc::clone(&env.shared), env.config.clone(), env.ack_out());
+                (Arc::clone(&env.shared), env.wiring.config.clone(), env.ack_out());
             let channels = env.channels[task.index] as usize;
             let party = env.first_party.map(|first| first + task.index);
             let (task_number, pacer) = (env.first_task + task.index, env.pacer());

@@ -72,7 +72,7 @@ impl Default for TopologyConfig {
             max_spout_pending: NonZeroUsize::new(4096),
             message_timeout: Duration::from_secs(30),
             max_attempts: None,
-            mark_interval: Duration::from_millis(5),
+            mark_interval: Duration::from_millis(10),
         }
     }
 }

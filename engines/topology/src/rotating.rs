@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn updates_find_old_entries_and_do_not_make_them_younger() {
         let mut map = RotatingMap::new(3);
-        let mut add = |map: &mut RotatingMap<u32>, more| {
+        let add = |map: &mut RotatingMap<u32>, more| {
             map.update(
                 1,
                 || 0,

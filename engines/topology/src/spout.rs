@@ -71,16 +71,10 @@ pub trait Spout: 'static {
     fn close(&mut self) {}
 }
 
-#[derive(Debug)]
-pub(crate) struct Pending<Id> {
-    pub(crate) id: Id,
-    pub(crate) index: u64,
-}
-
 /// What a spout emits into.
 pub struct SpoutCollector<T, Id> {
     pub(crate) out: Collector<T>,
-    pub(crate) pending: RotatingMap<Pending<Id>>,
+    pub(crate) pending: RotatingMap<Id>,
     /// Emitted without acking: acked at once.
     pub(crate) accepted: Vec<Id>,
     pub(crate) reached: Mark,
@@ -137,7 +131,7 @@ impl<T: Data, Id: Send + 'static> SpoutCollector<T, Id> {
         }
         let root = mix64(self.next_root);
         self.next_root += 1;
-        self.pending.insert_new(root, Pending { id, index: stamp.index });
+        self.pending.insert_new(root, id);
         if self.order.back().is_none_or(|(last, _)| *last <= stamp.index) {
             self.order.push_back((stamp.index, root));
         } else {
@@ -200,7 +194,7 @@ impl<T: Data, Id: Send + 'static> SpoutCollector<T, Id> {
 
     /// Takes a tree off the list of open ones.
     pub(crate) fn close_tree(&mut self, root: u64) -> Option<Id> {
-        self.pending.remove(root).map(|pending| pending.id)
+        self.pending.remove(root)
     }
 }
 

@@ -189,9 +189,9 @@ impl<S: Spout> SpoutExecutor<S> {
             return Ok(());
         }
         self.state.rotate_at_ns = now_ns.saturating_add(self.timeout_ns);
-        for (_, tree) in self.out.pending.rotate() {
+        for (_, id) in self.out.pending.rotate() {
             self.state.counts.timed_out += 1;
-            self.fail(tree.id, FailReason::TimedOut)?;
+            self.fail(id, FailReason::TimedOut)?;
         }
         Ok(())
     }

@@ -17,6 +17,8 @@ use weir_dataflow::{NodeKind, Plan, RunContext, RunError};
 const ACKER: &str = "__acker";
 /// Accounts in one message to or from an acker. A task that runs out of input sends what it has.
 const ACK_BATCH: usize = 128;
+/// Messages that an acker's queue holds.
+const ACKER_CAPACITY: usize = 256;
 
 /// What starts the tasks of a component.
 pub(crate) type Launch = Box<dyn FnOnce(&Env<'_>) -> Vec<Body> + Send>;
@@ -41,16 +43,29 @@ impl std::fmt::Debug for Component {
     }
 }
 
-/// What a component is started with.
+impl Component {
+    /// Whether its tasks are where tuples end.
+    fn is_last(&self) -> bool {
+        self.kind != NodeKind::Source && !self.subscribed
+    }
+}
+
+/// What all components are started with. It must be dropped before a run can end, because it holds
+/// ends of channels.
+pub(crate) struct Wiring<'a> {
+    pub(crate) config: &'a TopologyConfig,
+    pub(crate) ackers: Vec<Sender<Vec<Account>>>,
+    pub(crate) inboxes: Vec<Receiver<Notice>>,
+    pub(crate) gate: Receiver<()>,
+}
+
+/// What one component is started with.
 pub(crate) struct Env<'a> {
     pub(crate) id: Arc<str>,
     pub(crate) task_count: usize,
     pub(crate) channels: &'a [u32],
-    pub(crate) config: &'a TopologyConfig,
+    pub(crate) wiring: &'a Wiring<'a>,
     pub(crate) shared: Arc<Shared>,
-    pub(crate) ackers: &'a [Sender<Vec<Account>>],
-    pub(crate) inboxes: &'a [Receiver<Notice>],
-    pub(crate) gate: Receiver<()>,
     /// Number of its first task among all tasks.
     pub(crate) first_task: usize,
     /// Number of its first task among the spouts' tasks.
@@ -66,11 +81,13 @@ impl Env<'_> {
     }
 
     pub(crate) fn ack_out(&self) -> AckOut {
-        AckOut::new(self.ackers.to_vec(), ACK_BATCH)
+        AckOut::new(self.wiring.ackers.clone(), ACK_BATCH)
     }
 
     pub(crate) fn pacer(&self) -> MarkPacer {
-        MarkPacer::new(u64::try_from(self.config.mark_interval.as_nanos()).unwrap_or(u64::MAX))
+        MarkPacer::new(
+            u64::try_from(self.wiring.config.mark_interval.as_nanos()).unwrap_or(u64::MAX),
+        )
     }
 }
 
@@ -133,6 +150,32 @@ impl Threads {
     }
 }
 
+impl Threads {
+    fn start_components(&mut self, components: Vec<Component>, wiring: &Wiring<'_>, spouts: usize) {
+        // At the tracker, spouts come first.
+        let (mut first_task, mut first_spout, mut first_party) = (0, 0, spouts);
+        for component in components {
+            let (is_spout, is_last) = (component.kind == NodeKind::Source, component.is_last());
+            let Component { id, tasks, channels, launch, .. } = component;
+            let env = Env {
+                id: Arc::clone(&id),
+                task_count: tasks,
+                channels: &channels,
+                wiring,
+                shared: Arc::clone(&self.shared),
+                first_task,
+                first_spout,
+                first_party: is_last.then_some(first_party),
+            };
+            let bodies = launch(&env);
+            self.start(&id, bodies);
+            first_task += tasks;
+            first_spout += if is_spout { tasks } else { 0 };
+            first_party += if is_last { tasks } else { 0 };
+        }
+    }
+}
+
 impl Topology {
     /// The components and groupings.
     #[must_use]
@@ -165,14 +208,8 @@ impl Topology {
     /// before it returns, whatever happens.
     pub fn run(self, context: &RunContext) -> Result<Vec<Report>, RunError> {
         let Self { config, components } = self;
-        let tasks_of = |kind| {
-            let of_kind = components.iter().filter(move |component| component.kind == kind);
-            of_kind.map(|component| component.tasks).sum::<usize>()
-        };
-        let spouts = tasks_of(NodeKind::Source);
-        let last =
-            |component: &&Component| component.kind != NodeKind::Source && !component.subscribed;
-        let parties = spouts + components.iter().filter(last).map(|c| c.tasks).sum::<usize>();
+        let spouts = tasks(&components, |component| component.kind == NodeKind::Source);
+        let parties = spouts + tasks(&components, Component::is_last);
         let (to_spouts, inboxes): (Vec<_>, Vec<_>) =
             (0..spouts).map(|_| bounded(INBOX_CAPACITY)).unzip();
         let lap = if context.load.paced() { LAP } else { 0 };
@@ -180,33 +217,13 @@ impl Topology {
         let tracker = Tracker::new(meter, lap, parties, to_spouts.clone());
         let shared = Shared::new(context.clone(), tracker, to_spouts.clone());
         let (ready, prepared) = bounded(1);
-        let (start, gate) = bounded::<()>(1);
+        let (start, gate) = bounded(1);
         let mut threads = Threads { shared: Arc::clone(&shared), ready, started: Vec::new() };
         let (to_ackers, from_tasks): (Vec<_>, Vec<_>) =
-            (0..config.acking.ackers()).map(|_| bounded(config.queue_capacity.max(64))).unzip();
-        let (mut first_task, mut first_spout, mut first_party) = (0, 0, spouts);
-        for component in components {
-            let Component { id, tasks, kind, channels, subscribed, launch, .. } = component;
-            let is_last = kind != NodeKind::Source && !subscribed;
-            let env = Env {
-                id: Arc::clone(&id),
-                task_count: tasks,
-                channels: &channels,
-                config: &config,
-                shared: Arc::clone(&shared),
-                ackers: &to_ackers,
-                inboxes: &inboxes,
-                gate: gate.clone(),
-                first_task,
-                first_spout,
-                first_party: is_last.then_some(first_party),
-            };
-            threads.start(&id, launch(&env));
-            first_task += tasks;
-            first_spout += if kind == NodeKind::Source { tasks } else { 0 };
-            first_party += if is_last { tasks } else { 0 };
-        }
-        drop(to_ackers);
+            (0..config.acking.ackers()).map(|_| bounded(ACKER_CAPACITY)).unzip();
+        let wiring = Wiring { config: &config, ackers: to_ackers, inboxes, gate };
+        threads.start_components(components, &wiring, spouts);
+        drop(wiring);
         let ackers = ackers(from_tasks, &to_spouts, &shared, &config);
         if !ackers.is_empty() {
             threads.start(ACKER, ackers);
@@ -216,9 +233,13 @@ impl Topology {
         // Every task drops its end when it has prepared, or has failed.
         let _ = prepared.recv();
         context.begin();
-        drop((start, gate, inboxes));
+        drop::<Sender<()>>(start);
         join(started, &shared)
     }
+}
+
+fn tasks(components: &[Component], wanted: impl Fn(&Component) -> bool) -> usize {
+    components.iter().filter(|component| wanted(component)).map(|component| component.tasks).sum()
 }
 
 fn ackers(

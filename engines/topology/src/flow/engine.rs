@@ -4,6 +4,7 @@ use super::bolts::{RunningBolt, TransformBolt, UpdateBolt, WindowBolt, keyed};
 use super::planner::{Demand, Order, Planned, Planner, Rows};
 use super::source::SourceSpout;
 use crate::{Bolt, Report, TopologyConfig};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use weir_dataflow::testing::AllAtOnce;
@@ -267,8 +268,16 @@ impl<T: Data> Flow for TopologyFlow<T> {
 
     fn plan(&self) -> Plan {
         let nothing = AllAtOnce { records: 0, spacing_ns: 1 }.context();
-        let planner = self.planned(&nothing, |_, _| {});
-        planner.builder.build().map_or_else(|_| Plan::default(), |topology| topology.plan())
+        let last = Cell::new(Vec::new());
+        let planner = self.planned(&nothing, |_, ends| last.set(ends));
+        let Ok(topology) = planner.builder.build() else { return Plan::default() };
+        let mut plan = topology.plan();
+        let ends = last.into_inner();
+        let sink = plan.node("sink", NodeKind::Sink, ends.iter().map(|e| e.stream.tasks()).sum());
+        for end in ends {
+            plan.edge(end.stream.component(), sink, "");
+        }
+        plan
     }
 }
 

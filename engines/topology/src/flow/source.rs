@@ -9,7 +9,7 @@ use weir_dataflow::{Event, EventTime, Part, RunContext, RunError, Source, Stamp}
 /// Records that are claimed at once, if so many are due.
 const CHUNK: usize = 128;
 /// How often a spout looks whether other spouts' records have become due, to keep its mark up.
-const KEEP_UP_NS: u64 = 5_000_000;
+const KEEP_UP_NS: u64 = 10_000_000;
 
 /// A try at a record: its index, and how many there were before.
 type Attempt = (u64, u32);

@@ -36,7 +36,7 @@ impl Source for Lines {
 }
 
 /// The numbers from 0, `jitter` steps out of order, with a watermark `bound` steps behind.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Numbers {
     pub jitter: u64,
     pub bound: u64,
