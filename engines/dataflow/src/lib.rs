@@ -14,7 +14,8 @@
 //!
 //! **Order.** A flow keeps the order of records within a source partition if its source says that
 //! order matters ([`Source::ordered`]): two records with one key that come from one partition reach
-//! every keyed operator in source order.
+//! every keyed operator in source order. What a keyed operator emits for one key stays in order from
+//! there on, whatever the source says: the later of two rows of a key is the later one in the sink.
 
 mod aggregate;
 mod clock;

@@ -73,7 +73,7 @@ impl Engine for TopologyEngine {
                 let (context, counted) = (context.clone(), counted.clone());
                 SourceSpout::new(source.clone(), part, context, max_attempts, counted)
             });
-            vec![Planned { stream, by_spout: true }]
+            vec![Planned { stream, by_spout: true, in_line: ordered }]
         };
         TopologyFlow { engine: self.clone(), ordered, declare: Arc::new(declare) }
     }
@@ -118,7 +118,8 @@ impl<T: Data> TopologyFlow<T> {
             if next.kind == NodeKind::State {
                 planner.builder.mark_state(&stream);
             }
-            vec![Planned { stream, by_spout: false }]
+            // From here on the rows of one key are in order, and must stay so.
+            vec![Planned { stream, by_spout: false, in_line: true }]
         })
     }
 
@@ -141,34 +142,34 @@ impl<T: Data> TopologyFlow<T> {
 
     /// A bolt that passes records on.
     fn narrow(&self, planner: &mut Planner, ends: Vec<Planned<T>>) -> Planned<T> {
-        narrow(planner, "write", self.ordered, &ends, &Identity::new())
+        narrow(planner, "write", &ends, &Identity::new())
     }
 }
 
-/// A bolt of a narrow operator. Of an unordered stream it takes records from everywhere; of an
-/// ordered one, its task i takes those of task i before it.
+/// A bolt of a narrow operator. Of an unordered stream it takes records from everywhere; of one whose
+/// order matters, its task i takes those of task i before it.
 fn narrow<F: Transform>(
     planner: &mut Planner,
     label: &str,
-    ordered: bool,
     inputs: &[Planned<F::In>],
     operator: &F,
 ) -> Planned<F::Out> {
     let id = planner.id(label);
     let most = inputs.iter().map(|input| input.stream.tasks()).max().unwrap_or(1);
-    let tasks = if ordered { most } else { planner.config.parallelism };
+    let in_line = inputs.iter().any(|input| input.in_line);
+    let tasks = if in_line { most } else { planner.config.parallelism };
     let operator = operator.clone();
     let make = move |_: &crate::TaskContext| TransformBolt(operator.clone());
     let mut declarer = planner.builder.set_bolt(&id, tasks, make);
     for Planned { stream, .. } in inputs {
-        declarer = match (ordered, stream.tasks() == tasks) {
+        declarer = match (in_line, stream.tasks() == tasks) {
             (false, _) => declarer.shuffle_grouping(stream),
             (true, true) => declarer.forward_grouping(stream),
             // One of several inputs, with fewer tasks, which is one: a single reader.
             (true, false) => declarer.global_grouping(stream),
         };
     }
-    Planned { stream: declarer.stream(), by_spout: false }
+    Planned { stream: declarer.stream(), by_spout: false, in_line }
 }
 
 impl<T: Data> Flow for TopologyFlow<T> {
@@ -179,10 +180,10 @@ impl<T: Data> Flow for TopologyFlow<T> {
         self,
         operator: F,
     ) -> impl Flow<Item = F::Out, Engine = TopologyEngine> {
-        let (before, ordered) = (Arc::clone(&self.declare), self.ordered);
+        let before = Arc::clone(&self.declare);
         self.with(move |planner, demand| {
             let inputs = before(planner, Demand { rows: Rows::Changes, ..demand });
-            vec![narrow(planner, &operator.label(), ordered, &inputs, &operator)]
+            vec![narrow(planner, &operator.label(), &inputs, &operator)]
         })
     }
 

@@ -53,6 +53,8 @@ pub(crate) struct Planner {
 pub(crate) struct Planned<T> {
     pub(crate) stream: Stream<T>,
     pub(crate) by_spout: bool,
+    /// Whether narrow operators have to keep the order within a task.
+    pub(crate) in_line: bool,
 }
 
 impl Planner {
