@@ -64,7 +64,7 @@ fn a_panic_in_an_operator_names_batch_stage_and_partition() {
         panic!("{error}")
     };
     assert!(partition < 3, "{partition}");
-    assert_eq!(message, "map · map-side combine: panicked: record 2400");
+    assert_eq!(message, "running Sum: map side: panicked: record 2400");
     let error = fails(engine.source(Count).map(bad(0)), &context(5_000));
     let RunError::JobFailed { batch_ms: 10, stage: 0, partition: 0, .. } = error else {
         panic!("{error}")

@@ -54,7 +54,7 @@ fn context(sc: &SparkContext, drain: Duration) -> StreamingContext {
 }
 
 /// What a stream made of the scripted batches holds at each time, sorted.
-fn outputs<T: Ord + Clone + Send + Sync + 'static>(
+fn outputs<T: Ord + std::fmt::Debug + Clone + Send + Sync + 'static>(
     batches: &[&[i64]],
     drain: Duration,
     define: impl Fn(&DStream<i64>) -> Result<DStream<T>, StreamingError>,
