@@ -131,6 +131,14 @@ impl Load for Rate {
     }
 }
 
+/// What the process has used of its processors, in seconds; 0 where the system does not say.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // After the name in parentheses: user and system time are the 12th and 13th, in hundredths.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() / 100.0
+}
+
 fn seconds(clock: &SystemClock, body: impl FnOnce()) -> f64 {
     let start = clock.now_ns();
     body();
@@ -176,7 +184,7 @@ fn windowed(lines: Lines, records: u64) -> RunSummary {
 fn throughput(out: &mut impl Write, lines: Lines, records: u64) -> std::io::Result<()> {
     let clock = SystemClock::new();
     plain_loop(lines, records / 10);
-    let (mut base, mut rows) = (Vec::new(), Vec::new());
+    let (mut base, mut base_cpu, mut rows) = (Vec::new(), Vec::new(), Vec::new());
     let cases: [(&str, &dyn Fn()); 6] = [
         ("two plain loops", &|| two_loops(lines, records)),
         ("1 worker, 100 ms", &|| drop(word_count(lines, 1, 100, records))),
@@ -186,21 +194,29 @@ fn throughput(out: &mut impl Write, lines: Lines, records: u64) -> std::io::Resu
         ("2 workers, 1 s windows, 200 ms slide", &|| drop(windowed(lines, records))),
     ];
     for round in 0..3 {
+        let before = cpu_seconds();
         base.push(seconds(&clock, || plain_loop(lines, records)));
+        base_cpu.push(cpu_seconds() - before);
         for (at, (name, run)) in cases.iter().enumerate() {
-            let took = seconds(&clock, run);
             if round == 0 {
-                rows.push((*name, Vec::new()));
+                rows.push((*name, Vec::new(), Vec::new()));
             }
-            rows[at].1.push(took);
+            let before = cpu_seconds();
+            rows[at].1.push(seconds(&clock, run));
+            rows[at].2.push(cpu_seconds() - before);
         }
     }
-    let base = median(&mut base);
+    let (base, base_cpu) = (median(&mut base), median(&mut base_cpu));
     let rate = |took: f64| records as f64 * 10.0 / took / 1e6;
     writeln!(out, "word count at saturation       {:>8.1} M words/s  plain loop", rate(base))?;
-    for (name, mut took) in rows {
-        let took = median(&mut took);
-        writeln!(out, "{:>6.2} x the plain loop        {:>8.1} M words/s  {name}", base / took, rate(took))?;
+    for (name, mut took, mut cpu) in rows {
+        let (took, cpu) = (median(&mut took), median(&mut cpu));
+        let (faster, dearer) = (base / took, cpu / base_cpu);
+        let rate = rate(took);
+        writeln!(
+            out,
+            "{faster:>6.2} x the plain loop        {rate:>8.1} M words/s  {name}; CPU x {dearer:.2}"
+        )?;
     }
     Ok(())
 }

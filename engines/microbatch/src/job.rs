@@ -44,7 +44,9 @@ pub enum JobError {
     #[error("the SparkContext has been stopped; make a new one")]
     ContextStopped,
     /// An action was called by a task.
-    #[error("an action was called inside a task; collect what the task needs before the job starts")]
+    #[error(
+        "an action was called inside a task; collect what the task needs before the job starts"
+    )]
     Nested,
     /// The RDD has no elements, and the action needs one.
     #[error("empty collection; use fold, which has an answer for it")]
@@ -227,7 +229,8 @@ impl Job<'_> {
             [only] => vec![attempt(only)],
             many => many.par_iter().with_max_len(1).map(attempt).collect(),
         };
-        results.into_iter().collect::<Result<Vec<R>, _>>().map_err(|(partition, cause)| match cause {
+        results.into_iter().collect::<Result<Vec<R>, _>>().map_err(|(partition, cause)| match cause
+        {
             TaskError::Cancelled => JobError::Cancelled,
             cause => JobError::TaskFailed { stage, label: label.to_string(), partition, cause },
         })

@@ -15,10 +15,10 @@ mod pair;
 mod shuffle;
 pub(crate) mod sources;
 
-pub use keyed::{Keyed, Pairs};
-pub use shuffle::{Block, MapSide, Shuffle};
 pub(crate) use keyed::Deal;
+pub use keyed::{Keyed, Pairs};
 pub(crate) use shuffle::ShuffleStage;
+pub use shuffle::{Block, MapSide, Shuffle};
 pub use sources::ReadRange;
 
 use crate::SparkContext;

@@ -176,15 +176,11 @@ fn totals() -> Vec<(u64, u64, u64)> {
 
 #[test]
 fn narrow_operators() {
-    let mut want: Vec<u64> =
-        (0..RECORDS).filter(|i| i % 3 == 0).flat_map(|i| [i, i + 7]).collect();
+    let mut want: Vec<u64> = (0..RECORDS).filter(|i| i % 3 == 0).flat_map(|i| [i, i + 7]).collect();
     want.sort_unstable();
     everywhere(|engine, context, name| {
-        let flow = engine
-            .source(IN_ORDER)
-            .map(|(_, i)| i)
-            .filter(|i| i % 3 == 0)
-            .flat_map(|i| [i, i + 7]);
+        let flow =
+            engine.source(IN_ORDER).map(|(_, i)| i).filter(|i| i % 3 == 0).flat_map(|i| [i, i + 7]);
         assert_eq!(run(flow, context, name).0, want, "{name}");
     });
 }
@@ -358,7 +354,8 @@ fn unions_and_joins() {
     let mut pairs = Vec::new();
     for left in small(IN_ORDER) {
         for right in small(IN_ORDER) {
-            let shared = tumbling.assign(left.at).any(|w| tumbling.assign(right.at).any(|v| v == w));
+            let shared =
+                tumbling.assign(left.at).any(|w| tumbling.assign(right.at).any(|v| v == w));
             if left.value.0 == right.value.0 && shared {
                 pairs.push((left.value.0, left.value.1, right.value.1));
             }
@@ -425,8 +422,7 @@ fn windows_of_windows() {
     }
     everywhere(|engine, context, name| {
         let sink = CollectSink::new();
-        let flow =
-            engine.source(IN_ORDER).windowed(inner, Totals).windowed(outer, PerWindow);
+        let flow = engine.source(IN_ORDER).windowed(inner, Totals).windowed(outer, PerWindow);
         flow.run(sink.clone(), context).unwrap_or_else(|e| panic!("{name}: {e}"));
         let mut last: BTreeMap<(i64, u64), u64> = BTreeMap::new();
         for row in sink.take() {

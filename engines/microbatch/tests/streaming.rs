@@ -217,10 +217,8 @@ fn update_state_by_key_rules() {
 #[test]
 fn state_is_kept_through_windows_and_slow_outputs() {
     let sums = |s: &DStream<i64>| {
-        s.map(|x| ((), x))?.update_state_by_key(
-            |values, state| Some(state.unwrap_or(0) + values.sum::<i64>()),
-            2,
-        )
+        s.map(|x| ((), x))?
+            .update_state_by_key(|values, state| Some(state.unwrap_or(0) + values.sum::<i64>()), 2)
     };
     let batches: &[&[i64]] = &[&[1], &[2], &[3], &[4], &[5], &[6]];
     // Two states at a time are held, so that the later is a copy.
@@ -303,7 +301,8 @@ fn batches_are_reported_and_failures_do_not_stop_later_ones() {
         let of = log.iter().filter(|(_, info)| info.time == Time::from_ms(ms));
         of.map(|(what, info)| (*what, info.records)).collect::<Vec<_>>()
     };
-    for (ms, records, end) in [(1_000, 2, "completed"), (2_000, 1, "failed"), (3_000, 1, "completed")]
+    for (ms, records, end) in
+        [(1_000, 2, "completed"), (2_000, 1, "failed"), (3_000, 1, "completed")]
     {
         let want = vec![("submitted", records), ("started", records), (end, records)];
         assert_eq!(per_batch(ms), want, "{ms}");

@@ -142,11 +142,7 @@ impl<T: Data, C: Transform<In = T>> Flow for MicroBatchFlow<T, C> {
         })
     }
 
-    fn run<K: Sink<C::Out>>(
-        self,
-        sink: K,
-        context: &RunContext,
-    ) -> Result<RunSummary, RunError> {
+    fn run<K: Sink<C::Out>>(self, sink: K, context: &RunContext) -> Result<RunSummary, RunError> {
         let label: Arc<str> = self.stage_label("sink").into();
         let Self { upstream, chain } = self;
         let Upstream { engine, drain_ns, define, .. } = upstream;

@@ -1,9 +1,7 @@
 //! The map-side combine that running aggregates and DStream windows share.
 
 use crate::{MapSide, Partition, TaskError};
-use weir_dataflow::{
-    Aggregate, Event, KeyedTable, Transform, hash_of, partition_of,
-};
+use weir_dataflow::{Aggregate, Event, KeyedTable, Transform, hash_of, partition_of};
 
 /// A chain, and the aggregate that follows it.
 #[derive(Clone)]

@@ -123,9 +123,10 @@ fn of_context(error: ContextError) -> RunError {
 fn of_streaming(error: StreamingError) -> RunError {
     match error {
         StreamingError::Output { time, source, .. } => of_job(time, source),
-        StreamingError::OutputPanicked { time, output, message } => {
-            RunError::TaskPanicked { task: format!("output {output} of the batch at {time}"), message }
-        }
+        StreamingError::OutputPanicked { time, output, message } => RunError::TaskPanicked {
+            task: format!("output {output} of the batch at {time}"),
+            message,
+        },
         StreamingError::Generation { time, message } => {
             RunError::TaskPanicked { task: format!("job generator, batch at {time}"), message }
         }
@@ -134,10 +135,7 @@ fn of_streaming(error: StreamingError) -> RunError {
             what: format!("a batch interval of {interval:?}"),
             remedy: "use 1 ms or more".into(),
         },
-        other => RunError::Unsupported {
-            what: "this flow".into(),
-            remedy: other.to_string(),
-        },
+        other => RunError::Unsupported { what: "this flow".into(), remedy: other.to_string() },
     }
 }
 

@@ -1,10 +1,10 @@
 //! `running`: an aggregate that lives as long as the stream.
 
+use super::batches::Batches;
 use super::chain::{MicroBatchFlow, Upstream};
 use super::combine::{Combine, Sums};
 use super::engine::MicroBatch;
 use super::execute::{Definition, Writers, execute};
-use super::batches::Batches;
 use crate::{MapSide, Partition, StatefulStage, TaskError, Time};
 use std::sync::{Arc, Mutex, PoisonError};
 use weir_dataflow::{
@@ -146,7 +146,8 @@ impl<T: Data, C: Transform<In = T>, A: Aggregate<In = C::Out>> Flow for RunningF
 
     fn plan(&self) -> Plan {
         let (mut plan, last) = self.upstream_plan();
-        let sink = plan.node("sink: table", NodeKind::Sink, self.before.upstream.engine.parallelism);
+        let sink =
+            plan.node("sink: table", NodeKind::Sink, self.before.upstream.engine.parallelism);
         plan.edge(last, sink, "");
         plan
     }

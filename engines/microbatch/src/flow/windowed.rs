@@ -4,9 +4,7 @@ use super::batches::Batches;
 use super::chain::MicroBatchFlow;
 use super::combine::{Combine, Sums};
 use super::execute::Definition;
-use crate::{
-    DStream, MapSide, Partition, Shuffle, StatefulStage, StreamingError, TaskError, Time,
-};
+use crate::{DStream, MapSide, Partition, Shuffle, StatefulStage, StreamingError, TaskError, Time};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_dataflow::{

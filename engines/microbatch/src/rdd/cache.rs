@@ -26,8 +26,7 @@ struct Persisted<T> {
 
 impl<T: Data> Persisted<T> {
     fn rows(&self, task: &TaskContext) -> Result<Arc<Vec<T>>, TaskError> {
-        let mut cell =
-            self.cells[task.partition()].lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cell = self.cells[task.partition()].lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(rows) = &*cell {
             return Ok(Arc::clone(rows));
         }

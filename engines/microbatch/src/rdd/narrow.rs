@@ -41,10 +41,7 @@ impl<T: Data> Rdd<T> {
     #[must_use]
     pub fn map_partitions<U: Data>(
         &self,
-        f: impl Fn(Partition<'_, T>, &mut dyn FnMut(U)) -> Result<(), TaskError>
-        + Send
-        + Sync
-        + 'static,
+        f: impl Fn(Partition<'_, T>, &mut dyn FnMut(U)) -> Result<(), TaskError> + Send + Sync + 'static,
     ) -> Rdd<U> {
         self.over(PerPartition { f, skip_empty: false })
     }
@@ -55,10 +52,7 @@ impl<T: Data> Rdd<T> {
     #[must_use]
     pub fn transform_partitions<U: Data>(
         &self,
-        f: impl Fn(Partition<'_, T>, &mut dyn FnMut(U)) -> Result<(), TaskError>
-        + Send
-        + Sync
-        + 'static,
+        f: impl Fn(Partition<'_, T>, &mut dyn FnMut(U)) -> Result<(), TaskError> + Send + Sync + 'static,
     ) -> Rdd<U> {
         self.over(PerPartition { f, skip_empty: true })
     }
@@ -97,10 +91,7 @@ impl<T: Data> Rdd<T> {
         Ok(Self::new(self.sc.clone(), Arc::new(node)))
     }
 
-    fn push<U: Data>(
-        &self,
-        f: impl Fn(T, &mut dyn FnMut(U)) + Send + Sync + 'static,
-    ) -> Rdd<U> {
+    fn push<U: Data>(&self, f: impl Fn(T, &mut dyn FnMut(U)) + Send + Sync + 'static) -> Rdd<U> {
         self.over(PerRecord { f, keeps_keys: false })
     }
 

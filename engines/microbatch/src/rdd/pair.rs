@@ -22,7 +22,13 @@ impl<K: Key, V: Data> Rdd<(K, V)> {
     ) -> Self {
         let f = Arc::new(f);
         let merge = Arc::clone(&f);
-        self.combine("reduce by key", |v| v, move |a, b| f(a, b), move |a, b| merge(a, b), partitions)
+        self.combine(
+            "reduce by key",
+            |v| v,
+            move |a, b| f(a, b),
+            move |a, b| merge(a, b),
+            partitions,
+        )
     }
 
     /// One combination per key: `create` makes it from a key's first value, `add` takes further ones
@@ -94,7 +100,9 @@ impl<T: Key> Rdd<T> {
     /// Each record once.
     #[must_use]
     pub fn distinct(&self, partitions: usize) -> Self {
-        self.map(|value| (value, ())).reduce_by_key(|(), ()| (), partitions).map(|(value, ())| value)
+        self.map(|value| (value, ()))
+            .reduce_by_key(|(), ()| (), partitions)
+            .map(|(value, ())| value)
     }
 
     /// How often each record occurs.

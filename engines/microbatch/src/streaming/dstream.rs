@@ -197,7 +197,8 @@ impl<T: Data> DStream<T> {
         let counts = self.transform(|rdd, _| {
             let zero = rdd.context().parallelize(vec![((), 0)], 1);
             let ones = rdd.map(|_| ((), 1u64));
-            zero.map_or_else(|_| ones.clone(), |zero| ones.union(&zero)).reduce_by_key(|a, b| a + b, 1)
+            zero.map_or_else(|_| ones.clone(), |zero| ones.union(&zero))
+                .reduce_by_key(|a, b| a + b, 1)
         })?;
         counts.map(|((), count)| count)
     }

@@ -33,7 +33,9 @@ pub enum StreamingError {
     )]
     AnotherActive,
     /// There is nothing to do.
-    #[error("no output operations registered, so nothing to execute; call foreach_rdd before start")]
+    #[error(
+        "no output operations registered, so nothing to execute; call foreach_rdd before start"
+    )]
     NoOutputs,
     /// The batch interval is too short.
     #[error("a batch interval of {0:?} is not supported; use 1 ms or more")]

@@ -1,7 +1,7 @@
 //! Makes the jobs of every batch, on time.
 
-use super::lifecycle::{MakeJob, Shared};
 use super::input::Input;
+use super::lifecycle::{MakeJob, Shared};
 use super::scheduler::{JobSet, Scheduler};
 use super::{BatchInfo, Pacing, StreamingError, StreamingListener, Time};
 use crossbeam_channel::{Receiver, Sender, bounded};

@@ -1,8 +1,8 @@
 //! Streams of keys and values: the per-batch operators.
 
 use super::{DStream, StreamingError};
-use weir_dataflow::{Data, Key};
 use std::sync::Arc;
+use weir_dataflow::{Data, Key};
 
 impl<K: Key, V: Data> DStream<(K, V)> {
     /// Every value through a function.
@@ -31,10 +31,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     }
 
     /// The values of each key in a batch.
-    pub fn group_by_key(
-        &self,
-        partitions: usize,
-    ) -> Result<DStream<(K, Vec<V>)>, StreamingError> {
+    pub fn group_by_key(&self, partitions: usize) -> Result<DStream<(K, Vec<V>)>, StreamingError> {
         self.transform(move |rdd, _| rdd.group_by_key(partitions))
     }
 }

@@ -60,9 +60,7 @@ impl Scheduler {
 
 fn run_job(time: Time, output: usize, job: Job) -> Result<(), StreamingError> {
     match catch_unwind(AssertUnwindSafe(job)) {
-        Ok(result) => {
-            result.map_err(|source| StreamingError::Output { time, output, source })
-        }
+        Ok(result) => result.map_err(|source| StreamingError::Output { time, output, source }),
         Err(payload) => Err(StreamingError::OutputPanicked {
             time,
             output,

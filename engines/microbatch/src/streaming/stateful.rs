@@ -192,8 +192,7 @@ enum Cell<S, O> {
 impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
     fn new(of: &StateSource<T, U>, input: Rdd<T>, time: Time, before: Option<Arc<Self>>) -> Self {
         let update = &of.update;
-        let shuffle =
-            ShuffleStage::new(input, &of.map_label, Arc::clone(update), of.partitions);
+        let shuffle = ShuffleStage::new(input, &of.map_label, Arc::clone(update), of.partitions);
         Self {
             id: shuffle.context().next_id(),
             label: Arc::clone(&of.label),
@@ -250,9 +249,7 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
         let idle = self.update.idle(&state, self.time);
         if idle {
             *self.cell(partition) = Cell::Ready(Some(state), Arc::default());
-        } else if let Some(earlier) =
-            &*self.before.lock().unwrap_or_else(PoisonError::into_inner)
-        {
+        } else if let Some(earlier) = &*self.before.lock().unwrap_or_else(PoisonError::into_inner) {
             // Back to where it was: the task will take it.
             if let Cell::Ready(place, _) = &mut *earlier.cell(partition) {
                 place.get_or_insert(state);

@@ -35,7 +35,8 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         update: impl Fn(Values<'_, V>, Option<S>) -> Option<S> + Send + Sync + 'static,
         partitions: usize,
     ) -> Result<DStream<(K, S)>, StreamingError> {
-        let update = move |_: &K, values: Values<'_, V>, state, _: &mut Vec<()>| update(values, state);
+        let update =
+            move |_: &K, values: Values<'_, V>, state, _: &mut Vec<()>| update(values, state);
         let stage = UpdateStateByKey::new(Pairs, update);
         let states = self.stateful("update state by key", stage, partitions)?.states()?;
         states.transform_partitions(|input, _, out| {
@@ -130,13 +131,7 @@ where
     fn idle(&self, state: &Self::State, _: Time) -> bool {
         state.is_empty()
     }
-    fn update(
-        &self,
-        state: &mut Self::State,
-        blocks: Vec<Self::Block>,
-        _: Time,
-        out: &mut Vec<O>,
-    ) {
+    fn update(&self, state: &mut Self::State, blocks: Vec<Self::Block>, _: Time, out: &mut Vec<O>) {
         for (hash, key, value) in blocks.into_iter().flatten() {
             let new = || Entry { state: None, values: Vec::new() };
             state.get_or_insert_with(hash, key, new).values.push(value);
