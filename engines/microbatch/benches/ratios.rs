@@ -1,5 +1,5 @@
 //! What the engine costs, as ratios to a plain loop in the same run. No statistics: a table to read,
-//! and to run again after a change. `cargo bench -p weir-microbatch`; under `cargo test` it runs small.
+//! and to run again after a change. `cargo bench -p weir-microbatch`; under `cargo test --benches` it runs small.
 
 use std::hint::black_box;
 use std::io::Write;
@@ -268,7 +268,7 @@ fn native_operators(out: &mut impl Write, records: u64) -> std::io::Result<()> {
     let clock = SystemClock::new();
     let sc = SparkContext::local(1).expect("a context");
     let numbers = sc.parallelize((0..records).collect(), 1).expect("a slice");
-    let mut chained = numbers.clone();
+    let mut chained = numbers;
     let mut took = Vec::new();
     for operators in 0..=8 {
         if operators > 0 {

@@ -1,12 +1,12 @@
 //! Every operator of the contract against a sequential expectation, over parallelism and interval.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_dataflow::testing::{AllAtOnce, CollectSink};
 use weir_dataflow::{
-    Aggregate, Claim, Emit, Engine, Event, EventTime, Flow, Load, ManualClock, Meter, RunContext,
-    RunSummary, Source, UpdateState, Windowed, Windows,
+    Aggregate, Claim, Emit, Engine, Event, EventTime, Flow, Load, ManualClock, Meter, Recorder,
+    RunContext, RunSummary, Sample, Source, UpdateState, Windowed, Windows,
 };
 use weir_microbatch::MicroBatch;
 
@@ -432,4 +432,54 @@ fn windows_of_windows() {
         }
         assert_eq!(last, want, "{name}");
     });
+}
+
+#[test]
+fn every_record_is_measured_once() {
+    /// Keeps all samples.
+    struct Keep(Arc<Mutex<Vec<Sample>>>);
+    impl Recorder for Keep {
+        fn record(&mut self, samples: &[Sample]) {
+            self.0.lock().expect("samples").extend_from_slice(samples);
+        }
+    }
+    for interval_ms in [1, 7, 10, 1_000] {
+        let samples: Arc<Mutex<Vec<Sample>>> = Arc::default();
+        let into = Arc::clone(&samples);
+        let meter = Meter::new(move || Box::new(Keep(Arc::clone(&into))));
+        let clock = Arc::new(ManualClock::auto());
+        let context = RunContext::new(clock, Arc::new(Steady), Arc::new(meter));
+        let interval_ns = interval_ms * MS;
+        let engine = MicroBatch::new().batch_interval(Duration::from_millis(interval_ms));
+        run(engine.source(IN_ORDER).running(Totals), &context, "measured");
+        let samples = samples.lock().expect("samples");
+        let times: Vec<u64> = samples.iter().map(|sample| sample.scheduled_ns).collect();
+        assert_eq!(times, (0..RECORDS).map(|i| i * SPACING_NS).collect::<Vec<_>>());
+        for sample in samples.iter() {
+            // The clock stands still while a batch runs, but the generator may have moved it on to
+            // later ticks.
+            let tick = (sample.scheduled_ns / interval_ns + 1) * interval_ns;
+            assert!(sample.taken_ns >= tick && sample.visible_ns >= sample.taken_ns, "{sample:?}");
+        }
+    }
+}
+
+#[test]
+fn summaries_say_what_ran() {
+    let engine = MicroBatch::new().parallelism(2).batch_interval(Duration::from_millis(10));
+    let (_, summary) = run(engine.source(IN_ORDER).running(Totals), &saturated(), "summary");
+    assert_eq!(summary.engine, "microbatch");
+    assert_eq!(summary.settings["batch_interval_ms"], "10");
+    assert_eq!((summary.settings["parallelism"].as_str(), summary.late), ("2", 0));
+    let of = |name: &str| summary.components.iter().find(|part| part.name == name);
+    assert_eq!(of("executor pool").map(|pool| pool.threads), Some(2));
+    assert_eq!(of("stage running Totals: map side").map(|stage| stage.tasks), Some(2));
+    // 100 records of 23 keys per batch, in two pieces.
+    assert_eq!((summary.counters["batches"], summary.batches.len()), (30, 30));
+    assert_eq!(summary.counters["tasks"], 30 * 4 + 2, "two map, two state, and the table");
+    assert!((30 * 23..=30 * 46).contains(&summary.counters["shuffled_entries"]));
+    for (batch, tick) in summary.batches.iter().zip(1..) {
+        assert_eq!((batch.time_ns, batch.records), (tick * 10 * MS, 100));
+        assert!(batch.submitted_ns <= batch.started_ns && batch.started_ns <= batch.ended_ns);
+    }
 }

@@ -136,7 +136,10 @@ fn actions() {
     assert_eq!((some.take(0), some.take(99).map(|rows| rows.len())), (Ok(vec![]), Ok(10)));
     assert_eq!((some.first(), none.first()), (Ok(0), Err(JobError::EmptyCollection)));
     let seen = AtomicUsize::new(0);
-    some.for_each(|x| drop(seen.fetch_add(x as usize, Ordering::Relaxed))).expect("a job");
+    let add = |x| {
+        seen.fetch_add(x as usize, Ordering::Relaxed);
+    };
+    some.for_each(add).expect("a job");
     assert_eq!(seen.into_inner(), 45);
 }
 
