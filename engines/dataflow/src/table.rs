@@ -72,7 +72,8 @@ impl<K: Key, S> KeyedTable<K, S> {
     }
 
     /// The state of a key whose hash is known, made by `init` if absent.
-    #[inline]
+    // Always: an engine that uses it in several operators would else pay a call per record in each.
+    #[inline(always)]
     pub fn get_or_insert_with(&mut self, hash: u64, key: K, init: impl FnOnce() -> S) -> &mut S {
         let entry = self.table.entry(hash, |(h, k, _)| *h == hash && *k == key, |(h, ..)| *h);
         match entry {

@@ -75,7 +75,6 @@ impl SparkContext {
     }
 
     /// More to choose.
-    #[must_use]
     pub fn builder() -> SparkContextBuilder {
         SparkContextBuilder::default()
     }
@@ -102,6 +101,11 @@ impl SparkContext {
             return Err(ContextError::NoPartitions);
         }
         Ok(Rdd::new(self.clone(), Arc::new(Slices::new(data, slices))))
+    }
+
+    /// An RDD of one record.
+    pub(crate) fn single<T: Data>(&self, value: T) -> Rdd<T> {
+        Rdd::new(self.clone(), Arc::new(Slices::new(vec![value], 1)))
     }
 
     /// An RDD without partitions.

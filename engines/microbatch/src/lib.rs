@@ -1,13 +1,70 @@
-//! stub
+//! A micro-batch engine in the manner of Spark Streaming.
+//!
+//! Two layers. The **native API** is what a Spark user knows: [`SparkContext`] and [`Rdd`] for
+//! collections, [`StreamingContext`] and [`DStream`] for streams of batches. The **contract** is on top
+//! of it: [`MicroBatch`] is an [`Engine`](weir_dataflow::Engine) whose flows are built from the native
+//! API and nothing else, so that what is measured is what a native program runs.
+//!
+//! ```text
+//! flow/        the contract's Engine and Flow
+//! streaming/   StreamingContext, DStream, job generator, job scheduler, windows, state
+//! rdd/         Rdd: narrow operators, shuffles, actions
+//! job.rs       jobs, stages, tasks
+//! context.rs   SparkContext: the pool
+//! ```
+//!
+//! **Static per record, dynamic per boundary.** A record crosses a dynamic call where two native
+//! operators meet. The contract's flows hand a whole chain of operators, with the key's extraction
+//! and the table behind it, to one native operator: one dynamic call per *source record*, and none
+//! per word. There is no lock, allocation, clock read or log call per record.
+//!
+//! **Failures are values.** A panic in user code, in a task or on the driver, is a [`JobError`] or a
+//! [`StreamingError`] that names the batch, the stage and the partition.
+//!
+//! ```
+//! use std::collections::VecDeque;
+//! use std::sync::{Arc, Mutex};
+//! use std::time::Duration;
+//! use weir_microbatch::{SparkContext, StopOptions, StreamingContext};
+//!
+//! let sc = SparkContext::local(2)?;
+//! let ssc = StreamingContext::new(&sc, Duration::from_millis(1))?;
+//! let lines = sc.parallelize(vec!["to be or", "not to be"], 2)?;
+//! let queue = Arc::new(Mutex::new(VecDeque::from([lines])));
+//! let counts = ssc
+//!     .queue_stream(queue)?
+//!     .flat_map(|line| line.split(' '))?
+//!     .map(|word| (word, 1))?
+//!     .update_state_by_key(|ones, count| Some(ones.sum::<i32>() + count.unwrap_or(0)), 2)?;
+//! let (send, batches) = crossbeam_channel::bounded(1);
+//! counts.foreach_rdd(move |rdd, _| {
+//!     // Later batches find the channel closed.
+//!     let _ = send.send(rdd.collect()?);
+//!     Ok(())
+//! })?;
+//! ssc.start()?;
+//! let mut first = batches.recv()?;
+//! first.sort();
+//! assert_eq!(first, [("be", 2), ("not", 1), ("or", 1), ("to", 2)]);
+//! drop(batches);
+//! ssc.stop(StopOptions::default())?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
 mod context;
 mod flow;
 mod job;
 mod metrics;
 mod rdd;
 mod streaming;
+
 pub use context::{ContextError, SparkContext, SparkContextBuilder};
 pub use flow::{MicroBatch, MicroBatchFlow};
 pub use job::{JobError, TaskContext, TaskError};
 pub use metrics::{Metrics, StageMetrics};
 pub use rdd::{Block, Keyed, MapSide, Pairs, Partition, Rdd, ReadRange, Shuffle};
-pub use streaming::*;
+pub use streaming::{
+    ActiveScope, BatchInfo, ContextState, Cut, DStream, DirectSource, Pacing, StateDStream,
+    StatefulStage, StopOptions, StreamingContext, StreamingContextBuilder, StreamingError,
+    StreamingListener, Time, Values,
+};

@@ -134,7 +134,7 @@ impl Batches {
     fn pieces(&self, records: u64) -> usize {
         let most = self.parallelism as u64;
         let pieces = if records > most * LARGE_PIECE {
-            (records / LARGE_PIECE).min(most * 4)
+            (records / LARGE_PIECE).min(most * 2)
         } else {
             records.div_ceil(LEAST_PIECE).min(most)
         };

@@ -57,7 +57,7 @@ impl<T: Data> Rdd<T> {
             partition.for_each(|value| sum = sum.take().map(|sum| f(sum, value)))?;
             Ok(sum)
         })?;
-        Ok(sums.into_iter().flatten().fold(zero.clone(), f))
+        Ok(sums.into_iter().flatten().fold(zero, f))
     }
 
     /// The first `count` records in the order of partitions. Partitions are computed one by one and

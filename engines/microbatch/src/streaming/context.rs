@@ -155,6 +155,18 @@ impl StreamingContext {
         Runtime::start(&self.shared, plan)
     }
 
+    /// Closes the definition, for good.
+    fn close(&self) -> Option<Runtime> {
+        let mut graph = self.shared.graph();
+        graph.state = ContextState::Stopped;
+        let definition = (std::mem::take(&mut graph.outputs), std::mem::take(&mut graph.inputs));
+        let runtime = graph.runtime.take();
+        drop(graph);
+        // Outputs hold streams and streams hold this context: the circle is broken here.
+        drop(definition);
+        runtime
+    }
+
     /// Waits until the context has been stopped, or until all its inputs have ended and their batches
     /// are done. Fails with the first error that was reported; an error does not stop the context.
     pub fn await_termination(&self) -> Result<(), StreamingError> {
@@ -169,21 +181,10 @@ impl StreamingContext {
     /// Stops the context, from any state. Stopping a stopped one does nothing more than stop the
     /// SparkContext where that is asked for. Its threads have ended when this returns.
     pub fn stop(&self, options: StopOptions) -> Result<(), StreamingError> {
-        let inside = std::thread::current().name().is_some_and(|name| {
-            name.starts_with("microbatch-scheduler-") || name == "microbatch-generator"
-        });
-        if inside && self.state() == ContextState::Active {
+        if self.shared.graph().runtime.as_ref().is_some_and(Runtime::is_inside) {
             return Err(StreamingError::StopInsideJob);
         }
-        let runtime = {
-            let mut graph = self.shared.graph();
-            graph.state = ContextState::Stopped;
-            // Outputs hold streams and streams hold this context: the circle is broken here.
-            graph.outputs.clear();
-            graph.inputs.clear();
-            graph.runtime.take()
-        };
-        if let Some(runtime) = runtime {
+        if let Some(runtime) = self.close() {
             runtime.stop(options.graceful);
         }
         self.builder.scope.release(&self.shared);
@@ -198,8 +199,13 @@ impl StreamingContext {
 impl Drop for StreamingContext {
     fn drop(&mut self) {
         let options = StopOptions { stop_spark_context: false, graceful: false };
-        // Refused only inside a job, whose threads end when their channels close.
-        let _ = self.stop(options);
+        if self.stop(options).is_err() {
+            // The last handle was dropped by a job, which cannot wait for its own thread.
+            if let Some(runtime) = self.close() {
+                runtime.abandon();
+            }
+            self.builder.scope.release(&self.shared);
+        }
     }
 }
 

@@ -194,11 +194,10 @@ impl<T: Data> DStream<T> {
 
     /// One number per batch: how many records it holds.
     pub fn count(&self) -> Result<DStream<u64>, StreamingError> {
+        // A zero joins every batch, so that an empty one has a count too.
         let counts = self.transform(|rdd, _| {
-            let zero = rdd.context().parallelize(vec![((), 0)], 1);
-            let ones = rdd.map(|_| ((), 1u64));
-            zero.map_or_else(|_| ones.clone(), |zero| ones.union(&zero))
-                .reduce_by_key(|a, b| a + b, 1)
+            let zero = rdd.context().single(((), 0));
+            rdd.map(|_| ((), 1)).union(&zero).reduce_by_key(|a: u64, b| a + b, 1)
         })?;
         counts.map(|((), count)| count)
     }

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, ThreadId};
 use weir_dataflow::{Cancel, Received, RunError, receive};
 
 /// Batches that may wait for the scheduler before the generator does.
@@ -23,7 +23,9 @@ pub(super) struct Runtime {
     pub(super) control: Sender<()>,
     pub(super) graceful: Arc<AtomicBool>,
     pub(super) abandon: Arc<AtomicBool>,
-    pub(super) threads: Vec<JoinHandle<()>>,
+    /// Joined at the end. The generator joins the schedulers.
+    generator: JoinHandle<()>,
+    ids: Vec<ThreadId>,
 }
 
 /// What the threads of a context are started with.
@@ -48,7 +50,7 @@ impl Runtime {
         let (control, stop) = bounded(0);
         let abandon = Arc::new(AtomicBool::new(false));
         let graceful = Arc::new(AtomicBool::new(false));
-        let mut threads = Vec::with_capacity(plan.concurrent_jobs + 1);
+        let mut schedulers = Vec::with_capacity(plan.concurrent_jobs);
         for n in 0..plan.concurrent_jobs {
             let scheduler = Scheduler {
                 shared: Arc::clone(shared),
@@ -56,19 +58,31 @@ impl Runtime {
                 listeners: plan.listeners.clone(),
                 abandon: Arc::clone(&abandon),
             };
-            threads.push(spawn(format!("microbatch-scheduler-{n}"), || scheduler.run())?);
+            schedulers.push(spawn(format!("microbatch-scheduler-{n}"), || scheduler.run())?);
         }
         drop(queue);
+        let mut ids: Vec<ThreadId> = schedulers.iter().map(|one| one.thread().id()).collect();
         let generator = Generator {
             shared: Arc::clone(shared),
             plan,
             submit,
             stop,
             graceful: Arc::clone(&graceful),
-            schedulers: threads.drain(..).collect(),
+            schedulers,
         };
         let generator = spawn("microbatch-generator".into(), || generator.run())?;
-        Ok(Self { control, graceful, abandon, threads: vec![generator] })
+        ids.push(generator.thread().id());
+        Ok(Self { control, graceful, abandon, generator, ids })
+    }
+
+    /// Whether the calling thread is one of them.
+    pub(super) fn is_inside(&self) -> bool {
+        self.ids.contains(&std::thread::current().id())
+    }
+
+    /// Tells the threads to end, without waiting for them.
+    pub(super) fn abandon(self) {
+        self.abandon.store(true, Ordering::Release);
     }
 
     /// Ends the threads and waits for them.
@@ -76,10 +90,8 @@ impl Runtime {
         self.graceful.store(gracefully, Ordering::Release);
         self.abandon.store(!gracefully, Ordering::Release);
         drop(self.control);
-        for thread in self.threads {
-            // The threads catch what user code throws: they have nothing to tell.
-            let _ = thread.join();
-        }
+        // The threads catch what user code throws: they have nothing to tell.
+        let _ = self.generator.join();
     }
 }
 
