@@ -135,11 +135,18 @@ impl Session<'_> {
 
     fn announce(&mut self, rows: &[EngineRow]) {
         let config = self.config;
-        let paced = config.rates.iter().filter(|rate| **rate != RateChoice::Max).count();
-        let references = 2 * usize::from(paced < config.rates.len()) + usize::from(paced > 0);
-        let per_round = rows.len() * config.rates.len() + references;
-        let runs = per_round * config.rounds as usize * config.workloads.len();
-        let expected = (config.warm_up + config.duration) * runs as u32;
+        let (mut runs, mut expected) = (0, Duration::ZERO);
+        for rate in &config.rates {
+            let (measured, references) = match rate {
+                RateChoice::Max => (config.saturation, 2),
+                RateChoice::Paced(_) => (config.duration, 1),
+            };
+            runs += rows.len() + references;
+            expected += (config.warm_up + measured) * rows.len() as u32
+                + (config.warm_up + measured / REFERENCE) * references as u32;
+        }
+        let times = config.rounds as usize * config.workloads.len();
+        let (runs, expected) = (runs * times, expected * times as u32);
         (self.listener)(SessionEvent::Begin { runs, expected });
     }
 
@@ -161,12 +168,13 @@ impl Session<'_> {
     fn offers(&self, nominal_rate: u64) -> Vec<Offer> {
         let config = self.config;
         let offer = |rate: &RateChoice| {
-            let (shape, rate) = match rate {
-                RateChoice::Paced(rate) => (config.shape, *rate),
-                RateChoice::Max => (Shape::Max, Rate::per_second(nominal_rate).ok()?),
+            let (shape, rate, measured) = match rate {
+                RateChoice::Paced(rate) => (config.shape, *rate, config.duration),
+                RateChoice::Max => {
+                    (Shape::Max, Rate::per_second(nominal_rate).ok()?, config.saturation)
+                }
             };
-            let (warm_up, measured, seed) = (config.warm_up, config.duration, config.seed);
-            Some(Offer { shape, rate, warm_up, measured, seed })
+            Some(Offer { shape, rate, warm_up: config.warm_up, measured, seed: config.seed })
         };
         config.rates.iter().filter_map(offer).collect()
     }

@@ -79,8 +79,10 @@ pub struct Config {
     pub rates: Vec<RateChoice>,
     /// When records are due at a rate.
     pub shape: Shape,
-    /// Measured phase.
+    /// Measured phase at a rate.
     pub duration: Duration,
+    /// Measured phase at saturation.
+    pub saturation: Duration,
     /// Warm-up.
     pub warm_up: Duration,
     /// Repetitions.
@@ -263,6 +265,7 @@ impl Config {
             rates: read.list("rate", rate)?,
             shape: shape.map_err(|error| read.error("schedule", error))?,
             duration: read.time("duration", Duration::from_millis(1))?,
+            saturation: read.time("saturation", Duration::from_millis(1))?,
             warm_up: read.time("warmup", Duration::ZERO)?,
             rounds: read.number("rounds", 1, 10_000)?,
             batch_intervals: read.list("batch-interval", |text| time(text, MIN_BATCH_INTERVAL))?,
