@@ -152,7 +152,7 @@ impl Session<'_> {
 
     fn command(&self) -> String {
         let mut words = vec!["weir".to_owned(), "run".to_owned()];
-        words.extend(self.resolved.to_flags().into_iter().map(|flag| quote(&flag)));
+        words.extend(self.resolved.to_arguments().into_iter().map(|word| quote(&word)));
         words.join(" ")
     }
 

@@ -1,7 +1,7 @@
 //! The command line, built from the table of settings.
 
 use crate::settings::{Def, Layers, TABLE};
-use clap::builder::{PossibleValuesParser, ValueParser};
+use clap::builder::{FalseyValueParser, PossibleValuesParser, ValueParser};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use std::path::PathBuf;
@@ -9,25 +9,33 @@ use std::path::PathBuf;
 const ABOUT: &str = "Measures stream processing: the same workloads record at a time and in \
                      micro-batches, side by side";
 
-const AFTER: &str = "\
-Exit codes: 0 ok; 1 unexpected; 2 usage or input; 3 regression; 4 nothing selected;
-5 output differs from the oracle; 6 inconclusive (--strict); 7 machine unfit (--strict);
-8 incomparable runs.
+const ORDER: &str = "\
+Every setting has a flag, an environment variable and a key in a TOML file (--config), and is found \
+in this order: flag, --set, environment, file, default.";
 
-Every setting has a flag, an environment variable and a key in a TOML file (--config), and is
-found in this order: flag, --set, environment, file, default.";
+/// What stands below the help of every command that takes settings.
+fn after() -> String {
+    let codes = super::exit::ALL.iter().map(|(code, meaning)| format!("  {code}  {meaning}\n"));
+    format!("Exit codes:\n{}\n{ORDER}", codes.collect::<String>())
+}
 
 /// The whole command.
 #[must_use]
 pub fn command() -> Command {
-    Command::new("weir")
+    let root = Command::new("weir")
         .version(env!("CARGO_PKG_VERSION"))
         .about(ABOUT)
         .long_about(format!(
-            "{ABOUT}.\n\nWithout a subcommand: the default comparison, as `weir run`."
+            "{ABOUT}.\n\nWithout a subcommand: the default comparison, as `weir run`, which lists the \
+             flags that may follow."
         ))
-        .after_help(AFTER)
+        .after_help(after())
+        .arg(quiet());
+    // `weir --rate 5k` is `weir run --rate 5k`; the flags are listed once, under `run`.
+    with_settings(root, |_| true)
+        .mut_args(|arg| arg.hide(true))
         .subcommand_required(false)
+        .args_conflicts_with_subcommands(true)
         .subcommand(run())
         .subcommand(list())
         .subcommand(verify())
@@ -43,7 +51,7 @@ fn run() -> Command {
             .about("Runs workloads on engines, checks every run, and writes a report")
             .arg(workload_argument(true))
             .arg(quiet())
-            .after_help(AFTER),
+            .after_help(after()),
         |_| true,
     )
 }
@@ -66,7 +74,8 @@ fn verify() -> Command {
         .about("Reads the input once and checks engines against the oracle, without timing")
         .arg(workload_argument(true))
         .arg(emit)
-        .arg(quiet());
+        .arg(quiet())
+        .after_help(after());
     const TIMED: [&str; 6] = ["rate", "schedule", "duration", "warmup", "rounds", "out"];
     with_settings(command, |def| !TIMED.contains(&def.name))
 }
@@ -96,7 +105,8 @@ fn explain() -> Command {
     let command = Command::new("explain")
         .about("Shows what an engine runs for a workload: components, queues, stages")
         .arg(workload_argument(false).required(true))
-        .arg(format);
+        .arg(format)
+        .after_help(after());
     const SHAPING: [&str; 10] = [
         "engine",
         "batch-interval",
@@ -129,6 +139,8 @@ fn quiet() -> Arg {
     Arg::new("quiet")
         .short('q')
         .long("quiet")
+        .env("WEIR_QUIET")
+        .value_parser(FalseyValueParser::new())
         .action(ArgAction::SetTrue)
         .help("No progress bar, and only the essential lines")
 }
@@ -188,8 +200,8 @@ pub fn layers(matches: &ArgMatches) -> Layers {
     let workloads = texts(matches, "workloads");
     if !workloads.is_empty() {
         layers.flags.insert("workload".to_owned(), workloads.join(","));
-    } else if let Ok(text) = std::env::var("WEIR_WORKLOAD") {
-        layers.env.insert("workload".to_owned(), text);
+    } else if let Some(text) = std::env::var_os("WEIR_WORKLOAD") {
+        layers.env.insert("workload".to_owned(), text.to_string_lossy().into_owned());
     }
     layers
 }

@@ -13,6 +13,7 @@ use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 use weir_dataflow::Cancel;
 use weir_reports::schema::ResultFile;
+use weir_reports::text::clean;
 use weir_reports::{Summary, load, terminal, write_all};
 use weir_workloads::{NAMES, Settings, describe, sherlock};
 
@@ -31,7 +32,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Ok(code) => code,
         Err(failure) => {
             if !failure.message.is_empty() {
-                let _ = writeln!(stderr(), "weir: {}", failure.message);
+                // One line, whatever is in the names of files.
+                let _ = writeln!(stderr(), "weir: {}", clean(&failure.message));
             }
             failure.code
         }
@@ -40,7 +42,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn dispatch(matches: &ArgMatches) -> Result<u8, Failure> {
     match matches.subcommand() {
-        None => run(&Layers { env: environment_layer(), ..Layers::default() }, false),
+        None => run(&layers(matches), matches.get_flag("quiet")),
         Some(("run", matches)) => run(&layers(matches), matches.get_flag("quiet")),
         Some(("verify", matches)) => {
             let (config, _) = configure(&layers(matches))?;
@@ -68,13 +70,6 @@ fn dispatch(matches: &ArgMatches) -> Result<u8, Failure> {
     }
 }
 
-/// Environment variables, for the command without a subcommand: clap reads them for the others.
-fn environment_layer() -> std::collections::BTreeMap<String, String> {
-    let read =
-        |def: &crate::settings::Def| Some((def.name.to_owned(), std::env::var(def.env()).ok()?));
-    TABLE.iter().filter_map(read).collect()
-}
-
 fn configure(layers: &Layers) -> Result<(Config, Resolved), Failure> {
     let resolved = resolve(layers)?;
     Ok((Config::new(&resolved)?, resolved))
@@ -82,6 +77,10 @@ fn configure(layers: &Layers) -> Result<(Config, Resolved), Failure> {
 
 fn run(layers: &Layers, quiet: bool) -> Result<u8, Failure> {
     let (config, resolved) = configure(layers)?;
+    // Now, and not after minutes of measuring.
+    std::fs::create_dir_all(&config.out).map_err(|error| {
+        Failure::usage(format!("cannot make the report's folder {}: {error}", config.out.display()))
+    })?;
     let bar = Bar::new(quiet);
     let mut listener = |event: SessionEvent| {
         if let (SessionEvent::Begin { runs, expected }, false) = (&event, quiet) {

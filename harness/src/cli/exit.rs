@@ -18,3 +18,16 @@ pub const INCONCLUSIVE: u8 = 6;
 pub const UNFIT_MACHINE: u8 = 7;
 /// The runs to compare are not comparable.
 pub const INCOMPARABLE: u8 = 8;
+
+/// Every code and its meaning, as the help texts show them.
+pub const ALL: &[(u8, &str)] = &[
+    (OK, "ok"),
+    (UNEXPECTED, "unexpected: a panic, a failed run, a full disk"),
+    (USAGE, "the command line, a setting or an input does not make sense"),
+    (REGRESSION, "regression"),
+    (NOTHING_SELECTED, "nothing selected to run"),
+    (WRONG_OUTPUT, "output differs from the oracle's"),
+    (INCONCLUSIVE, "inconclusive (--strict)"),
+    (UNFIT_MACHINE, "machine unfit for measuring (--strict)"),
+    (INCOMPARABLE, "runs are not comparable"),
+];

@@ -212,11 +212,17 @@ impl Resolved {
         TABLE.iter().filter_map(|def| self.0.get(def.name).map(|value| (def, value)))
     }
 
-    /// The flags that repeat these settings exactly: those that differ from the defaults.
+    /// The arguments of `weir run` that repeat these settings exactly: workloads by name, and a flag
+    /// for every other setting that differs from its default.
     #[must_use]
-    pub fn to_flags(&self) -> Vec<String> {
+    pub fn to_arguments(&self) -> Vec<String> {
         let said = self.iter().filter(|(def, value)| value.text != def.default);
-        said.map(|(def, value)| format!("--{}={}", def.name, value.text)).collect()
+        let (workloads, flags): (Vec<_>, Vec<_>) =
+            said.partition(|(def, _)| def.name == "workload");
+        let names = workloads.iter().flat_map(|(_, value)| value.text.split(','));
+        let names = names.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+        let flags = flags.iter().map(|(def, value)| format!("--{}={}", def.name, value.text));
+        names.chain(flags).collect()
     }
 }
 
@@ -264,9 +270,16 @@ mod tests {
         let flag = with_file(layers(&[("seed", "4")], &["seed=3"], &[("seed", "2")]));
         assert_eq!(seed(&flag), ("4".into(), "flag".into()));
         assert_eq!(
-            resolve(&flag).expect("ok").to_flags(),
+            resolve(&flag).expect("ok").to_arguments(),
             ["--rate=5k,max", "--acking=on", "--seed=4"]
         );
+    }
+
+    #[test]
+    fn workloads_are_repeated_by_name() {
+        let said = layers(&[("workload", "stateful, windowed"), ("rounds", "1")], &[], &[]);
+        let arguments = resolve(&said).expect("ok").to_arguments();
+        assert_eq!(arguments, ["stateful", "windowed", "--rounds=1"]);
     }
 
     #[test]

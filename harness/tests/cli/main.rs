@@ -1,0 +1,9 @@
+//! The `weir` command as its users meet it: a process, its arguments, its output and its exit code.
+
+mod csv;
+mod help;
+mod inputs;
+mod process;
+mod run;
+mod settings;
+mod verify;
