@@ -74,6 +74,11 @@ impl AckOut {
         deliver(to, full, inbox)
     }
 
+    /// Whether there is something to tell.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.ackers.iter().all(|(_, accounts)| accounts.is_empty())
+    }
+
     pub(crate) fn flush(&mut self, mut inbox: Option<&mut Inbox>) -> Result<(), Closed> {
         for (to, accounts) in &mut self.ackers {
             if !accounts.is_empty() {

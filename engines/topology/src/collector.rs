@@ -147,7 +147,15 @@ impl<T: Data> Collector<T> {
 
     /// Hands over whatever has been gathered, acks last.
     pub(crate) fn flush(&mut self) -> Result<(), Closed> {
-        self.hand_over(Extent::All)?;
+        self.flush_tuples()?;
+        self.flush_acks()
+    }
+
+    pub(crate) fn flush_tuples(&mut self) -> Result<(), Closed> {
+        self.hand_over(Extent::All)
+    }
+
+    pub(crate) fn flush_acks(&mut self) -> Result<(), Closed> {
         self.acks.flush(self.inbox.as_mut())
     }
 

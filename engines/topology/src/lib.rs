@@ -17,6 +17,60 @@
 //!
 //! [`TopologyEngine`] puts the contract of `weir-dataflow` on top of these, and uses nothing else.
 //!
+//! ```
+//! use weir_dataflow::{Stamp, hash_of};
+//! use weir_topology::{
+//!     Bolt, Collector, Input, LocalCluster, Next, Outcome, Spout, SpoutCollector, TopologyBuilder,
+//!     TopologyConfig,
+//! };
+//!
+//! struct Lines(u64);
+//! impl Spout for Lines {
+//!     type Out = &'static str;
+//!     type Id = u64;
+//!     fn next_tuple(&mut self, out: &mut SpoutCollector<&'static str, u64>) -> Next {
+//!         if self.0 == 3 {
+//!             return Next::Done;
+//!         }
+//!         let stamp = Stamp { index: self.0, ..Stamp::default() };
+//!         out.emit_tracked(stamp, "to be or not to be", self.0);
+//!         self.0 += 1;
+//!         Next::More
+//!     }
+//! }
+//!
+//! struct Split;
+//! impl Bolt for Split {
+//!     type In = &'static str;
+//!     type Out = &'static str;
+//!     fn execute(&mut self, line: Input<'_, &'static str>, out: &mut Collector<&'static str>) -> Outcome {
+//!         line.value.split(' ').for_each(|word| out.emit(word));
+//!         Outcome::Ack
+//!     }
+//! }
+//!
+//! struct Count(std::collections::BTreeMap<&'static str, u64>);
+//! impl Bolt for Count {
+//!     type In = &'static str;
+//!     type Out = ();
+//!     fn execute(&mut self, word: Input<'_, &'static str>, _: &mut Collector<()>) -> Outcome {
+//!         *self.0.entry(word.value).or_default() += 1;
+//!         Outcome::Ack
+//!     }
+//! }
+//!
+//! let mut topology = TopologyBuilder::new(TopologyConfig::default());
+//! let lines = topology.set_spout("lines", 1, |_| Lines(0));
+//! let words = topology.set_bolt("split", 2, |_| Split).shuffle_grouping(&lines).stream();
+//! let _ = topology
+//!     .set_bolt("count", 2, |_| Count(Default::default()))
+//!     .fields_grouping(&words, |word| hash_of(word));
+//! let reports = LocalCluster.run(topology.build()?)?;
+//! assert_eq!(reports[0].total().acked, 3);
+//! assert_eq!(reports[2].total().executed, 18);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # What a queue carries
 //!
 //! One element is one tuple, a batch of tuples, or a mark. What tuples have in common because one

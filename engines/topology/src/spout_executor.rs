@@ -33,11 +33,19 @@ pub(crate) struct SpoutState {
     counts: TaskCounts,
     reported: u64,
     flushed_at_ns: u64,
+    told_roots_at_ns: u64,
     /// In the time of the run.
     rotate_at_ns: u64,
     rounds: u32,
     /// Has asked to be woken when the limit rises.
     awaits_limit: bool,
+}
+
+/// Whether a waiting spout depends on the end of a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hurry {
+    Now,
+    Later,
 }
 
 impl<S: Spout> SpoutExecutor<S> {
@@ -56,12 +64,12 @@ impl<S: Spout> SpoutExecutor<S> {
             self.settle()?;
             self.check()?;
             if self.out.room() == 0 {
-                self.wait(u64::MAX)?;
+                self.wait(u64::MAX, Hurry::Now)?;
                 continue;
             }
             match self.spout.next_tuple(&mut self.out) {
                 Next::More => self.state.awaits_limit = false,
-                Next::Idle { until_ns } => self.wait(until_ns)?,
+                Next::Idle { until_ns } => self.wait(until_ns, Hurry::Later)?,
                 // The limit may have risen just before the wish to be woken was noted.
                 Next::Blocked if !self.state.awaits_limit => {
                     self.shared.tracker.await_limit(self.number);
@@ -70,10 +78,10 @@ impl<S: Spout> SpoutExecutor<S> {
                 }
                 Next::Blocked => {
                     self.state.awaits_limit = false;
-                    self.wait(u64::MAX)?;
+                    self.wait(u64::MAX, Hurry::Now)?;
                 }
                 Next::Done if self.out.pending.len() == 0 && self.spout.owes().is_none() => break,
-                Next::Done => self.wait(u64::MAX)?,
+                Next::Done => self.wait(u64::MAX, Hurry::Now)?,
             }
             self.end_round()?;
         }
@@ -158,17 +166,19 @@ impl<S: Spout> SpoutExecutor<S> {
     }
 
     /// Hands over all that there is and waits for a notice, or until `until_ns`.
-    fn wait(&mut self, until_ns: u64) -> Result<(), Closed> {
+    fn wait(&mut self, until_ns: u64, hurry: Hurry) -> Result<(), Closed> {
         self.end_round()?;
-        self.out.out.flush()?;
+        self.out.out.flush_tuples()?;
         let now_ns = self.shared.context.now_ns();
+        let acks_ns = self.tell_roots(hurry, now_ns)?;
         let marks_ns = self.out.out.tell_marks(now_ns)?.unwrap_or(u64::MAX);
         self.report(now_ns, 1);
         self.rotate(now_ns)?;
         if self.spout.owes().is_some() && self.out.room() > 0 {
             return Ok(());
         }
-        let mut until_ns = until_ns.min(marks_ns).min(now_ns.saturating_add(HEARTBEAT_NS));
+        let heartbeat_ns = now_ns.saturating_add(HEARTBEAT_NS);
+        let mut until_ns = until_ns.min(acks_ns).min(marks_ns).min(heartbeat_ns);
         if self.out.pending.len() > 0 {
             until_ns = until_ns.min(self.state.rotate_at_ns);
         }
@@ -181,6 +191,22 @@ impl<S: Spout> SpoutExecutor<S> {
             inbox.keep(notice);
         }
         Ok(())
+    }
+
+    /// Tells the ackers of new trees, or says when that is due. While the spout only waits for its
+    /// next record, nobody needs the end of a tree at once, and each message wakes an acker, on a
+    /// core that a bolt may want just now.
+    fn tell_roots(&mut self, hurry: Hurry, now_ns: u64) -> Result<u64, Closed> {
+        if self.out.out.acks.is_empty() {
+            return Ok(u64::MAX);
+        }
+        let due_ns = self.state.told_roots_at_ns.saturating_add(self.flush_interval_ns / 2);
+        if hurry == Hurry::Later && now_ns < due_ns {
+            return Ok(due_ns);
+        }
+        self.state.told_roots_at_ns = now_ns;
+        self.out.out.flush_acks()?;
+        Ok(u64::MAX)
     }
 
     /// Fails the trees that have been open for longer than the timeout.
