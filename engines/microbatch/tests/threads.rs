@@ -1,9 +1,84 @@
-//! No thread outlives what it was started for. In a process of its own, because it counts threads.
+//! No thread outlives what it was started for.
+//!
+//! Every engine thread that reads the load leaves a mark in its thread-local storage, whose
+//! destructor has run once the thread has been joined, and not before it ends.
 
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use weir_dataflow::testing::{AllAtOnce, CollectSink};
-use weir_dataflow::{Engine, Event, EventTime, Flow, Source};
+use weir_dataflow::testing::CollectSink;
+use weir_dataflow::{
+    Claim, Engine, Event, EventTime, Flow, Load, ManualClock, Meter, RunContext, Source,
+};
 use weir_microbatch::{MicroBatch, SparkContext};
+
+type Names = Arc<Mutex<BTreeSet<String>>>;
+
+/// Which marked threads are alive, and which there have been.
+#[derive(Clone, Default)]
+struct Register {
+    alive: Names,
+    seen: Names,
+}
+
+struct Mark(Names, String);
+
+impl Drop for Mark {
+    fn drop(&mut self) {
+        self.0.lock().expect("names").remove(&self.1);
+    }
+}
+
+thread_local! {
+    static MARK: std::cell::OnceCell<Mark> = const { std::cell::OnceCell::new() };
+}
+
+impl Register {
+    fn mark(&self) {
+        MARK.with(|mark| {
+            mark.get_or_init(|| {
+                let name = std::thread::current().name().unwrap_or_default().to_owned();
+                self.alive.lock().expect("names").insert(name.clone());
+                self.seen.lock().expect("names").insert(name.clone());
+                Mark(Arc::clone(&self.alive), name)
+            });
+        });
+    }
+
+    fn alive(&self) -> BTreeSet<String> {
+        self.alive.lock().expect("names").clone()
+    }
+
+    fn has_seen(&self, name: &str) -> bool {
+        self.seen.lock().expect("names").iter().any(|seen| seen.starts_with(name))
+    }
+}
+
+/// A record per microsecond, over time.
+struct Marking {
+    register: Register,
+    records: u64,
+}
+
+impl Load for Marking {
+    fn paced(&self) -> bool {
+        true
+    }
+    fn count_before(&self, t_ns: u64) -> u64 {
+        self.register.mark();
+        t_ns.div_ceil(1_000)
+    }
+    fn scheduled_ns(&self, first: u64, step: u64, out: &mut [u64]) {
+        self.register.mark();
+        for (k, t) in (0..).zip(out) {
+            *t = (first + k * step) * 1_000;
+        }
+    }
+    fn claim(&self, _: u64, now_ns: u64) -> Claim {
+        let due = now_ns.div_ceil(1_000);
+        Claim { limit: due.min(self.records), closed: due >= self.records }
+    }
+}
 
 #[derive(Clone)]
 struct Count;
@@ -16,32 +91,37 @@ impl Source for Count {
     }
 }
 
-/// The engine's threads; `None` where the system does not list them.
-fn threads() -> Option<Vec<String>> {
-    let tasks = std::fs::read_dir("/proc/self/task").ok()?;
-    let name = |task: std::fs::DirEntry| std::fs::read_to_string(task.path().join("comm")).ok();
-    let names = tasks.filter_map(Result::ok).filter_map(name);
-    Some(names.filter(|name| name.starts_with("microbatch-")).collect())
+#[test]
+fn workers_end_with_the_last_handle_of_their_context() {
+    let register = Register::default();
+    let sc = SparkContext::local(3).expect("a context");
+    let marks = register.clone();
+    let mark = move |x: i32| {
+        marks.mark();
+        x
+    };
+    let rdd = sc.parallelize((0..100).collect(), 9).expect("slices").map(mark);
+    assert_eq!(rdd.count(), Ok(100));
+    drop(sc);
+    assert!(!register.alive().is_empty(), "the RDD holds the context");
+    drop(rdd);
+    assert_eq!(register.alive(), BTreeSet::new());
 }
 
 #[test]
-fn threads_are_joined() {
-    if threads().is_none() {
-        return;
-    }
-    let sc = SparkContext::local(3).expect("a context");
-    let rdd = sc.parallelize((0..100).collect::<Vec<_>>(), 9).expect("slices");
-    assert_eq!(rdd.count(), Ok(100));
-    assert_eq!(threads().map(|names| names.len()), Some(3));
-    drop(sc);
-    assert_eq!(threads().map(|names| names.len()), Some(3), "the RDD holds the context");
-    drop(rdd);
-    assert_eq!(threads(), Some(vec![]));
+fn runs_join_their_threads() {
     let engine = MicroBatch::new().parallelism(4).batch_interval(Duration::from_millis(1));
     for (records, good) in [(5_000, true), (20_000, false)] {
-        let load = AllAtOnce { records, spacing_ns: 1_000 };
-        let result = engine.source(Count).run(CollectSink::new(), &load.context());
+        let register = Register::default();
+        let load = Marking { register: register.clone(), records };
+        let clock = Arc::new(ManualClock::auto());
+        let context = RunContext::new(clock, Arc::new(load), Arc::new(Meter::counting()));
+        let result = engine.source(Count).run(CollectSink::new(), &context);
         assert_eq!(result.is_ok(), good, "{result:?}");
-        assert_eq!(threads(), Some(vec![]), "after a run of {records}");
+        assert_eq!(register.alive(), BTreeSet::new(), "after {records} records");
+        // A run that fails may do so before it has come to its second batch.
+        for name in ["microbatch-generator", "microbatch-scheduler-0", "microbatch-worker-"] {
+            assert!(register.has_seen(name) || !good, "{name}");
+        }
     }
 }
