@@ -24,7 +24,7 @@ pub use stateful::Stateful;
 pub use top_words::TopWords;
 pub use windowed::Windowed;
 pub use word_count::WordCount;
-pub use words::{SplitWords, for_each_word};
+pub use words::SplitWords;
 pub use workload::{OutputKind, Pull, Settings, Workload};
 
 registry::registry!(WordCount, Stateful, Windowed, TopWords);

@@ -3,9 +3,7 @@
 //! A record is a line. A line's words are what lies between Unicode `White_Space`. The answer is a
 //! table of word and count over all lines of the stream; it grows with every line and never shrinks.
 
-use crate::{
-    InputError, Lines, OutputKind, Pull, Settings, SplitWords, Text, Workload, for_each_word,
-};
+use crate::{InputError, Lines, OutputKind, Pull, Settings, SplitWords, Text, Workload};
 use weir_dataflow::{Aggregate, Engine, Flow, KeyedTable, hash_of};
 
 /// The workload.
@@ -70,8 +68,7 @@ impl Workload for WordCount {
         let mut counts: KeyedTable<Text, u64> = KeyedTable::new();
         while let Some(range) = pull.range() {
             for index in range {
-                for_each_word(self.lines.line(index).as_str(), |word| {
-                    let word = Text::from_static(word);
+                self.lines.line(index).for_each_word(|word| {
                     *counts.get_or_insert_with(hash_of(&word), word, || 0) += 1;
                 });
             }

@@ -1,6 +1,6 @@
 //! Text in memory, cut into lines.
 
-use crate::{Text, for_each_word};
+use crate::Text;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use thiserror::Error;
@@ -83,7 +83,7 @@ impl Corpus {
         self.words.get_or_init(|| {
             let mut words = Vec::new();
             for line in &self.lines {
-                for_each_word(line.as_str(), |word| words.push(Text::from_static(word)));
+                line.for_each_word(|word| words.push(word));
             }
             words
         })
