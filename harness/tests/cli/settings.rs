@@ -117,7 +117,7 @@ fn what_clap_refuses_is_usage_too() {
     let place = Place::new();
     let rows: &[(&[&str], &str)] = &[
         (&["run", "--rat", "5k"], "'--rate'"),
-        (&["rnu"], "'run'"),
+        (&["rnu"], "unrecognized subcommand"),
         (&["verify", "--rate", "5k"], "--rate"),
         (&["run", "--rate"], "a value is required"),
         (&["run", "--seed", "1", "--seed", "2"], "cannot be used multiple times"),
