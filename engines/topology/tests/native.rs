@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::{all, config};
+use support::{all, config, tick};
 use weir_dataflow::{ManualClock, Meter, RunError, Stamp};
 use weir_topology::{
     Bolt, Collector, FailReason, Input, LocalCluster, Next, Outcome, Report, Spout, SpoutCollector,
@@ -262,9 +262,7 @@ fn with_time<R: Send>(clock: &ManualClock, body: impl FnOnce() -> R + Send) -> R
     std::thread::scope(|scope| {
         scope.spawn(|| {
             while !done.load(Ordering::Acquire) {
-                if let Some(alarm_ns) = clock.next_alarm_ns() {
-                    clock.set(alarm_ns);
-                }
+                tick(clock);
                 std::thread::yield_now();
             }
         });

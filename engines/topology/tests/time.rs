@@ -4,7 +4,7 @@ mod support;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use support::{CountBy, Lines, Numbers, Paced, config, paced};
+use support::{CountBy, Lines, Numbers, Paced, config, paced, tick};
 use weir_dataflow::testing::CollectSink;
 use weir_dataflow::{Engine, Flow, ManualClock, Meter, Recorder, RunContext, Sample, Windows};
 use weir_topology::TopologyEngine;
@@ -42,12 +42,6 @@ fn samples(
     (samples, context)
 }
 
-fn next_alarm(clock: &ManualClock) {
-    if let Some(alarm_ns) = clock.next_alarm_ns() {
-        clock.set(alarm_ns);
-    }
-}
-
 fn check(samples: &[Sample], records: u64, spacing_ns: u64) {
     let scheduled: Vec<u64> = samples.iter().map(|s| s.scheduled_ns).collect();
     assert_eq!(scheduled, (0..records).map(|i| i * spacing_ns).collect::<Vec<_>>());
@@ -61,33 +55,33 @@ fn every_record_is_measured_once() {
     for parallelism in [1, 2, 3] {
         for (batch, acking) in [(1, false), (1, true), (10, false), (10, true)] {
             let engine = TopologyEngine::new(config(parallelism, batch, acking));
-            let load = Paced { records: 300, spacing_ns: 1_000_000 };
-            let (got, context) = samples(load, next_alarm, |context| {
+            let load = Paced { records: 100, spacing_ns: 1_000_000 };
+            let (got, context) = samples(load, tick, |context| {
                 // Every fifth line is empty: no word of it ever reaches the count.
                 let words = engine.source(Lines { ordered: false }).flat_map(|words| words);
                 let counts = words.running(CountBy(|word: &&'static str| *word));
                 counts.run(CollectSink::new(), context).expect("the run ends");
             });
-            check(&got, 300, 1_000_000);
-            assert_eq!(context.meter.completed(), 300);
+            check(&got, 100, 1_000_000);
+            assert_eq!(context.meter.completed(), 100);
         }
     }
 }
 
 #[test]
 fn records_beyond_a_lap_wait_for_those_before() {
-    for (batch, acking) in [(1, false), (100, true)] {
+    for (batch, acking) in [(10, false), (100, true)] {
         let engine = TopologyEngine::new(config(2, batch, acking));
-        let load = Paced { records: 200_000, spacing_ns: 10 };
+        let load = Paced { records: 70_000, spacing_ns: 10 };
         let at_once = |clock: &ManualClock| {
-            next_alarm(clock);
+            tick(clock);
             clock.set(3_000_000);
         };
         let (got, _) = samples(load, at_once, |context| {
             let counts = engine.source(Numbers::IN_ORDER).running(CountBy(|n: &u64| n % 3));
             counts.run(CollectSink::new(), context).expect("the run ends");
         });
-        check(&got, 200_000, 10);
+        check(&got, 70_000, 10);
     }
 }
 
@@ -95,7 +89,7 @@ fn records_beyond_a_lap_wait_for_those_before() {
 fn a_union_measures_a_record_once() {
     let engine = TopologyEngine::new(config(2, 1, false));
     let load = Paced { records: 100, spacing_ns: 1_000_000 };
-    let (got, _) = samples(load, next_alarm, |context| {
+    let (got, _) = samples(load, tick, |context| {
         let (one, two) = (engine.source(Numbers::IN_ORDER), engine.source(Numbers::IN_ORDER));
         one.union(two).run(CollectSink::new(), context).expect("the run ends");
     });
@@ -107,7 +101,7 @@ fn a_closed_window_is_an_effect_of_the_record_that_closed_it() {
     for parallelism in [1, 2] {
         let engine = TopologyEngine::new(config(parallelism, 1, false));
         let load = Paced { records: 100, spacing_ns: 1_000_000 };
-        let (got, _) = samples(load, next_alarm, |context| {
+        let (got, _) = samples(load, tick, |context| {
             let counts = engine
                 .source(Numbers::IN_ORDER)
                 .windowed(Windows::tumbling(10_000_000), CountBy(|n: &u64| n % 3));

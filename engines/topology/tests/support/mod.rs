@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_dataflow::testing::{AllAtOnce, CollectSink};
 use weir_dataflow::{
-    Aggregate, Claim, Clock, Data, Emit, Event, EventTime, Flow, Load, Meter, RunContext,
-    RunSummary, Source, UpdateState,
+    Aggregate, Claim, Clock, Data, Emit, Event, EventTime, Flow, Load, ManualClock, Meter,
+    RunContext, RunSummary, Source, UpdateState,
 };
 use weir_topology::{Acking, TopologyConfig};
 
@@ -134,6 +134,8 @@ pub fn config(parallelism: usize, batch_size: usize, acking: bool) -> TopologyCo
         acking: if acking { Acking::ONE } else { Acking::Off },
         max_spout_pending: NonZeroUsize::new(64),
         flush_interval: Duration::from_micros(100),
+        // Manual clocks run fast.
+        message_timeout: Duration::from_secs(1_000_000),
         ..TopologyConfig::default()
     }
 }
@@ -184,4 +186,15 @@ impl Load for Paced {
 
 pub fn paced(load: Paced, clock: Arc<dyn Clock>, meter: Meter) -> RunContext {
     RunContext::new(clock, Arc::new(load), Arc::new(meter))
+}
+
+/// Moves a manual clock to its next alarm, if that is near. A clock that leapt from one message
+/// timeout to the next would fail every tree before a thread could get to it.
+pub fn tick(clock: &ManualClock) {
+    const NEAR_NS: u64 = 100_000_000;
+    if let Some(alarm_ns) = clock.next_alarm_ns()
+        && alarm_ns < clock.now_ns() + NEAR_NS
+    {
+        clock.set(alarm_ns);
+    }
 }
