@@ -96,6 +96,8 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["verify", "--emit", "o.csv"], "name just one workload"),
     (&["verify", "stateful", "windowed", "--emit", "o.csv"], "name just one workload"),
     (&["explain", "word-cuont"], "there are word-count, stateful, windowed"),
+    (&["run", "stateful", "stateful"], "give each value once"),
+    (&["verify", "word-count", "--input", "file", "--emit", "./file"], "would replace the input"),
     (&["report", "none.json"], "none.json"),
     (&["report", "."], "cannot read ."),
     (&["run", "--out", "file/below"], "file/below"),
