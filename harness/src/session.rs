@@ -110,6 +110,10 @@ impl Session<'_> {
             return Err(SessionError::NothingSelected);
         }
         let settings = self.config.workload_settings()?;
+        // Of all workloads, before the first has been measured for nothing.
+        for name in &self.config.workloads {
+            has_records(name, &settings)?;
+        }
         let load_before = environment::load_average();
         let mut environment = environment::capture("system");
         let created = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
@@ -187,10 +191,6 @@ impl Session<'_> {
         sequence: &mut u32,
     ) -> Result<WorkloadResult, SessionError> {
         let described = describe(name, settings)?;
-        if described.once == 0 {
-            let name = settings.corpus.name().to_owned();
-            return Err(InputError::Empty { name, what: described.records }.into());
-        }
         let offers = self.offers(described.nominal_rate);
         let (mut done, mut loops, mut nulls) = (Vec::new(), Vec::new(), Vec::new());
         let mut floor = None;
@@ -284,6 +284,16 @@ impl Session<'_> {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// A run replays its input, which therefore needs a record.
+fn has_records(workload: &str, settings: &Settings) -> Result<(), SessionError> {
+    let described = describe(workload, settings)?;
+    if described.once > 0 {
+        return Ok(());
+    }
+    let name = settings.corpus.name().to_owned();
+    Err(InputError::Empty { name, what: described.records }.into())
 }
 
 /// A word of a shell's command line.

@@ -76,7 +76,8 @@ fn verify() -> Command {
         .arg(emit)
         .arg(quiet())
         .after_help(after());
-    const TIMED: [&str; 6] = ["rate", "schedule", "duration", "warmup", "rounds", "out"];
+    const TIMED: [&str; 7] =
+        ["rate", "schedule", "duration", "saturation", "warmup", "rounds", "out"];
     with_settings(command, |def| !TIMED.contains(&def.name))
 }
 

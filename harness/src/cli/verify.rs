@@ -4,7 +4,7 @@ use super::exit;
 use super::failure::Failure;
 use crate::rows::EngineRow;
 use crate::schedule::{Rate, SaturationLoad, Schedule, Shape};
-use crate::settings::Config;
+use crate::settings::{Config, Input};
 use crate::target::{Claimed, Contents, csv, judge};
 use crate::verdict::Detail;
 use std::io::{Write, stderr, stdout};
@@ -32,6 +32,13 @@ pub(super) fn verify(config: &Config, emit: Option<&Path>, quiet: bool) -> Resul
     if emit.is_some() && config.workloads.len() != 1 {
         return Err(Failure::usage("--emit writes one workload's rows: name just one workload"));
     }
+    if let (Some(emit), Input::File(input)) = (emit, &config.input)
+        && is_same_file(emit, input)
+    {
+        let message =
+            format!("--emit {} would replace the input: name another file", emit.display());
+        return Err(Failure::usage(message));
+    }
     let rows = EngineRow::checkable(config);
     if rows.is_empty() {
         let message = "engine null has no output to check: name another engine".to_owned();
@@ -56,6 +63,10 @@ pub(super) fn verify(config: &Config, emit: Option<&Path>, quiet: bool) -> Resul
         }
     }
     Ok(worst)
+}
+
+fn is_same_file(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b && a.is_file())
 }
 
 fn check(

@@ -175,7 +175,8 @@ impl Reader<'_> {
         ConfigError { name, value, origin, problem: problem.to_string() }
     }
 
-    fn list<T>(
+    /// Values by commas: one at least, and none twice, since each is a row or a chart of its own.
+    fn list<T: PartialEq>(
         &self,
         name: &'static str,
         one: impl Fn(&str) -> Result<T, String>,
@@ -187,10 +188,10 @@ impl Reader<'_> {
             .collect::<Result<_, _>>()
             .map_err(|problem| self.error(name, problem))?;
         if values.is_empty() {
-            Err(self.error(name, "give at least one value"))
-        } else {
-            Ok(values)
+            return Err(self.error(name, "give at least one value"));
         }
+        let again = values.iter().enumerate().any(|(at, value)| values[..at].contains(value));
+        if again { Err(self.error(name, "give each value once")) } else { Ok(values) }
     }
 
     fn number<T: FromStr + PartialOrd + Display + Copy>(
@@ -351,6 +352,9 @@ mod tests {
             ("engine=storm", "there are topology"),
             ("rate=fast", "fast"),
             ("rate=", "at least one"),
+            ("rate=5k,max,5000", "each value once"),
+            ("workload=stateful,windowed,stateful", "each value once"),
+            ("batch-interval=10ms,10000us", "each value once"),
             ("schedule=sometimes", "constant"),
             ("schedule=max", "rate = max"),
             ("duration=0s", "at least"),

@@ -91,6 +91,12 @@ fn a_bad_input_ends_every_command_that_reads_one() {
     let empty = place.file("empty.txt", "");
     let line = place.weir(["run", "-q", "--input", empty.to_str().expect("plain")]).refused(2);
     assert!(line.contains("empty.txt has no lines"), "{line:?}");
+    // Lines without words do for one workload; the other says so before that one has been measured.
+    let white = place.file("white.txt", " \n");
+    let white = ["--input", white.to_str().expect("plain"), "--duration", "1h"];
+    let line =
+        place.weir(["run", "-q", "word-count", "stateful"].into_iter().chain(white)).refused(2);
+    assert!(line.contains("white.txt has no "), "{line:?}");
 }
 
 /// What has been verified is said, and then why it could not be written.

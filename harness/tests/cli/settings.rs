@@ -96,6 +96,8 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["verify", "--emit", "o.csv"], "name just one workload"),
     (&["verify", "stateful", "windowed", "--emit", "o.csv"], "name just one workload"),
     (&["explain", "word-cuont"], "there are word-count, stateful, windowed"),
+    (&["run", "stateful", "stateful"], "give each value once"),
+    (&["verify", "word-count", "--input", "file", "--emit", "./file"], "would replace the input"),
     (&["report", "none.json"], "none.json"),
     (&["report", "."], "cannot read ."),
     (&["run", "--out", "file/below"], "file/below"),
@@ -117,7 +119,7 @@ fn what_clap_refuses_is_usage_too() {
     let place = Place::new();
     let rows: &[(&[&str], &str)] = &[
         (&["run", "--rat", "5k"], "'--rate'"),
-        (&["rnu"], "'run'"),
+        (&["rnu"], "unrecognized subcommand"),
         (&["verify", "--rate", "5k"], "--rate"),
         (&["run", "--rate"], "a value is required"),
         (&["run", "--seed", "1", "--seed", "2"], "cannot be used multiple times"),
