@@ -135,6 +135,37 @@ impl<T, P: Place<T>> QueueRoute<T, P> {
     }
 }
 
+impl<T, P: Place<T>> QueueRoute<T, P> {
+    /// With one destination there is nothing to choose: stretches of tuples are moved in one loop
+    /// that neither looks at the batch size nor grows a vector.
+    fn route_to_one(
+        &mut self,
+        values: &mut Vec<T>,
+        runs: &[StageRun],
+        io: &mut Io<'_>,
+    ) -> Result<(), Closed> {
+        let Self { place, queues, batch_size, edges } = self;
+        let Some(queue) = queues.first_mut() else { return Ok(()) };
+        let (mut values, mut begin) = (values.drain(..), 0);
+        for run in runs {
+            let mut left = run.end - begin;
+            while left > 0 {
+                if queue.batch.values.len() >= *batch_size {
+                    queue.close_run(run, edges, io.accounts);
+                    queue.send(io.mark, io.inbox.as_deref_mut())?;
+                }
+                let stretch = left.min(*batch_size - queue.batch.values.len());
+                let moved = values.by_ref().take(stretch).map(|value| place.place(value, 1).1);
+                queue.batch.values.extend(moved);
+                left -= stretch;
+            }
+            begin = run.end;
+            queue.close_run(run, edges, io.accounts);
+        }
+        Ok(())
+    }
+}
+
 impl<T: Send, P: Place<T>> Route<T> for QueueRoute<T, P> {
     fn route(
         &mut self,
@@ -142,6 +173,9 @@ impl<T: Send, P: Place<T>> Route<T> for QueueRoute<T, P> {
         runs: &[StageRun],
         io: &mut Io<'_>,
     ) -> Result<(), Closed> {
+        if self.queues.len() == 1 {
+            return self.route_to_one(values, runs, io);
+        }
         let Self { place, queues, batch_size, edges } = self;
         let (mut values, mut begin) = (values.drain(..), 0);
         for run in runs {

@@ -50,16 +50,12 @@ impl Text {
         }
         let bytes = self.text.as_bytes();
         let mut start = 0;
-        for (at, &byte) in bytes.iter().enumerate() {
-            if byte <= b' ' && is_ascii_space(byte) {
-                if start < at {
-                    each(self.part(start, at));
-                }
-                start = at + 1;
+        while start < bytes.len() {
+            let end = start + word_length(&bytes[start..]);
+            if start < end {
+                each(self.part(start, end));
             }
-        }
-        if start < bytes.len() {
-            each(self.part(start, bytes.len()));
+            start = end + 1;
         }
     }
 
@@ -76,6 +72,33 @@ impl Text {
             None => Self::from_static(text),
         }
     }
+}
+
+/// How many bytes of ASCII there are before the first white space.
+///
+/// Eight at a time: a byte above the space sets its top bit when 0x5f is added, and in ASCII none has
+/// it set before. A word's length then falls out of one count of zeros, without the mispredicted
+/// branch at each word's end that a loop over bytes has.
+#[inline(always)]
+fn word_length(bytes: &[u8]) -> usize {
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    const LIFT: u64 = 0x5f5f_5f5f_5f5f_5f5f;
+    let mut at = 0;
+    while let Some(eight) = bytes[at..].first_chunk::<HEAD>() {
+        let low = !u64::from_le_bytes(*eight).wrapping_add(LIFT) & TOPS;
+        if low == 0 {
+            at += HEAD;
+            continue;
+        }
+        at += low.trailing_zeros() as usize / 8;
+        if is_ascii_space(bytes[at]) {
+            return at;
+        }
+        // A control character that separates nothing.
+        at += 1;
+    }
+    let rest = bytes[at..].iter().position(|byte| is_ascii_space(*byte));
+    rest.map_or(bytes.len(), |more| at + more)
 }
 
 #[inline(always)]
