@@ -30,6 +30,7 @@ pub fn command() -> Command {
              flags that may follow."
         ))
         .after_help(after())
+        .override_usage("weir [OPTIONS]\n       weir <COMMAND>")
         .arg(quiet());
     // `weir --rate 5k` is `weir run --rate 5k`; the flags are listed once, under `run`.
     with_settings(root, |_| true)
