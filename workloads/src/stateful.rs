@@ -124,7 +124,7 @@ impl Workload for Stateful {
                 let hash = hash_of(&shopper);
                 match action {
                     Action::Add(cents) => {
-                        *baskets.get_or_insert_with(hash, shopper, || 0) += u64::from(cents);
+                        baskets.update(hash, shopper, || 0, |total| *total += u64::from(cents));
                     }
                     Action::CheckOut => rows.extend(baskets.remove(hash, &shopper)),
                 }

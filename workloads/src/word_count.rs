@@ -69,7 +69,7 @@ impl Workload for WordCount {
         while let Some(range) = pull.range() {
             for index in range {
                 self.lines.line(index).for_each_word(|word| {
-                    *counts.get_or_insert_with(hash_of(&word), word, || 0) += 1;
+                    counts.update(hash_of(&word), word, || 0, |count| *count += 1);
                 });
             }
         }

@@ -100,9 +100,12 @@ impl<A: Aggregate> PaneTable<A> {
             return;
         }
         let table = pane_mut(&mut self.panes, pane);
-        self.aggregate
-            .update(table.get_or_insert_with(hash, key.clone(), A::State::default), value);
-        if at < self.watermark {
+        if at >= self.watermark {
+            let aggregate = &self.aggregate;
+            table.update(hash, key, A::State::default, |state| aggregate.update(state, value));
+        } else {
+            let state = table.get_or_insert_with(hash, key.clone(), A::State::default);
+            self.aggregate.update(state, value);
             self.emit_updates(hash, &key, Slot::Pane(pane), out);
         }
     }

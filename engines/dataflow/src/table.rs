@@ -82,6 +82,33 @@ impl<K: Key, S> KeyedTable<K, S> {
         }
     }
 
+    /// Changes the state of a key whose hash is known; `init` makes it if absent.
+    ///
+    /// For hot loops: a hit is one probe and a write in place, with nothing returned through memory as
+    /// an entry would be.
+    #[inline(always)]
+    pub fn update(
+        &mut self,
+        hash: u64,
+        key: K,
+        init: impl FnOnce() -> S,
+        apply: impl FnOnce(&mut S),
+    ) {
+        if let Some((.., state)) = self.table.find_mut(hash, |(h, k, _)| *h == hash && *k == key) {
+            apply(state);
+            return;
+        }
+        let mut state = init();
+        apply(&mut state);
+        self.insert_absent(hash, key, state);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn insert_absent(&mut self, hash: u64, key: K, state: S) {
+        self.table.insert_unique(hash, (hash, key, state), |(h, ..)| *h);
+    }
+
     /// The state of a key whose hash is known.
     #[inline]
     pub fn get(&self, hash: u64, key: &K) -> Option<&S> {

@@ -150,7 +150,7 @@ fn plain_loop(lines: Lines, records: u64) {
     let mut table: KeyedTable<&str, u64> = KeyedTable::new();
     for index in 0..records {
         Split.apply(lines.record(index, EventTime(index)).value, &mut |word: &'static str| {
-            *table.get_or_insert_with(hash_of(&word), word, || 0) += 1;
+            table.update(hash_of(&word), word, || 0, |count| *count += 1);
         });
     }
     black_box(table.len());

@@ -91,7 +91,7 @@ impl Aggregate for Count {
 
 fn count_line(table: &mut KeyedTable<&'static str, u64>, line: &'static str) {
     for word in line.split(' ') {
-        *table.get_or_insert_with(hash_of(word), word, || 0) += 1;
+        table.update(hash_of(word), word, || 0, |count| *count += 1);
     }
 }
 

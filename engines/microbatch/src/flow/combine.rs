@@ -31,7 +31,7 @@ where
                 let (key, value) = aggregate.split(item);
                 let hash = hash_of(&key);
                 let table = &mut tables[partition_of(hash, partitions)];
-                aggregate.update(table.get_or_insert_with(hash, key, A::State::default), value);
+                table.update(hash, key, A::State::default, |sum| aggregate.update(sum, value));
             });
         })?;
         Ok(tables)

@@ -58,8 +58,9 @@ impl<A: Aggregate> Bolt for RunningBolt<A> {
         let KeyedTuple { hash, key, value } = input.value;
         match self.rows {
             Rows::Last => {
-                let state = self.table.get_or_insert_with(hash, key, A::State::default);
-                self.aggregate.update(state, value);
+                let aggregate = &self.aggregate;
+                let add = |state: &mut A::State| aggregate.update(state, value);
+                self.table.update(hash, key, A::State::default, add);
             }
             Rows::Changes => {
                 let state = self.table.get_or_insert_with(hash, key.clone(), A::State::default);
@@ -86,7 +87,8 @@ impl<A: Aggregate> Bolt for RunningBolt<A> {
 /// Explicit state.
 pub(crate) struct UpdateBolt<U: UpdateState> {
     update: U,
-    table: KeyedTable<U::Key, U::State>,
+    /// Never `None` between records: that is how [`UpdateState`] removes a key.
+    table: KeyedTable<U::Key, Option<U::State>>,
 }
 
 impl<U: UpdateState> UpdateBolt<U> {
@@ -102,13 +104,18 @@ impl<U: UpdateState> Bolt for UpdateBolt<U> {
     #[inline]
     fn execute(&mut self, input: Input<'_, Self::In>, out: &mut Collector<U::Out>) -> Outcome {
         let KeyedTuple { hash, key, value } = input.value;
-        let (known, mut state) = match self.table.remove(hash, &key) {
-            Some((known, state)) => (known, Some(state)),
-            None => (key, None),
-        };
-        self.update.update(&known, &mut state, value, &mut |row| out.emit(row));
-        if let Some(state) = state {
-            self.table.get_or_insert_with(hash, known, || state);
+        let mut emit = |row| out.emit(row);
+        if let Some(state) = self.table.get_mut(hash, &key) {
+            self.update.update(&key, state, value, &mut emit);
+            if state.is_none() {
+                self.table.remove(hash, &key);
+            }
+        } else {
+            let mut state = None;
+            self.update.update(&key, &mut state, value, &mut emit);
+            if state.is_some() {
+                self.table.get_or_insert_with(hash, key, || state);
+            }
         }
         Outcome::Ack
     }
