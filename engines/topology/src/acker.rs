@@ -7,7 +7,7 @@
 //! has to say of one tree before it says it.
 
 use crate::inbox::{Closed, Inbox, Notice, Verdict, deliver};
-use crate::packet::UNTRACKED;
+use crate::packet::{UNTRACKED, mix64};
 use crate::rotating::RotatingMap;
 use crate::task::{Shared, TaskCounts};
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
@@ -57,7 +57,7 @@ impl AckOut {
         if account.root == UNTRACKED || self.ackers.is_empty() {
             return Ok(());
         }
-        let at = partition_of(account.root, self.ackers.len());
+        let at = partition_of(mix64(account.root), self.ackers.len());
         let (to, accounts) = &mut self.ackers[at];
         match accounts.last_mut() {
             Some(last)

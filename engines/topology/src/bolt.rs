@@ -1,5 +1,6 @@
 //! Bolts: what takes tuples.
 
+use crate::packet::{Cause, UNTRACKED};
 use crate::{Collector, TaskContext};
 use weir_dataflow::{Data, EventTime, Stamp};
 
@@ -10,14 +11,18 @@ pub struct Input<'a, T> {
     pub value: T,
     /// Which source record caused it, and that record's times.
     pub stamp: &'a Stamp,
-    pub(crate) anchor: Anchor,
+    pub(crate) cause: &'a Cause,
+    /// Its place among the tuples of its run, and how many those are.
+    pub(crate) place: (usize, usize),
 }
 
 impl<T> Input<'_, T> {
     /// The tuple's place in its tree, to ack or fail it later (see [`Outcome::Hold`]).
     #[must_use]
-    pub const fn anchor(&self) -> Anchor {
-        self.anchor
+    pub fn anchor(&self) -> Anchor {
+        let (k, tuples) = self.place;
+        let edge = if self.cause.root == UNTRACKED { 0 } else { self.cause.edge(k, tuples) };
+        Anchor { root: self.cause.root, edge }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::packet::{Batch, Body, Cause, Mark, Packet, UNTRACKED};
 use crate::progress::Channels;
 use crate::task::{Shared, TaskContext, TaskCounts};
 use crate::tracker::STRIDE;
-use crate::{Anchor, Bolt, Collector, Input, Outcome};
+use crate::{Bolt, Collector, Input, Outcome};
 use crossbeam_channel::{Receiver, TryRecvError};
 use std::sync::Arc;
 use weir_dataflow::{Alarm, Received, Stamp, receive};
@@ -119,13 +119,14 @@ impl<B: Bolt> BoltExecutor<B> {
         let mut reached = Mark::default();
         match body {
             Body::One(cause, value) => {
-                anchor = self.tuples(&cause, std::iter::once(value));
+                anchor = self.tuples(&cause, 1, std::iter::once(value));
                 last = cause.stamp;
             }
             Body::Batch(Batch { values, runs }) => {
                 let (mut values, mut begin) = (values.into_iter(), 0);
                 for run in runs {
-                    anchor = self.tuples(&run.cause, values.by_ref().take(run.end - begin));
+                    let tuples = run.end - begin;
+                    anchor = self.tuples(&run.cause, tuples, values.by_ref().take(tuples));
                     last = run.cause.stamp;
                     begin = run.end;
                 }
@@ -146,9 +147,14 @@ impl<B: Bolt> BoltExecutor<B> {
         Ok(())
     }
 
-    /// Executes tuples of one cause. Returns their tree and its account.
+    /// Executes the tuples of one run. Returns their tree and its account.
     #[inline(always)]
-    fn tuples(&mut self, cause: &Cause, values: impl Iterator<Item = B::In>) -> (u64, usize) {
+    fn tuples(
+        &mut self,
+        cause: &Cause,
+        tuples: usize,
+        values: impl Iterator<Item = B::In>,
+    ) -> (u64, usize) {
         let Cause { stamp, root, .. } = cause;
         let (root, account) = (*root, self.out.accounts.len());
         if root != UNTRACKED {
@@ -156,16 +162,15 @@ impl<B: Bolt> BoltExecutor<B> {
         }
         self.out.begin_run(*stamp, root, account);
         let before = self.out.emitted_so_far();
-        let (mut tuples, mut failed, mut xor) = (0, 0, 0);
-        for value in values {
-            let edge = if root == UNTRACKED { 0 } else { cause.edge(tuples) };
-            let input = Input { value, stamp, anchor: Anchor { root, edge } };
+        // All edges of the run, less those of tuples that are not done: mostly there are none.
+        let (mut failed, mut xor) = (0, cause.all_edges());
+        for (k, value) in values.enumerate() {
+            let input = Input { value, stamp, cause, place: (k, tuples) };
             match self.bolt.execute(input, &mut self.out) {
-                Outcome::Ack => xor ^= edge,
+                Outcome::Ack => {}
                 Outcome::Fail => failed += 1,
-                Outcome::Hold => {}
+                Outcome::Hold => xor ^= cause.edge(k, tuples),
             }
-            tuples += 1;
         }
         self.counts.executed += tuples as u64;
         if root != UNTRACKED {

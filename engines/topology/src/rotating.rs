@@ -3,6 +3,13 @@
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 
+/// A hash of ids that are counted up: neighbours stay neighbours in the table, which is where the next
+/// access goes, and differ in the top bits, by which a group of slots is searched.
+#[inline(always)]
+const fn spread(id: u64) -> u64 {
+    id ^ (id << 57)
+}
+
 /// A map from tree ids to `V` in a number of buckets.
 ///
 /// Entries go into the newest bucket; [`rotate`](Self::rotate) empties the oldest. With a rotation
@@ -25,12 +32,14 @@ impl<V> RotatingMap<V> {
     }
 
     pub(crate) fn contains(&self, id: u64) -> bool {
-        self.buckets.iter().any(|bucket| bucket.find(id, |(other, _)| *other == id).is_some())
+        self.buckets
+            .iter()
+            .any(|bucket| bucket.find(spread(id), |(other, _)| *other == id).is_some())
     }
 
     /// Puts a new id into the newest bucket. The id must not be in the map.
     pub(crate) fn insert_new(&mut self, id: u64, value: V) {
-        self.buckets[0].insert_unique(id, (id, value), |(id, _)| *id);
+        self.buckets[0].insert_unique(spread(id), (id, value), |(id, _)| spread(*id));
     }
 
     /// Changes the entry of `id`, made in the newest bucket if absent, and takes it out if `change`
@@ -43,9 +52,9 @@ impl<V> RotatingMap<V> {
         change: impl FnOnce(&mut V) -> Option<R>,
     ) -> Option<R> {
         let at = (1..self.buckets.len())
-            .find(|at| self.buckets[*at].find(id, |(other, _)| *other == id).is_some())
+            .find(|at| self.buckets[*at].find(spread(id), |(other, _)| *other == id).is_some())
             .unwrap_or(0);
-        match self.buckets[at].entry(id, |(other, _)| *other == id, |(id, _)| *id) {
+        match self.buckets[at].entry(spread(id), |(other, _)| *other == id, |(id, _)| spread(*id)) {
             Entry::Occupied(mut found) => {
                 let result = change(&mut found.get_mut().1)?;
                 found.remove();
@@ -65,7 +74,7 @@ impl<V> RotatingMap<V> {
     /// Takes an entry out.
     pub(crate) fn remove(&mut self, id: u64) -> Option<V> {
         self.buckets.iter_mut().find_map(|bucket| {
-            let found = bucket.find_entry(id, |(other, _)| *other == id).ok()?;
+            let found = bucket.find_entry(spread(id), |(other, _)| *other == id).ok()?;
             Some(found.remove().0.1)
         })
     }

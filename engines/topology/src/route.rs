@@ -73,9 +73,8 @@ impl<U> Queue<U> {
         }
         let cause = Cause { stamp: run.stamp, root: run.root, edges: *edges };
         if run.root != UNTRACKED {
-            *edges = edges.wrapping_add((end - begin) as u64);
-            let xor = (0..end - begin).fold(0, |xor, k| xor ^ cause.edge(k));
-            accounts[run.account].xor ^= xor;
+            *edges = edges.wrapping_add((end - begin) as u64 + 1);
+            accounts[run.account].xor ^= cause.all_edges();
         }
         self.batch.runs.push(Run { cause, end });
     }

@@ -1,7 +1,7 @@
 //! Spouts: what brings tuples in.
 
 use crate::acker::{Account, News};
-use crate::packet::{Mark, UNTRACKED, mix64};
+use crate::packet::{Mark, UNTRACKED};
 use crate::rotating::RotatingMap;
 use crate::task::Shared;
 use crate::{Collector, TaskContext};
@@ -129,7 +129,7 @@ impl<T: Data, Id: Send + 'static> SpoutCollector<T, Id> {
             self.accepted.push(id);
             return;
         }
-        let root = mix64(self.next_root);
+        let root = self.next_root;
         self.next_root += 1;
         self.pending.insert_new(root, id);
         if self.order.back().is_none_or(|(last, _)| *last <= stamp.index) {
