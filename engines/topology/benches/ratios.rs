@@ -128,8 +128,7 @@ fn throughput(corpus: &Corpus) {
                 parallelism,
                 batch_size,
                 acking,
-                queue_capacity: if batch_size == 1 { 1024 } else { 64 },
-                max_spout_pending: NonZeroUsize::new(8192),
+                max_spout_pending: NonZeroUsize::new(4096),
                 ..TopologyConfig::default()
             };
             let records = if batch_size == 1 { 200_000 } else { 2_000_000 };

@@ -107,7 +107,7 @@ impl TopologyBuilder {
         tasks: usize,
         make: impl Fn(&TaskContext) -> B + Send + Sync + 'static,
     ) -> BoltDeclarer<'_, B::In, B::Out> {
-        let capacity = self.config.queue_capacity;
+        let capacity = self.config.queue_elements();
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..tasks).map(|_| bounded(capacity)).unzip();
         let subscribers: Subscribers<B::Out> = Arc::default();
         let launch = launch_bolt(Arc::clone(&subscribers), receivers, make);

@@ -45,8 +45,9 @@ pub struct TopologyConfig {
     /// The longest that gathered tuples wait while their task is busy; a task that runs out of input
     /// hands over at once (`topology.flush.tuple.freq.millis`).
     pub flush_interval: Duration,
-    /// Elements that a queue holds; an element is a tuple or a batch
-    /// (`topology.executor.receive.buffer.size`).
+    /// Tuples that a queue holds (`topology.executor.receive.buffer.size`). Queues are made of
+    /// batches: there is room for as many full ones as this comes to, and for one at least. More room
+    /// than the caches hold makes a topology at saturation slower, not faster.
     pub queue_capacity: usize,
     /// Trees that one spout task may have open (`topology.max.spout.pending`); `None` is no limit.
     /// Without acking it has no effect.
@@ -68,7 +69,7 @@ impl Default for TopologyConfig {
             acking: Acking::ONE,
             batch_size: 1,
             flush_interval: Duration::from_millis(1),
-            queue_capacity: 1024,
+            queue_capacity: 8192,
             max_spout_pending: NonZeroUsize::new(4096),
             message_timeout: Duration::from_secs(30),
             max_attempts: None,
@@ -87,6 +88,11 @@ impl TopologyConfig {
         self.message_timeout = self.message_timeout.max(Duration::from_nanos(1));
         self.max_attempts = self.max_attempts.map(|n| n.max(1));
         self
+    }
+
+    /// Elements that a queue has room for: batches, or single tuples.
+    pub(crate) fn queue_elements(&self) -> usize {
+        (self.queue_capacity / self.batch_size.max(1)).max(1)
     }
 
     /// The settings as text, for reports.
