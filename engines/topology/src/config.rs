@@ -69,7 +69,7 @@ impl Default for TopologyConfig {
             acking: Acking::ONE,
             batch_size: 1,
             flush_interval: Duration::from_millis(1),
-            queue_capacity: 8192,
+            queue_capacity: 32768,
             max_spout_pending: NonZeroUsize::new(4096),
             message_timeout: Duration::from_secs(30),
             max_attempts: None,
