@@ -1,6 +1,6 @@
 //! One run: set up, warm up, measure, drain.
 
-use crate::recorder::{LatencyResult, RecordingSpec, Recordings, encode_histogram, percentiles};
+use crate::recorder::{LatencyResult, RecordingSpec, Recordings};
 use crate::resources::ResourceMeter;
 use crate::schedule::{PacedLoad, Rate, SaturationLoad, Schedule, ScheduleError, Shape};
 use crate::series::{MeasuredPhase, Progress, Sampler, sustained, time_series};
@@ -12,6 +12,7 @@ use thiserror::Error;
 use weir_dataflow::{
     BatchTiming, Cancel, Clock, Load, Point, RunContext, RunError, RunSummary, SystemClock,
 };
+use weir_reports::histogram::{encode, percentiles};
 use weir_reports::schema::{Batches, Mode, Phases, Resources, Run, Verdict};
 use weir_workloads::Settings;
 
@@ -92,7 +93,6 @@ pub struct Executed {
     /// Progress by the engine.
     points: Vec<Point>,
     resources: Resources,
-    began_ns: u64,
     ended_ns: u64,
     set_up_ns: u64,
     batch_interval_ns: u64,
@@ -136,7 +136,6 @@ pub fn execute(
         progress,
         points: context.meter.points(),
         resources,
-        began_ns,
         ended_ns,
         set_up_ns: began_ns.saturating_sub(asked_ns),
         batch_interval_ns: batch_interval.as_nanos() as u64,
@@ -194,12 +193,6 @@ impl Executed {
         self.outcome.summary.clone().unwrap_or_default()
     }
 
-    /// The clock's time at which the engine was ready.
-    #[must_use]
-    pub const fn began_ns(&self) -> u64 {
-        self.began_ns
-    }
-
     /// Records per second that were completed, after the warm-up.
     #[must_use]
     pub fn achieved_per_s(&self) -> f64 {
@@ -230,7 +223,7 @@ impl Executed {
             ));
         }
         let error = self.outcome.summary.as_ref().err().map(ToString::to_string);
-        let encode = |histogram| encode_histogram(histogram).ok().filter(|_| !saturation);
+        let text = |histogram| encode(histogram).ok().filter(|_| !saturation);
         Run {
             round,
             sequence,
@@ -249,8 +242,8 @@ impl Executed {
             },
             latency: percentiles(&self.latency.scheduled).filter(|_| !saturation),
             service: percentiles(&self.latency.service).filter(|_| !saturation),
-            latency_hdr: encode(&self.latency.scheduled),
-            service_hdr: encode(&self.latency.service),
+            latency_hdr: text(&self.latency.scheduled),
+            service_hdr: text(&self.latency.service),
             series: time_series(
                 &self.progress,
                 &self.latency.intervals,

@@ -13,15 +13,10 @@
 //! thread: 5 MiB for 30 s at 100 ms, and 11 MiB at most with the interval that
 //! [`RecordingSpec::after_warm_up`] chooses.
 
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use hdrhistogram::Histogram;
-use hdrhistogram::serialization::{Deserializer, Serializer, V2DeflateSerializer};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use thiserror::Error;
 use weir_dataflow::{Meter, Recorder, Sample};
-use weir_reports::schema::Percentiles;
 
 /// The longest latency that a histogram holds; longer ones are counted as
 /// [`overflow`](LatencyResult::overflow).
@@ -173,71 +168,6 @@ impl Recordings {
             service: taken.service,
         }
     }
-}
-
-/// The points of a distribution that reports show; `None` of an empty one.
-///
-/// A percentile that fewer than ten records lie beyond is noise, so the 99.9th asks for 10,000
-/// records and the 99.99th for 100,000.
-#[must_use]
-pub fn percentiles(of: &Histogram<u64>) -> Option<Percentiles> {
-    let count = of.len();
-    let enough = |least, quantile| (count >= least).then(|| of.value_at_quantile(quantile));
-    (count > 0).then(|| Percentiles {
-        count,
-        min_ns: of.min(),
-        mean_ns: of.mean(),
-        p50_ns: of.value_at_quantile(0.5),
-        p90_ns: of.value_at_quantile(0.9),
-        p99_ns: of.value_at_quantile(0.99),
-        p999_ns: enough(10_000, 0.999),
-        p9999_ns: enough(100_000, 0.9999),
-        max_ns: of.max(),
-    })
-}
-
-/// Why a histogram could not be written or read.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum HistogramCodecError {
-    /// It could not be compressed.
-    #[error("failed to encode a histogram: {message}")]
-    Encode {
-        /// The codec's reason.
-        message: String,
-    },
-    /// The text is not base 64.
-    #[error("failed to decode a histogram: not base 64; is the result file cut off?")]
-    Base64(#[from] base64::DecodeError),
-    /// The bytes are not a compressed V2 histogram.
-    #[error("failed to decode a histogram: {message}; expected HdrHistogram V2, deflated")]
-    Decode {
-        /// The codec's reason.
-        message: String,
-    },
-}
-
-/// The histogram as HdrHistogram V2, deflated, in base 64: what HdrHistogram's tools read.
-///
-/// # Errors
-/// [`HistogramCodecError::Encode`], for counts that the format has no room for.
-pub fn encode_histogram(histogram: &Histogram<u64>) -> Result<String, HistogramCodecError> {
-    let mut bytes = Vec::new();
-    V2DeflateSerializer::new()
-        .serialize(histogram, &mut bytes)
-        .map_err(|error| HistogramCodecError::Encode { message: error.to_string() })?;
-    Ok(BASE64_STANDARD.encode(bytes))
-}
-
-/// Reads what [`encode_histogram`] wrote.
-///
-/// # Errors
-/// [`HistogramCodecError`] says which layer was not understood.
-pub fn decode_histogram(text: &str) -> Result<Histogram<u64>, HistogramCodecError> {
-    let bytes = BASE64_STANDARD.decode(text.trim())?;
-    Deserializer::new()
-        .deserialize(&mut bytes.as_slice())
-        .map_err(|error| HistogramCodecError::Decode { message: error.to_string() })
 }
 
 /// What finished threads and finished intervals have left.

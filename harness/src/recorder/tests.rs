@@ -2,6 +2,7 @@ use super::*;
 use crate::schedule::{PacedLoad, Schedule, Shape};
 use proptest::prelude::*;
 use weir_dataflow::{ManualClock, RunContext};
+use weir_reports::histogram::{decode, encode, percentiles};
 
 const MS: u64 = 1_000_000;
 const SECOND: u64 = 1_000_000_000;
@@ -133,7 +134,7 @@ fn memory_is_bounded_however_long_the_run() {
 #[test]
 fn text_that_is_no_histogram_is_refused_with_the_reason() {
     for (text, part) in [("?", "not base 64"), ("", "V2"), ("aGVsbG8=", "V2")] {
-        let message = decode_histogram(text).expect_err(text).to_string();
+        let message = decode(text).expect_err(text).to_string();
         assert!(message.contains(part), "{text}: {message}");
     }
 }
@@ -145,8 +146,8 @@ proptest! {
         for value in values {
             histogram.record(value).expect("in range");
         }
-        let text = encode_histogram(&histogram).expect("it can be written");
-        let read = decode_histogram(&text).expect("it can be read");
+        let text = encode(&histogram).expect("it can be written");
+        let read = decode(&text).expect("it can be read");
         prop_assert_eq!(percentiles(&read), percentiles(&histogram));
         prop_assert_eq!(read, histogram);
     }
