@@ -66,7 +66,7 @@ impl EngineRow {
         for &acking in &config.acking {
             for &batch in &config.queue_batches {
                 let engine = TopologyEngine::new(TopologyConfig {
-                    parallelism: config.parallelism,
+                    parallelism: config.parallelism.topology(),
                     acking: if acking { Acking::ONE } else { Acking::Off },
                     batch_size: batch,
                     flush_interval: config.flush_interval,
@@ -83,7 +83,7 @@ impl EngineRow {
                     batch_interval: None,
                     acking: Some(acking),
                     queue_batch: Some(batch),
-                    parallelism: config.parallelism,
+                    parallelism: config.parallelism.topology(),
                 });
             }
         }
@@ -91,8 +91,9 @@ impl EngineRow {
     }
 
     fn microbatches(config: &Config) -> Vec<Self> {
+        let workers = config.parallelism.microbatch();
         let row = |&interval: &Duration| {
-            let engine = MicroBatch::new().parallelism(config.parallelism).batch_interval(interval);
+            let engine = MicroBatch::new().parallelism(workers).batch_interval(interval);
             Self {
                 id: format!("microbatch {}", format_duration(interval)),
                 kind: EngineKind::Microbatch,
@@ -100,7 +101,7 @@ impl EngineRow {
                 batch_interval: Some(interval),
                 acking: None,
                 queue_batch: None,
-                parallelism: config.parallelism,
+                parallelism: workers,
             }
         };
         config.batch_intervals.iter().map(row).collect()

@@ -213,16 +213,18 @@ impl<I: Data, O: Data> BoltDeclarer<'_, I, O> {
         self.subscribe(stream, "fields grouping", Targets::All, move |_| Fields(hash.clone()))
     }
 
-    /// A fields grouping that changes the tuple on the way: `split` runs in the emitting task, and
-    /// gives the hash and what the bolt gets.
+    /// A fields grouping that changes the tuple on the way: `split` runs in the emitting task and
+    /// gives what the bolt gets, and tasks are chosen by `hash` of that.
     #[must_use]
     pub fn keyed_grouping<T: Data>(
         self,
         stream: &Stream<T>,
-        split: impl Fn(T) -> (u64, I) + Clone + Send + Sync + 'static,
+        split: impl Fn(T) -> I + Clone + Send + Sync + 'static,
+        hash: impl Fn(&I) -> u64 + Clone + Send + Sync + 'static,
     ) -> Self {
         self.subscribe(stream, "fields grouping", Targets::All, move |_| Keyed {
             split: split.clone(),
+            hash: hash.clone(),
             out: PhantomData,
         })
     }

@@ -1,8 +1,8 @@
 //! Groupings: which task of a subscriber gets a tuple, and in what form.
 //!
 //! A grouping runs in the task that emits. It may change the tuple on the way: the keyed grouping
-//! takes it apart into key and value and hashes the key, once for the choice of the task and for
-//! that task's table.
+//! takes it apart into key and value, and hashes the key only where there is a choice of tasks. The
+//! hash does not travel: eight bytes more in each tuple cost two cores more than hashing twice.
 
 use std::marker::PhantomData;
 use weir_dataflow::{Data, partition_of};
@@ -54,17 +54,24 @@ impl<T: Data, F: FnMut(&T) -> u64 + Send + 'static> Place<T> for Fields<F> {
 }
 
 /// By hash, taking the tuple apart.
-pub(crate) struct Keyed<F, O> {
+pub(crate) struct Keyed<F, H, O> {
     pub(crate) split: F,
+    pub(crate) hash: H,
     pub(crate) out: PhantomData<fn() -> O>,
 }
 
-impl<T, O: Data, F: FnMut(T) -> (u64, O) + Send + 'static> Place<T> for Keyed<F, O> {
+impl<T, O, F, H> Place<T> for Keyed<F, H, O>
+where
+    O: Data,
+    F: FnMut(T) -> O + Send + 'static,
+    H: FnMut(&O) -> u64 + Send + 'static,
+{
     type Out = O;
     #[inline(always)]
     fn place(&mut self, value: T, tasks: usize) -> (usize, O) {
-        let (hash, out) = (self.split)(value);
-        (partition_of(hash, tasks), out)
+        let out = (self.split)(value);
+        let to = if tasks == 1 { 0 } else { partition_of((self.hash)(&out), tasks) };
+        (to, out)
     }
 }
 
@@ -83,7 +90,8 @@ mod tests {
     #[test]
     fn equal_hashes_go_to_one_task() {
         let mut fields = Fields(|x: &u64| *x % 10);
-        let mut keyed = Keyed { split: |x: u64| (x % 10, x as u8), out: PhantomData };
+        let mut keyed =
+            Keyed { split: |x: u64| x as u8, hash: |x: &u8| u64::from(*x % 10), out: PhantomData };
         for x in 0..100u64 {
             assert_eq!(fields.place(x, 8).0, fields.place(x % 10, 8).0);
             assert_eq!(keyed.place(x, 8), (fields.place(x, 8).0, x as u8));

@@ -37,6 +37,8 @@ pub(crate) trait Route<T>: Send {
         runs: &[StageRun],
         io: &mut Io<'_>,
     ) -> Result<(), Closed>;
+    /// How many values it would best be given next.
+    fn room(&self) -> usize;
     /// Hands over batches that are full, or all.
     fn hand_over(&mut self, extent: Extent, io: &mut Io<'_>) -> Result<(), Closed>;
     /// Whether some queue has been told less than the mark.
@@ -54,11 +56,16 @@ pub(crate) enum Extent {
     All,
 }
 
+/// The least batch for which routing a stage of its own size costs less than copying.
+const WORTH_FITTING: usize = 64;
+
 struct Queue<U> {
     to: Sender<Packet<U>>,
     /// The receiver's number for this channel.
     from: u32,
     batch: Batch<U>,
+    /// Whether batches come as they are, so that there is nothing to allocate for the next one.
+    adopts: bool,
     told: Mark,
 }
 
@@ -66,8 +73,19 @@ impl<U> Queue<U> {
     /// Makes a run of what came in since the last one.
     #[inline(always)]
     fn close_run(&mut self, run: &StageRun, edges: &mut u64, accounts: &mut [Account]) {
+        self.close_run_at(self.batch.values.len(), run, edges, accounts);
+    }
+
+    /// Makes a run of what lies between the end of the last one and `end`.
+    #[inline(always)]
+    fn close_run_at(
+        &mut self,
+        end: usize,
+        run: &StageRun,
+        edges: &mut u64,
+        accounts: &mut [Account],
+    ) {
         let begin = self.batch.runs.last().map_or(0, |run| run.end);
-        let end = self.batch.values.len();
         if begin == end {
             return;
         }
@@ -88,9 +106,9 @@ impl<U> Queue<U> {
             runs.clear();
             Body::One(cause, value)
         } else {
-            let (tuples, causes) = (values.len(), runs.len());
+            let (spare, causes) = (if self.adopts { 0 } else { values.len() }, runs.len());
             Body::Batch(Batch {
-                values: std::mem::replace(values, Vec::with_capacity(tuples)),
+                values: std::mem::replace(values, Vec::with_capacity(spare)),
                 runs: std::mem::replace(runs, Vec::with_capacity(causes)),
             })
         };
@@ -123,7 +141,9 @@ impl<T, P: Place<T>> QueueRoute<T, P> {
         batch_size: usize,
         number: u64,
     ) -> Self {
+        let adopts = queues.len() == 1 && batch_size >= WORTH_FITTING;
         let queue = |(to, from)| Queue {
+            adopts,
             to,
             from,
             batch: Batch { values: Vec::new(), runs: Vec::new() },
@@ -135,8 +155,9 @@ impl<T, P: Place<T>> QueueRoute<T, P> {
 }
 
 impl<T, P: Place<T>> QueueRoute<T, P> {
-    /// With one destination there is nothing to choose: stretches of tuples are moved in one loop
-    /// that neither looks at the batch size nor grows a vector.
+    /// With one destination there is nothing to choose. The stage itself becomes the batch where it
+    /// fits; where it does not, stretches of tuples are moved in a loop that does not look at the
+    /// batch size.
     fn route_to_one(
         &mut self,
         values: &mut Vec<T>,
@@ -145,6 +166,17 @@ impl<T, P: Place<T>> QueueRoute<T, P> {
     ) -> Result<(), Closed> {
         let Self { place, queues, batch_size, edges } = self;
         let Some(queue) = queues.first_mut() else { return Ok(()) };
+        if queue.batch.values.len() >= *batch_size {
+            queue.send(io.mark, io.inbox.as_deref_mut())?;
+        }
+        if queue.batch.values.is_empty() && values.len() <= *batch_size {
+            let stage = std::mem::replace(values, Vec::with_capacity(values.len()));
+            queue.batch.values = stage.into_iter().map(|value| place.place(value, 1).1).collect();
+            for run in runs {
+                queue.close_run_at(run.end, run, edges, io.accounts);
+            }
+            return Ok(());
+        }
         let (mut values, mut begin) = (values.drain(..), 0);
         for run in runs {
             let mut left = run.end - begin;
@@ -197,6 +229,16 @@ impl<T: Send, P: Place<T>> Route<T> for QueueRoute<T, P> {
         Ok(())
     }
 
+    fn room(&self) -> usize {
+        match self.queues.first() {
+            Some(queue) if queue.adopts => {
+                let room = self.batch_size.saturating_sub(queue.batch.values.len());
+                if room == 0 { self.batch_size } else { room }
+            }
+            _ => usize::MAX,
+        }
+    }
+
     fn hand_over(&mut self, extent: Extent, io: &mut Io<'_>) -> Result<(), Closed> {
         let least = if extent == Extent::Full { self.batch_size } else { 1 };
         for queue in &mut self.queues {
@@ -247,6 +289,9 @@ impl<T, F: FnMut(&Stamp, T) + Send> Route<T> for LocalRoute<F> {
             begin = run.end;
         }
         Ok(())
+    }
+    fn room(&self) -> usize {
+        usize::MAX
     }
     fn hand_over(&mut self, _: Extent, _: &mut Io<'_>) -> Result<(), Closed> {
         Ok(())

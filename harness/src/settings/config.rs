@@ -68,6 +68,37 @@ pub enum RateChoice {
     Max,
 }
 
+/// How many tasks, workers and partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parallelism {
+    /// What serves each engine well on a small machine.
+    Auto,
+    /// The same number for both.
+    Of(usize),
+}
+
+impl Parallelism {
+    /// Tasks of each operator of the topology. Every operator has a thread of its own already, so
+    /// one task each keeps two cores busy; more tasks make more threads than cores, and a tuple
+    /// that waits for one of them is late.
+    #[must_use]
+    pub const fn topology(self) -> usize {
+        match self {
+            Self::Auto => 1,
+            Self::Of(tasks) => tasks,
+        }
+    }
+
+    /// Workers of the micro-batch engine, and partitions of its RDDs.
+    #[must_use]
+    pub const fn microbatch(self) -> usize {
+        match self {
+            Self::Auto => 2,
+            Self::Of(workers) => workers,
+        }
+    }
+}
+
 /// All settings, understood.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -89,8 +120,8 @@ pub struct Config {
     pub rounds: u32,
     /// Of the micro-batch engine.
     pub batch_intervals: Vec<Duration>,
-    /// Tasks per operator.
-    pub parallelism: usize,
+    /// Tasks, workers and partitions.
+    pub parallelism: Parallelism,
     /// Of the topology.
     pub acking: Vec<bool>,
     /// Tuples handed over at a time.
@@ -205,6 +236,22 @@ impl Reader<'_> {
         if least <= value && value <= most { Ok(value) } else { Err(range()) }
     }
 
+    fn parallelism(&self) -> Result<Parallelism, ConfigError> {
+        let name = "parallelism";
+        if self.text(name).trim() == "auto" {
+            return Ok(Parallelism::Auto);
+        }
+        let tasks = match self.text(name).trim().parse() {
+            Ok(tasks @ 1..=MAX_PARALLELISM) => tasks,
+            _ => {
+                return Err(
+                    self.error(name, format!("give auto, or a number from 1 to {MAX_PARALLELISM}"))
+                );
+            }
+        };
+        Ok(Parallelism::Of(tasks))
+    }
+
     fn time(&self, name: &'static str, least: Duration) -> Result<Duration, ConfigError> {
         let time = time(&self.text(name), least).map_err(|problem| self.error(name, problem))?;
         Ok(time)
@@ -270,7 +317,7 @@ impl Config {
             warm_up: read.time("warmup", Duration::ZERO)?,
             rounds: read.number("rounds", 1, 10_000)?,
             batch_intervals: read.list("batch-interval", |text| time(text, MIN_BATCH_INTERVAL))?,
-            parallelism: read.number("parallelism", 1, MAX_PARALLELISM)?,
+            parallelism: read.parallelism()?,
             acking: read.list("acking", on_off)?,
             queue_batches: read.list("queue-batch", |text| match text.parse() {
                 Ok(size @ 1..=65_536) => Ok(size),
@@ -360,7 +407,7 @@ mod tests {
             ("duration=0s", "at least"),
             ("duration=1", "1"),
             ("batch-interval=10us", "at least 1ms"),
-            ("parallelism=0", "from 1 to 256"),
+            ("parallelism=0", "auto, or a number from 1 to 256"),
             ("acking=maybe", "on or off"),
             ("queue-batch=0", "from 1 to 65536"),
             ("seed=-1", "from 0"),

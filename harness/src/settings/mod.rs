@@ -8,6 +8,6 @@ mod config;
 mod resolve;
 mod table;
 
-pub use config::{Config, ConfigError, EngineKind, Input, RateChoice};
+pub use config::{Config, ConfigError, EngineKind, Input, Parallelism, RateChoice};
 pub use resolve::{Layers, Origin, ResolveError, Resolved, Value, resolve};
 pub use table::{Def, TABLE, find};

@@ -89,7 +89,7 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["run", "--duration", "0s"], "give at least"),
     (&["run", "--duration", "10"], "duration = \"10\" (from flag)"),
     (&["run", "--batch-interval", "10us"], "give at least 1ms"),
-    (&["run", "--parallelism", "0"], "give a number from 1 to 256"),
+    (&["run", "--parallelism", "0"], "give auto, or a number from 1 to 256"),
     (&["run", "--acking", "maybe"], "give on or off"),
     (&["run", "--config", "none.toml"], "none.toml"),
     (&["run", "--engine", ","], "give at least one value"),

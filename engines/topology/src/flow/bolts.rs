@@ -8,21 +8,6 @@ use weir_dataflow::{
     Windows, hash_of,
 };
 
-/// A record that has been taken apart where it was emitted.
-#[derive(Clone, Debug)]
-pub(crate) struct KeyedTuple<K, V> {
-    hash: u64,
-    key: K,
-    value: V,
-}
-
-/// The hash that groups, and the tuple that a keyed bolt takes.
-#[inline(always)]
-pub(crate) fn keyed<K: weir_dataflow::Key, V>((key, value): (K, V)) -> (u64, KeyedTuple<K, V>) {
-    let hash = hash_of(&key);
-    (hash, KeyedTuple { hash, key, value })
-}
-
 /// A narrow operator.
 pub(crate) struct TransformBolt<F>(pub(crate) F);
 
@@ -50,12 +35,13 @@ impl<A: Aggregate> RunningBolt<A> {
 }
 
 impl<A: Aggregate> Bolt for RunningBolt<A> {
-    type In = KeyedTuple<A::Key, A::Value>;
+    type In = (A::Key, A::Value);
     type Out = A::Out;
 
     #[inline]
     fn execute(&mut self, input: Input<'_, Self::In>, out: &mut Collector<A::Out>) -> Outcome {
-        let KeyedTuple { hash, key, value } = input.value;
+        let (key, value) = input.value;
+        let hash = hash_of(&key);
         match self.rows {
             Rows::Last => {
                 let aggregate = &self.aggregate;
@@ -98,12 +84,13 @@ impl<U: UpdateState> UpdateBolt<U> {
 }
 
 impl<U: UpdateState> Bolt for UpdateBolt<U> {
-    type In = KeyedTuple<U::Key, U::Value>;
+    type In = (U::Key, U::Value);
     type Out = U::Out;
 
     #[inline]
     fn execute(&mut self, input: Input<'_, Self::In>, out: &mut Collector<U::Out>) -> Outcome {
-        let KeyedTuple { hash, key, value } = input.value;
+        let (key, value) = input.value;
+        let hash = hash_of(&key);
         let mut emit = |row| out.emit(row);
         if let Some(state) = self.table.get_mut(hash, &key) {
             self.update.update(&key, state, value, &mut emit);
@@ -157,12 +144,13 @@ where
 }
 
 impl<A: Aggregate> Bolt for WindowBolt<A> {
-    type In = KeyedTuple<A::Key, A::Value>;
+    type In = (A::Key, A::Value);
     type Out = WindowRow<A>;
 
     #[inline]
     fn execute(&mut self, input: Input<'_, Self::In>, out: &mut Collector<Self::Out>) -> Outcome {
-        let KeyedTuple { hash, key, value } = input.value;
+        let (key, value) = input.value;
+        let hash = hash_of(&key);
         let Stamp { at, watermark, .. } = *input.stamp;
         let event = Event { at, watermark, value: (key, value) };
         self.table.insert(hash, event, &mut |row| emit_row(row, input.stamp, out));

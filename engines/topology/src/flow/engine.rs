@@ -1,6 +1,6 @@
 //! The engine and its streams.
 
-use super::bolts::{RunningBolt, TransformBolt, UpdateBolt, WindowBolt, keyed};
+use super::bolts::{RunningBolt, TransformBolt, UpdateBolt, WindowBolt};
 use super::planner::{Demand, Order, Planned, Planner, Rows};
 use super::source::SourceSpout;
 use crate::{Bolt, Report, TopologyConfig};
@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use weir_dataflow::testing::AllAtOnce;
 use weir_dataflow::{
-    Aggregate, ComponentInfo, Data, Engine, Flow, Identity, NodeKind, Part, Plan, RunContext,
+    Aggregate, ComponentInfo, Data, Engine, Flow, Identity, Key, NodeKind, Part, Plan, RunContext,
     RunError, RunSummary, Sink, Source, Stamp, Transform, UpdateState, Windowed, Windows, Writer,
+    hash_of,
 };
 
 /// The contract's record-at-a-time engine.
@@ -95,13 +96,18 @@ impl<T: Data> TopologyFlow<T> {
     }
 
     /// A keyed bolt behind a fields grouping. `wants` is what order it wants of its own input.
-    fn keyed<B: Bolt>(
+    fn keyed<K, V, B>(
         self,
         next: Next,
         wants: Order,
-        split: impl Fn(T) -> (u64, B::In) + Clone + Send + Sync + 'static,
+        split: impl Fn(T) -> (K, V) + Clone + Send + Sync + 'static,
         make: impl Fn(&Planner, Rows) -> Box<dyn Fn() -> B + Send + Sync> + Send + Sync + 'static,
-    ) -> TopologyFlow<B::Out> {
+    ) -> TopologyFlow<B::Out>
+    where
+        K: Key,
+        V: Data,
+        B: Bolt<In = (K, V)>,
+    {
         let (before, ordered) = (Arc::clone(&self.declare), self.ordered);
         self.with(move |planner, demand| {
             let order = if demand.order == Order::OfSource { demand.order } else { wants };
@@ -112,7 +118,8 @@ impl<T: Data> TopologyFlow<T> {
             let make = make(planner, demand.rows);
             let mut declarer = planner.builder.set_bolt(&id, tasks, move |_| make());
             for input in &inputs {
-                declarer = declarer.keyed_grouping(&input.stream, split.clone());
+                declarer =
+                    declarer.keyed_grouping(&input.stream, split.clone(), |(key, _)| hash_of(key));
             }
             let stream = declarer.stream();
             if next.kind == NodeKind::State {
@@ -193,8 +200,8 @@ impl<T: Data> Flow for TopologyFlow<T> {
     ) -> impl Flow<Item = A::Out, Engine = TopologyEngine> {
         let next = Next { label: aggregate.label(), kind: NodeKind::State };
         let splitter = aggregate.clone();
-        let split = move |input| keyed(splitter.split(input));
-        self.keyed::<RunningBolt<A>>(next, Order::Any, split, move |_, rows| {
+        let split = move |input| splitter.split(input);
+        self.keyed::<_, _, RunningBolt<A>>(next, Order::Any, split, move |_, rows| {
             let aggregate = aggregate.clone();
             Box::new(move || RunningBolt::new(aggregate.clone(), rows))
         })
@@ -206,8 +213,8 @@ impl<T: Data> Flow for TopologyFlow<T> {
     ) -> impl Flow<Item = U::Out, Engine = TopologyEngine> {
         let next = Next { label: update.label(), kind: NodeKind::State };
         let splitter = update.clone();
-        let split = move |input| keyed(splitter.split(input));
-        self.keyed::<UpdateBolt<U>>(next, Order::OfSource, split, move |_, _| {
+        let split = move |input| splitter.split(input);
+        self.keyed::<_, _, UpdateBolt<U>>(next, Order::OfSource, split, move |_, _| {
             let update = update.clone();
             Box::new(move || UpdateBolt::new(update.clone()))
         })
@@ -220,8 +227,8 @@ impl<T: Data> Flow for TopologyFlow<T> {
     ) -> impl Flow<Item = Windowed<A::Out, (A::Key, A::Value)>, Engine = TopologyEngine> {
         let next = Next { label: aggregate.label(), kind: NodeKind::State };
         let splitter = aggregate.clone();
-        let split = move |input| keyed(splitter.split(input));
-        self.keyed::<WindowBolt<A>>(next, Order::Any, split, move |planner, _| {
+        let split = move |input| splitter.split(input);
+        self.keyed::<_, _, WindowBolt<A>>(next, Order::Any, split, move |planner, _| {
             let (aggregate, tallies) = (aggregate.clone(), planner.tallies.clone());
             Box::new(move || WindowBolt::new(windows, aggregate.clone(), tallies.clone()))
         })
