@@ -43,6 +43,35 @@ pub(crate) struct BoltParts<B: Bolt> {
     pub(crate) flush_interval_ns: u64,
 }
 
+/// What became of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Handled {
+    /// The edges of the tuples that are done.
+    xor: u64,
+    failed: u64,
+}
+
+impl Handled {
+    /// Every tuple is done, as far as is known: mostly that is how it stays.
+    #[inline(always)]
+    const fn all(cause: &Cause) -> Self {
+        Self { xor: cause.all_edges(), failed: 0 }
+    }
+
+    /// The edge of a failed tuple stays open as that of a held one does. If it was told, the tree
+    /// could add up to zero, and that is an acked tree to an acker that hears of it from the spout
+    /// last.
+    #[inline(always)]
+    fn note(&mut self, outcome: Outcome, cause: &Cause, (k, tuples): (usize, usize)) {
+        match outcome {
+            Outcome::Ack => return,
+            Outcome::Fail => self.failed += 1,
+            Outcome::Hold => {}
+        }
+        self.xor ^= cause.edge(k, tuples);
+    }
+}
+
 impl<B: Bolt> BoltExecutor<B> {
     pub(crate) fn new(parts: BoltParts<B>) -> Self {
         Self {
@@ -162,16 +191,13 @@ impl<B: Bolt> BoltExecutor<B> {
         }
         self.out.begin_run(*stamp, root, account);
         let before = self.out.emitted_so_far();
-        // All edges of the run, less those of tuples that are not done: mostly there are none.
-        let (mut failed, mut xor) = (0, cause.all_edges());
+        let mut handled = Handled::all(cause);
         for (k, value) in values.enumerate() {
-            let input = Input { value, stamp, cause, place: (k, tuples) };
-            match self.bolt.execute(input, &mut self.out) {
-                Outcome::Ack => {}
-                Outcome::Fail => failed += 1,
-                Outcome::Hold => xor ^= cause.edge(k, tuples),
-            }
+            let place = (k, tuples);
+            let input = Input { value, stamp, cause, place };
+            handled.note(self.bolt.execute(input, &mut self.out), cause, place);
         }
+        let Handled { xor, failed } = handled;
         self.counts.executed += tuples as u64;
         if root != UNTRACKED {
             self.out.accounts[account].xor ^= xor;
@@ -240,5 +266,28 @@ impl<B: Bolt> BoltExecutor<B> {
         self.counts.emitted = self.out.emitted;
         self.report(self.shared.context.now_ns());
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever becomes of three tuples, their tree adds up to zero only if all were acked.
+    #[test]
+    fn only_what_is_done_is_told() {
+        let cause = Cause { stamp: Stamp::default(), root: 7, edges: 40 };
+        let outcomes = [Outcome::Ack, Outcome::Fail, Outcome::Hold];
+        for (a, b, c) in (0..27).map(|n| (n % 3, n / 3 % 3, n / 9)) {
+            let run = [outcomes[a], outcomes[b], outcomes[c]];
+            let mut handled = Handled::all(&cause);
+            for (k, outcome) in run.into_iter().enumerate() {
+                handled.note(outcome, &cause, (k, run.len()));
+            }
+            let left = cause.all_edges() ^ handled.xor;
+            assert_eq!(left == 0, run == [Outcome::Ack; 3], "{run:?}");
+            let failed = run.iter().filter(|outcome| **outcome == Outcome::Fail).count();
+            assert_eq!(handled.failed, failed as u64, "{run:?}");
+        }
     }
 }
