@@ -51,6 +51,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod accumulator;
+mod broadcast;
+mod conf;
 mod context;
 mod flow;
 mod job;
@@ -58,11 +61,17 @@ mod metrics;
 mod rdd;
 mod streaming;
 
+pub use accumulator::{Accumulate, Accumulator, DoubleStats, LongStats};
+pub use broadcast::{Broadcast, BroadcastError};
+pub use conf::{ConfError, KNOWN_KEYS, KnownKey, SparkConf, ValueKind};
 pub use context::{ContextError, SparkContext, SparkContextBuilder};
 pub use flow::{MicroBatch, MicroBatchFlow};
 pub use job::{JobError, TaskContext, TaskError};
 pub use metrics::{Metrics, StageMetrics};
-pub use rdd::{Block, Keyed, MapSide, Pairs, Partition, Rdd, ReadRange, Shuffle};
+pub use rdd::{
+    Block, HashPartitioner, Keyed, MapSide, Pairs, Partition, Partitioner, Partitions,
+    RangePartitioner, Rdd, ReadRange, Shuffle, StorageLevel,
+};
 pub use streaming::{
     ActiveScope, BatchInfo, ContextState, Cut, DStream, DirectSource, Pacing, StateDStream,
     StatefulStage, StopOptions, StreamingContext, StreamingContextBuilder, StreamingError,
