@@ -1,35 +1,12 @@
 //! RDD operators against what `Vec` says, laziness, and failures as values.
 
+use crate::{everywhere, local, numbers, sorted};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use weir_dataflow::Cancel;
 use weir_microbatch::{ContextError, JobError, Rdd, SparkContext, TaskError};
-
-fn local(workers: usize) -> SparkContext {
-    SparkContext::local(workers).expect("a context")
-}
-
-fn numbers(sc: &SparkContext, upto: u32, slices: usize) -> Rdd<u32> {
-    sc.parallelize((0..upto).collect(), slices).expect("at least one slice")
-}
-
-fn sorted<T: Ord + Clone + Send + Sync + 'static>(rdd: &Rdd<T>) -> Vec<T> {
-    let mut rows = rdd.collect().expect("a job");
-    rows.sort();
-    rows
-}
-
-/// Runs `check` for every number of workers and partitions.
-fn everywhere(check: impl Fn(&SparkContext, usize)) {
-    for workers in [1, 2, 4] {
-        let sc = local(workers);
-        for slices in [1, 2, 3, 8, 40] {
-            check(&sc, slices);
-        }
-    }
-}
 
 #[test]
 fn narrow_operators_keep_order() {
