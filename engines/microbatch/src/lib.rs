@@ -8,9 +8,10 @@
 //! ```text
 //! flow/        the contract's Engine and Flow
 //! streaming/   StreamingContext, DStream, job generator, job scheduler, windows, state
-//! rdd/         Rdd: narrow operators, shuffles, actions
-//! job.rs       jobs, stages, tasks
-//! context.rs   SparkContext: the pool
+//! rdd/         Rdd: operators, shuffles, actions, partitioners, storage, checkpoints, files
+//! job.rs       jobs, stages, tasks and their attempts
+//! context.rs   SparkContext: the pool; conf.rs: SparkConf
+//! accumulator.rs, broadcast.rs   what tasks and driver share
 //! ```
 //!
 //! **Static per record, dynamic per boundary.** A record crosses a dynamic call where two native

@@ -39,8 +39,23 @@ impl<T: Data + Display> Rdd<T> {
                 rows_file::write_whole(&path, b"").map_err(JobError::Output)?;
             }
         }
+        remove_parts_from(folder, self.partitions())?;
         rows_file::write_whole(&folder.join(SUCCESS), b"").map_err(JobError::Output)
     }
+}
+
+/// Removes the parts of an earlier run that had more of them.
+fn remove_parts_from(folder: &Path, first: usize) -> Result<(), JobError> {
+    let failed = |error: std::io::Error| JobError::output(folder, &error);
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let number = name.strip_prefix("part-").and_then(|digits| digits.parse::<usize>().ok());
+        if number.is_some_and(|number| number >= first) {
+            std::fs::remove_file(entry.path()).map_err(failed)?;
+        }
+    }
+    Ok(())
 }
 
 impl<T: Data + Serialize> Rdd<T> {

@@ -82,7 +82,7 @@ fn contexts() {
     let sc = SparkContext::from_conf(&conf.clone().set_master("local[2,3]")).expect("a context");
     assert_eq!((sc.workers(), sc.max_failures(), sc.default_parallelism()), (2, 3, 2));
     assert_eq!((sc.app_name(), sc.conf().get("my.own")), (Some("test"), Some("kept")));
-    let local = conf.clone().set_master("local[2]").set("spark.default.parallelism", 5);
+    let local = conf.set_master("local[2]").set("spark.default.parallelism", 5);
     let sc = SparkContext::from_conf(&local).expect("a context");
     assert_eq!((sc.max_failures(), sc.default_parallelism()), (1, 5));
     assert_eq!(sc.default_min_partitions(), 2);

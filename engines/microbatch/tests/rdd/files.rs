@@ -100,6 +100,7 @@ fn text_is_written_by_partition() {
     // Into a folder that exists, files are replaced: those of empty partitions too.
     sc.parallelize(vec![9], 2).expect("slices").write_text(&out).expect("files");
     assert_eq!((&*text("part-00000"), &*text("part-00001")), ("", "9\n"));
+    assert_eq!(names(&out), parts[..3], "and those that there are too many");
 }
 
 #[test]

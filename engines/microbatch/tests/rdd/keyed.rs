@@ -163,7 +163,7 @@ proptest! {
         let keys: BTreeSet<u8> = lefts.keys().chain(rights.keys()).copied().collect();
         let of = |groups: &BTreeMap<u8, Vec<i8>>, key| groups.get(key).cloned().unwrap_or_default();
         let both: Vec<_> = keys.iter().map(|k| (*k, (of(&lefts, k), of(&rights, k)))).collect();
-        prop_assert_eq!(sorted(&left.cogroup(&right, by())), both.clone());
+        prop_assert_eq!(&sorted(&left.cogroup(&right, by())), &both);
         let three = both.iter().map(|(k, (l, r))| (*k, (l.clone(), r.clone(), l.clone())));
         prop_assert_eq!(sorted(&left.cogroup3(&right, &left, by())), three.collect::<Vec<_>>());
         let four = both.into_iter().map(|(k, (l, r))| (k, (l.clone(), r.clone(), r, l)));
@@ -215,7 +215,7 @@ proptest! {
         let sums: Vec<_> =
             groups.iter().map(|(k, v)| (*k, v.iter().map(|x| i64::from(*x)).sum::<i64>())).collect();
         let wide = left.map_values(i64::from);
-        prop_assert_eq!(sorted(&wide.fold_by_key(0, |a, b| a + b, parts)), sums.clone());
+        prop_assert_eq!(&sorted(&wide.fold_by_key(0, |a, b| a + b, parts)), &sums);
         let added = wide.aggregate_by_key((0, 0u32), |(s, n), x| (s + x, n + 1),
             |(s, n), (t, m)| (s + t, n + m), parts);
         let model: Vec<_> = sums.into_iter().map(|(k, s)| (k, (s, groups[&k].len() as u32))).collect();
