@@ -1,7 +1,7 @@
 //! Sorting: ranges of keys go to partitions, and each partition is sorted.
 
 use super::partitioner::Target;
-use super::{RangePartitioner, Rdd};
+use super::{Partitions, RangePartitioner, Rdd};
 use crate::job::JobError;
 use rand::{RngExt, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
@@ -15,10 +15,20 @@ const OVERSAMPLE: usize = 3;
 
 impl<K: Key + Ord, V: Data> Rdd<(K, V)> {
     /// The pairs in the order of their keys, over all partitions. Pairs with equal keys stay in the
-    /// order of partitions and records. Runs a job to find the ranges, unless `partitions` is 1.
+    /// order of partitions and records. Runs a job to find the ranges, unless there is to be one
+    /// partition. By default there are as many as before; of a partitioner, only the number counts.
     ///
     /// There may be fewer partitions than asked for, if there are fewer keys.
-    pub fn sort_by_key(&self, ascending: bool, partitions: usize) -> Result<Self, JobError> {
+    pub fn sort_by_key(
+        &self,
+        ascending: bool,
+        partitions: impl Into<Partitions<K>>,
+    ) -> Result<Self, JobError> {
+        let partitions = match partitions.into() {
+            Partitions::Default => self.partitions(),
+            Partitions::Count(partitions) => partitions,
+            Partitions::By(by) => by.partitions(),
+        };
         let ranges = self.ranges(ascending, partitions)?;
         let target = Target::new(Arc::new(ranges));
         let sorted = self.placed(&target).per_partition("sortByKey", true, move |input, out| {
@@ -73,7 +83,7 @@ impl<T: Data> Rdd<T> {
         &self,
         key: impl Fn(&T) -> K + Send + Sync + 'static,
         ascending: bool,
-        partitions: usize,
+        partitions: impl Into<Partitions<K>>,
     ) -> Result<Self, JobError> {
         Ok(self.key_by(key).sort_by_key(ascending, partitions)?.values().labelled("sortBy"))
     }

@@ -151,6 +151,9 @@ proptest! {
         let by_key = rdd.sort_by_key(ascending, parts).expect("a job");
         prop_assert!(by_key.partitions() <= parts);
         prop_assert_eq!(by_key.collect(), Ok(model.clone()));
+        let by_default = rdd.sort_by_key(ascending, ()).expect("a job");
+        prop_assert!(by_default.partitions() <= slices);
+        prop_assert_eq!(by_default.collect(), Ok(model.clone()));
         let by = rdd.sort_by(|row| row.0, ascending, parts).expect("a job");
         prop_assert_eq!(by.collect(), Ok(model));
     }
