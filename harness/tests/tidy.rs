@@ -30,8 +30,9 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The only crate that knows serde: results are serialized at the edge.
-const SERIALIZES: &str = "weir-reports";
+/// The crates that know serde: results are serialized at the edge, and the micro-batch engine writes
+/// what it has to find again after a failure.
+const SERIALIZE: &[&str] = &["weir-microbatch", "weir-reports"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")
@@ -102,10 +103,10 @@ fn crates_see_only_what_they_may() {
 }
 
 #[test]
-fn one_crate_serializes() {
+fn few_crates_serialize() {
     for package in &metadata().packages {
         let serde = package.dependencies.iter().any(|d| d.name.starts_with("serde"));
-        assert_eq!(serde, package.name.as_str() == SERIALIZES, "{} and serde", package.name);
+        assert_eq!(serde, SERIALIZE.contains(&package.name.as_str()), "{} and serde", package.name);
     }
 }
 

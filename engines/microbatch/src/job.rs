@@ -13,10 +13,11 @@
 //! enters the pool. Waiting for a gate *inside* the pool could deadlock, because a worker that waits
 //! for its tasks may be given another job.
 
-use crate::SparkContext;
-use crate::rdd::{Partition, RddNode};
+use crate::rdd::{Partition, RddNode, lineage};
+use crate::{ContextError, SparkContext, accumulator};
 use rayon::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use thiserror::Error;
 use weir_dataflow::{Cancel, RunError};
@@ -25,8 +26,12 @@ use weir_dataflow::{Cancel, RunError};
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum JobError {
-    /// A task failed, and the job with it.
-    #[error("task for partition {partition} of stage {stage} ({label}) failed: {cause}")]
+    /// A task failed as often as the context allows, and the job with it.
+    #[error(
+        "Job aborted due to stage failure: Task {partition} in stage {stage} ({label}) failed \
+         {attempts} times, most recent failure: {cause}; correct the function, or allow more attempts \
+         by the master local[N,M]"
+    )]
     TaskFailed {
         /// Which stage of the job, from 0, in the order in which they run.
         stage: usize,
@@ -34,6 +39,8 @@ pub enum JobError {
         label: String,
         /// Which partition.
         partition: usize,
+        /// How often it was tried.
+        attempts: u32,
         /// What happened.
         cause: TaskError,
     },
@@ -51,6 +58,21 @@ pub enum JobError {
     /// The RDD has no elements, and the action needs one.
     #[error("empty collection; use fold, which has an answer for it")]
     EmptyCollection,
+    /// A file could not be written; says which, why, and what to do.
+    #[error("{0}")]
+    Output(String),
+    /// There is something where the output should go.
+    #[error("Output directory {0} already exists; remove it, or write somewhere else")]
+    OutputExists(String),
+    /// What an operator needed a job for is refused.
+    #[error(transparent)]
+    Definition(#[from] ContextError),
+}
+
+impl JobError {
+    pub(crate) fn output(path: &Path, error: &std::io::Error) -> Self {
+        Self::Output(format!("failed to write {}: {error}; check the disk", path.display()))
+    }
 }
 
 /// Why a task failed.
@@ -82,6 +104,7 @@ impl TaskError {
 #[derive(Debug)]
 pub struct TaskContext {
     partition: usize,
+    attempt: u32,
     cancel: Cancel,
 }
 
@@ -92,9 +115,15 @@ impl TaskContext {
         self.partition
     }
 
+    /// How often the task was tried before.
+    #[must_use]
+    pub const fn attempt_number(&self) -> u32 {
+        self.attempt
+    }
+
     /// The same task, looking at another partition.
     pub(crate) fn at(&self, partition: usize) -> Self {
-        Self { partition, cancel: self.cancel.clone() }
+        Self { partition, attempt: self.attempt, cancel: self.cancel.clone() }
     }
 
     /// Fails once the job has been cancelled. Long loops call it every few thousand records.
@@ -122,8 +151,24 @@ pub(crate) trait Stage: Send + Sync {
 
 /// Runs `action` over partitions of `node` (all that may hold something, or those of `only`), after
 /// the stages that they need. Results are in the order of partitions; partitions that are known to
-/// be empty have none.
+/// be empty have none. Checkpoints that were asked for are written before it returns.
 pub(crate) fn run<T: 'static, R: Send>(
+    sc: &SparkContext,
+    node: &Arc<dyn RddNode<T>>,
+    only: Option<std::ops::Range<usize>>,
+    label: &Arc<str>,
+    action: impl Fn(Partition<'_, T>) -> Result<R, TaskError> + Sync,
+) -> Result<Vec<(usize, R)>, JobError> {
+    let results = run_once(sc, node, only, label, action)?;
+    if sc.has_checkpoints()
+        && let Some(last) = Arc::clone(node).lineage()
+    {
+        lineage::checkpoint_all(last)?;
+    }
+    Ok(results)
+}
+
+fn run_once<T: 'static, R: Send>(
     sc: &SparkContext,
     node: &Arc<dyn RddNode<T>>,
     only: Option<std::ops::Range<usize>>,
@@ -214,25 +259,45 @@ impl Job<'_> {
             return Err(JobError::Cancelled);
         }
         self.sc.metrics().stage_ran(label, partitions.len());
+        let most = self.sc.max_failures();
         let attempt = |&partition: &usize| {
-            let task = TaskContext { partition, cancel: cancel.clone() };
-            // What a panicking task leaves behind is only ever reached through cells that know
-            // whether they were completed.
-            catch_unwind(AssertUnwindSafe(|| body(&task)))
-                .unwrap_or_else(|payload| {
-                    Err(TaskError::Panicked(RunError::panic_message(&*payload)))
-                })
-                .map_err(|cause| (partition, cause))
+            let mut task = TaskContext { partition, attempt: 0, cancel: cancel.clone() };
+            let mut before = None;
+            loop {
+                // What a panicking task leaves behind is only ever reached through cells that know
+                // whether they were completed.
+                let result =
+                    catch_unwind(AssertUnwindSafe(|| accumulator::with_task(|| body(&task))));
+                let cause = match result {
+                    Ok(Ok(result)) => return Ok(result),
+                    Ok(Err(cause)) => cause,
+                    Err(payload) => TaskError::Panicked(RunError::panic_message(&*payload)),
+                };
+                // An attempt that finds its input gone is not why the task fails: the one before is.
+                let cause = match (cause, before.take()) {
+                    (TaskError::InputLost, Some(real)) => {
+                        return Err((partition, task.attempt, real));
+                    }
+                    (cause, _) => cause,
+                };
+                task.attempt += 1;
+                if task.attempt >= most || cause == TaskError::Cancelled || cancel.is_cancelled() {
+                    return Err((partition, task.attempt, cause));
+                }
+                self.sc.metrics().task_retried();
+                before = Some(cause);
+            }
         };
         let results: Vec<Result<R, _>> = match partitions {
             [] => Vec::new(),
             [only] => vec![attempt(only)],
             many => many.par_iter().with_max_len(1).map(attempt).collect(),
         };
-        results.into_iter().collect::<Result<Vec<R>, _>>().map_err(|(partition, cause)| match cause
-        {
-            TaskError::Cancelled => JobError::Cancelled,
-            cause => JobError::TaskFailed { stage, label: label.to_string(), partition, cause },
+        results.into_iter().collect::<Result<Vec<R>, _>>().map_err(|failure| match failure {
+            (_, _, TaskError::Cancelled) => JobError::Cancelled,
+            (partition, attempts, cause) => {
+                JobError::TaskFailed { stage, label: label.to_string(), partition, attempts, cause }
+            }
         })
     }
 }

@@ -8,9 +8,10 @@
 //! ```text
 //! flow/        the contract's Engine and Flow
 //! streaming/   StreamingContext, DStream, job generator, job scheduler, windows, state
-//! rdd/         Rdd: narrow operators, shuffles, actions
-//! job.rs       jobs, stages, tasks
-//! context.rs   SparkContext: the pool
+//! rdd/         Rdd: operators, shuffles, actions, partitioners, storage, checkpoints, files
+//! job.rs       jobs, stages, tasks and their attempts
+//! context.rs   SparkContext: the pool; conf.rs: SparkConf
+//! accumulator.rs, broadcast.rs   what tasks and driver share
 //! ```
 //!
 //! **Static per record, dynamic per boundary.** A record crosses a dynamic call where two native
@@ -51,6 +52,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod accumulator;
+mod broadcast;
+mod conf;
 mod context;
 mod flow;
 mod job;
@@ -58,11 +62,17 @@ mod metrics;
 mod rdd;
 mod streaming;
 
+pub use accumulator::{Accumulate, Accumulator, DoubleStats, LongStats};
+pub use broadcast::{Broadcast, BroadcastError};
+pub use conf::{ConfError, KNOWN_KEYS, KnownKey, SparkConf, ValueKind};
 pub use context::{ContextError, SparkContext, SparkContextBuilder};
 pub use flow::{MicroBatch, MicroBatchFlow};
 pub use job::{JobError, TaskContext, TaskError};
 pub use metrics::{Metrics, StageMetrics};
-pub use rdd::{Block, Keyed, MapSide, Pairs, Partition, Rdd, ReadRange, Shuffle};
+pub use rdd::{
+    Block, HashPartitioner, Keyed, MapSide, Pairs, Partition, Partitioner, Partitions,
+    RangePartitioner, Rdd, ReadRange, Shuffle, StorageLevel,
+};
 pub use streaming::{
     ActiveScope, BatchInfo, ContextState, Cut, DStream, DirectSource, Pacing, StateDStream,
     StatefulStage, StopOptions, StreamingContext, StreamingContextBuilder, StreamingError,

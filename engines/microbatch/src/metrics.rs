@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Debug, Default)]
 pub struct Metrics {
     tasks: AtomicU64,
+    retried: AtomicU64,
     shuffled: AtomicU64,
     stages: Mutex<Vec<StageMetrics>>,
 }
@@ -28,6 +29,11 @@ impl Metrics {
     /// Tasks that have been started.
     pub fn tasks(&self) -> u64 {
         self.tasks.load(Ordering::Relaxed)
+    }
+
+    /// Attempts at tasks that failed and were followed by another.
+    pub fn retried(&self) -> u64 {
+        self.retried.load(Ordering::Relaxed)
     }
 
     /// Entries (keys after a map-side combine, records without one) that went through shuffles.
@@ -54,6 +60,10 @@ impl Metrics {
         stage.runs += 1;
         stage.tasks += tasks as u64;
         stage.widest = stage.widest.max(tasks);
+    }
+
+    pub(crate) fn task_retried(&self) {
+        self.retried.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn add_shuffled(&self, entries: u64) {

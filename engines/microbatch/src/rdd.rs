@@ -8,30 +8,50 @@
 //! compiled into a single loop (the contract's flows do).
 
 mod actions;
-mod cache;
+mod actions_keyed;
+pub(crate) mod checkpoint;
+mod cogroup;
+pub(crate) mod files;
 mod keyed;
+pub(crate) mod lineage;
 mod narrow;
 mod pair;
+pub(crate) mod partitioner;
+pub(crate) mod rows_file;
+mod sample;
+mod save;
 mod shuffle;
+mod sort;
 pub(crate) mod sources;
+mod storage;
+mod tracked;
+mod zip;
 
 pub(crate) use keyed::Deal;
 pub use keyed::{Keyed, Pairs};
+pub use partitioner::{HashPartitioner, Partitioner, Partitions, RangePartitioner};
 pub(crate) use shuffle::ShuffleStage;
 pub use shuffle::{Block, MapSide, Shuffle};
 pub use sources::ReadRange;
+pub use storage::StorageLevel;
 
 use crate::SparkContext;
 use crate::job::{Stage, TaskContext, TaskError};
+use lineage::{Dependency, Lineage};
+use partitioner::Partitioning;
 use std::sync::Arc;
+use tracked::Tracked;
+use weir_dataflow::Data;
 
 /// A lazy collection in partitions. A handle: clones are the same RDD.
 ///
 /// Nothing is kept: an RDD that two actions use is computed twice, unless it is
-/// [persisted](Self::persist) or comes out of a shuffle, whose result stays as long as the RDD.
+/// [cached](Self::cache) or comes out of a shuffle, whose result stays as long as the RDD.
 pub struct Rdd<T> {
     sc: SparkContext,
+    /// The same as `tracked`.
     node: Arc<dyn RddNode<T>>,
+    tracked: Arc<Tracked<T>>,
 }
 
 /// How the records of an RDD are made. A node knows the nodes it is made from; that is the lineage.
@@ -51,17 +71,48 @@ pub(crate) trait RddNode<T>: Send + Sync + 'static {
     fn hashed(&self) -> bool {
         false
     }
+    /// How the records are partitioned by a key, if they are.
+    fn partitioning(&self) -> Option<Partitioning> {
+        self.hashed().then(|| Partitioning::Hash(self.partitions()))
+    }
+    /// The RDDs that it is made from.
+    fn dependencies(&self) -> Vec<Dependency> {
+        Vec::new()
+    }
+    /// The name of Spark's class for it.
+    fn kind(&self) -> &'static str {
+        "MapPartitionsRDD"
+    }
+    /// The operator's name.
+    fn label(&self) -> Arc<str> {
+        "source".into()
+    }
+    /// The RDD without its type, if it is one: a node that a handle points at.
+    fn lineage(self: Arc<Self>) -> Option<Arc<dyn Lineage>> {
+        None
+    }
     /// Whether computing a partition again costs no more than reading it.
     fn kept(&self) -> bool {
         false
     }
 }
 
-impl<T: 'static> Rdd<T> {
-    pub(crate) fn new(sc: SparkContext, node: Arc<dyn RddNode<T>>) -> Self {
-        Self { sc, node }
-    }
+/// The dependencies on `parent`.
+pub(crate) fn dependency<T: 'static>(
+    parent: &Arc<dyn RddNode<T>>,
+    shuffle: bool,
+) -> Option<Dependency> {
+    Arc::clone(parent).lineage().map(|on| Dependency { on, shuffle })
+}
 
+impl<T: Data> Rdd<T> {
+    pub(crate) fn new(sc: SparkContext, node: Arc<dyn RddNode<T>>) -> Self {
+        let tracked = Arc::new(Tracked::new(&sc, node));
+        Self { sc, node: Arc::clone(&tracked) as Arc<dyn RddNode<T>>, tracked }
+    }
+}
+
+impl<T: 'static> Rdd<T> {
     /// The context that it belongs to.
     #[must_use]
     pub const fn context(&self) -> &SparkContext {
@@ -81,7 +132,11 @@ impl<T: 'static> Rdd<T> {
 
 impl<T> Clone for Rdd<T> {
     fn clone(&self) -> Self {
-        Self { sc: self.sc.clone(), node: Arc::clone(&self.node) }
+        Self {
+            sc: self.sc.clone(),
+            node: Arc::clone(&self.node),
+            tracked: Arc::clone(&self.tracked),
+        }
     }
 }
 

@@ -288,8 +288,8 @@ fn batches_are_reported_and_failures_do_not_stop_later_ones() {
     ssc.add_streaming_listener(Arc::clone(&log) as _);
     let input = ssc.direct_stream(Script(vec![vec![1, 2], vec![13], vec![3]])).expect("an input");
     let checked = input.map(|x| if x == 13 { panic!("unlucky") } else { x }).expect("a stream");
-    checked.foreach_rdd(|rdd, _| rdd.for_each(drop)).expect("an output");
-    input.foreach_rdd(|rdd, _| rdd.for_each(drop)).expect("an output");
+    checked.foreach_rdd(|rdd, _| rdd.foreach(drop)).expect("an output");
+    input.foreach_rdd(|rdd, _| rdd.foreach(drop)).expect("an output");
     ssc.start().expect("a start");
     let error = ssc.await_termination().expect_err("the failure");
     let StreamingError::Output { time, output: 0, source } = error else { panic!("{error}") };

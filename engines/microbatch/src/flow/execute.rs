@@ -141,7 +141,7 @@ fn of_streaming(error: StreamingError) -> RunError {
 
 fn of_job(time: Time, error: JobError) -> RunError {
     match error {
-        JobError::TaskFailed { stage, partition, cause, label } => RunError::JobFailed {
+        JobError::TaskFailed { stage, partition, cause, label, .. } => RunError::JobFailed {
             batch_ms: time.as_ms(),
             stage,
             partition,

@@ -60,6 +60,110 @@ impl<T: Data> Rdd<T> {
         Ok(sums.into_iter().flatten().fold(zero, f))
     }
 
+    /// All records added to `zero` by `add`, and the sums of the partitions to one another by
+    /// `merge`. `zero` is used once per partition and once more for the whole.
+    pub fn aggregate<U: Data>(
+        &self,
+        zero: U,
+        add: impl Fn(U, T) -> U + Send + Sync,
+        merge: impl Fn(U, U) -> U,
+    ) -> Result<U, JobError> {
+        let sums = self.sums(&"aggregate".into(), &zero, add)?;
+        Ok(sums.into_iter().fold(zero, merge))
+    }
+
+    /// [`aggregate`](Self::aggregate) that merges in `depth` rounds, those before the last on the
+    /// workers. `zero` must be neutral.
+    pub fn tree_aggregate<U: Data>(
+        &self,
+        zero: U,
+        add: impl Fn(U, T) -> U + Send + Sync,
+        merge: impl Fn(U, U) -> U + Send + Sync + 'static,
+        depth: usize,
+    ) -> Result<U, JobError> {
+        let sums = self.sums(&"tree aggregate".into(), &zero, add)?;
+        let merged = self.tree(sums, Arc::new(merge), depth)?;
+        Ok(merged.unwrap_or(zero))
+    }
+
+    /// [`reduce`](Self::reduce) that combines in `depth` rounds, those before the last on the
+    /// workers.
+    pub fn tree_reduce(
+        &self,
+        f: impl Fn(T, T) -> T + Send + Sync + 'static,
+        depth: usize,
+    ) -> Result<T, JobError> {
+        let f = Arc::new(f);
+        let add = Arc::clone(&f);
+        let sums = self.sums(&"tree reduce".into(), &None, move |sum, value| match sum {
+            None => Some(value),
+            Some(sum) => Some(add(sum, value)),
+        })?;
+        self.tree(sums.into_iter().flatten().collect(), f, depth)?.ok_or(JobError::EmptyCollection)
+    }
+
+    fn sums<U: Data>(
+        &self,
+        label: &Arc<str>,
+        zero: &U,
+        add: impl Fn(U, T) -> U + Send + Sync,
+    ) -> Result<Vec<U>, JobError> {
+        self.run_job(label, |partition| {
+            let mut sum = Some(zero.clone());
+            partition.for_each(|value| sum = sum.take().map(|sum| add(sum, value)))?;
+            Ok(sum.unwrap_or_else(|| zero.clone()))
+        })
+    }
+
+    /// Merges sums, some at a time, until few are left (Spark's `treeAggregate`).
+    fn tree<U: Data>(
+        &self,
+        mut sums: Vec<U>,
+        merge: Arc<impl Fn(U, U) -> U + Send + Sync + 'static>,
+        depth: usize,
+    ) -> Result<Option<U>, JobError> {
+        let scale = (sums.len() as f64).powf(1.0 / depth.max(1) as f64).ceil().max(2.0) as usize;
+        while sums.len() > scale + sums.len().div_ceil(scale) {
+            let next = sums.len() / scale;
+            let merge = Arc::clone(&merge);
+            let round = self.sc.partitions_of(sums).coalesce(next, false)?;
+            sums = round
+                .run_job(&"tree aggregate".into(), |partition| {
+                    let mut sum = None;
+                    partition.for_each(|value| {
+                        sum = Some(match sum.take() {
+                            None => value,
+                            Some(sum) => merge(sum, value),
+                        });
+                    })?;
+                    Ok(sum)
+                })?
+                .into_iter()
+                .flatten()
+                .collect();
+        }
+        Ok(sums.into_iter().reduce(|a, b| merge(a, b)))
+    }
+
+    /// How many records each partition holds.
+    pub(super) fn counts(&self, label: &str) -> Result<Vec<u64>, JobError> {
+        let mut counts = vec![0; self.partitions()];
+        let made = job::run(&self.sc, &self.node, None, &label.into(), |partition| {
+            let mut count = 0u64;
+            partition.for_each(|_| count += 1)?;
+            Ok(count)
+        })?;
+        for (partition, count) in made {
+            counts[partition] = count;
+        }
+        Ok(counts)
+    }
+
+    /// Whether there are no records.
+    pub fn is_empty(&self) -> Result<bool, JobError> {
+        Ok(self.take(1)?.is_empty())
+    }
+
     /// The first `count` records in the order of partitions. Partitions are computed one by one and
     /// whole, until there are enough.
     pub fn take(&self, count: usize) -> Result<Vec<T>, JobError> {
@@ -83,20 +187,20 @@ impl<T: Data> Rdd<T> {
     }
 
     /// Calls `f` for every record, on the workers.
-    pub fn for_each(&self, f: impl Fn(T) + Send + Sync) -> Result<(), JobError> {
-        self.for_each_partition(|partition| partition.for_each(&f))
+    pub fn foreach(&self, f: impl Fn(T) + Send + Sync) -> Result<(), JobError> {
+        self.foreach_partition(|partition| partition.for_each(&f))
     }
 
     /// Calls `f` for every partition that may hold something, on the workers.
-    pub fn for_each_partition(
+    pub fn foreach_partition(
         &self,
         f: impl Fn(Partition<'_, T>) -> Result<(), TaskError> + Send + Sync,
     ) -> Result<(), JobError> {
-        self.run_job(&"for each".into(), f).map(drop)
+        self.run_job(&"foreach".into(), f).map(drop)
     }
 }
 
-fn to_vec<T: 'static>(partition: Partition<'_, T>) -> Result<Vec<T>, TaskError> {
+pub(super) fn to_vec<T: 'static>(partition: Partition<'_, T>) -> Result<Vec<T>, TaskError> {
     let mut rows = Vec::new();
     partition.for_each(|value| rows.push(value))?;
     Ok(rows)

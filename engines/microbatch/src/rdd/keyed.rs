@@ -1,6 +1,7 @@
 //! How keys and values are found in records, without a call per record.
 
-use super::{MapSide, Partition};
+use super::partitioner::Target;
+use super::{MapSide, Partition, Shuffle};
 use crate::job::TaskError;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -40,22 +41,25 @@ impl<K: Key, V: Data> Keyed<(K, V)> for Pairs {
 }
 
 /// One table per reduce partition: the map side of every combine.
-pub(crate) struct Tables<K, S>(Vec<KeyedTable<K, S>>);
+pub(crate) struct Tables<K, S> {
+    tables: Vec<KeyedTable<K, S>>,
+    target: Target<K>,
+}
 
 impl<K: Key, S> Tables<K, S> {
-    pub(crate) fn new(partitions: usize) -> Self {
-        Self((0..partitions).map(|_| KeyedTable::new()).collect())
+    pub(crate) fn new(target: Target<K>) -> Self {
+        Self { tables: (0..target.partitions()).map(|_| KeyedTable::new()).collect(), target }
     }
 
     #[inline(always)]
     pub(crate) fn entry(&mut self, key: K, init: impl FnOnce() -> S) -> &mut S {
         let hash = hash_of(&key);
-        let table = partition_of(hash, self.0.len());
-        self.0[table].get_or_insert_with(hash, key, init)
+        let table = self.target.place(hash, &key);
+        self.tables[table].get_or_insert_with(hash, key, init)
     }
 
     pub(crate) fn into_blocks(self) -> Vec<KeyedTable<K, S>> {
-        self.0
+        self.tables
     }
 }
 
@@ -78,5 +82,37 @@ impl<T: Data, X: Keyed<T>> MapSide<T> for Deal<T, X> {
             blocks[partition_of(hash, partitions)].push((hash, key, value));
         })?;
         Ok(blocks)
+    }
+}
+
+/// The shuffle behind `partition_by`: pairs go where their keys belong, in order, and are not
+/// combined.
+pub(super) struct Place<K> {
+    pub(super) target: Target<K>,
+}
+
+impl<K: Key, V: Data> MapSide<(K, V)> for Place<K> {
+    type Block = Vec<(K, V)>;
+    fn map(
+        &self,
+        input: Partition<'_, (K, V)>,
+        partitions: usize,
+    ) -> Result<Vec<Self::Block>, TaskError> {
+        let mut blocks: Vec<Self::Block> = (0..partitions).map(|_| Vec::new()).collect();
+        input.for_each(|(key, value)| {
+            blocks[self.target.place(hash_of(&key), &key)].push((key, value));
+        })?;
+        Ok(blocks)
+    }
+}
+
+impl<K: Key, V: Data> Shuffle<(K, V)> for Place<K> {
+    type Merged = Vec<Vec<(K, V)>>;
+    type Out = (K, V);
+    fn merge(&self, blocks: Vec<Self::Block>) -> Self::Merged {
+        blocks
+    }
+    fn read(&self, merged: &Self::Merged, out: &mut dyn FnMut((K, V))) {
+        merged.iter().flatten().cloned().for_each(out);
     }
 }

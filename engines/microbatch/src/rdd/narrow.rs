@@ -1,6 +1,8 @@
 //! Operators whose partitions depend on one partition of their parent each.
 
-use super::{Partition, Rdd, RddNode};
+use super::lineage::Dependency;
+use super::partitioner::Partitioning;
+use super::{Partition, Rdd, RddNode, dependency};
 use crate::ContextError;
 use crate::job::{Stage, TaskContext, TaskError};
 use std::marker::PhantomData;
@@ -11,13 +13,13 @@ impl<T: Data> Rdd<T> {
     /// Every record through a function.
     #[must_use]
     pub fn map<U: Data>(&self, f: impl Fn(T) -> U + Send + Sync + 'static) -> Rdd<U> {
-        self.push(move |value, sink| sink(f(value)))
+        self.push("map", move |value, sink| sink(f(value)))
     }
 
     /// The records that `keep` accepts. Keeps the partitioning.
     #[must_use]
     pub fn filter(&self, keep: impl Fn(&T) -> bool + Send + Sync + 'static) -> Self {
-        self.push_keyed(move |value, sink| {
+        self.push_keyed("filter", move |value, sink| {
             if keep(&value) {
                 sink(value);
             }
@@ -30,7 +32,7 @@ impl<T: Data> Rdd<T> {
         &self,
         f: impl Fn(T) -> I + Send + Sync + 'static,
     ) -> Rdd<U> {
-        self.push(move |value, sink| f(value).into_iter().for_each(sink))
+        self.push("flatMap", move |value, sink| f(value).into_iter().for_each(sink))
     }
 
     /// Every partition through a function, which is called for empty partitions too.
@@ -43,7 +45,7 @@ impl<T: Data> Rdd<T> {
         &self,
         f: impl Fn(Partition<'_, T>, &mut dyn FnMut(U)) -> Result<(), TaskError> + Send + Sync + 'static,
     ) -> Rdd<U> {
-        self.over(PerPartition { f, skip_empty: false })
+        self.over("mapPartitions", PerPartition { f, skip_empty: false, keeps_keys: false })
     }
 
     /// Like [`map_partitions`](Self::map_partitions) for a function that makes nothing of nothing: it
@@ -54,7 +56,32 @@ impl<T: Data> Rdd<T> {
         &self,
         f: impl Fn(Partition<'_, T>, &mut dyn FnMut(U)) -> Result<(), TaskError> + Send + Sync + 'static,
     ) -> Rdd<U> {
-        self.over(PerPartition { f, skip_empty: true })
+        self.over("mapPartitions", PerPartition { f, skip_empty: true, keeps_keys: true })
+    }
+
+    /// [`map_partitions`](Self::map_partitions) with the partition's number, for functions that like
+    /// it as an argument; it is [`Partition::index`] too.
+    #[must_use]
+    pub fn map_partitions_with_index<U: Data>(
+        &self,
+        f: impl Fn(usize, Partition<'_, T>, &mut dyn FnMut(U)) -> Result<(), TaskError>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Rdd<U> {
+        let label = "mapPartitionsWithIndex";
+        let f = move |input: Partition<'_, T>, out: &mut dyn FnMut(U)| f(input.index(), input, out);
+        self.over(label, PerPartition { f, skip_empty: false, keeps_keys: false })
+    }
+
+    /// Like [`transform_partitions`](Self::transform_partitions), under a name of its own.
+    pub(super) fn per_partition<U: Data>(
+        &self,
+        label: &'static str,
+        keeps_keys: bool,
+        f: impl Fn(Partition<'_, T>, &mut dyn FnMut(U)) -> Result<(), TaskError> + Send + Sync + 'static,
+    ) -> Rdd<U> {
+        self.over(label, PerPartition { f, skip_empty: true, keeps_keys })
     }
 
     /// Every partition as one vector; an empty one as an empty vector.
@@ -80,30 +107,38 @@ impl<T: Data> Rdd<T> {
         self.sc.union(&[self.clone(), other.clone()])
     }
 
-    /// The same records in at most `partitions` partitions, by putting neighbours together, without a
-    /// shuffle. Never makes more partitions.
-    pub fn coalesce(&self, partitions: usize) -> Result<Self, ContextError> {
+    /// The same records in other partitions. Without a shuffle, by putting neighbours together, and
+    /// so never in more; with one, dealt out evenly into exactly as many.
+    pub fn coalesce(&self, partitions: usize, shuffle: bool) -> Result<Self, ContextError> {
         if partitions == 0 {
             return Err(ContextError::NoPartitions);
+        }
+        if shuffle {
+            return Ok(self.repartition(partitions).labelled("coalesce"));
         }
         let groups = partitions.min(self.partitions());
         let node = Coalesced { parent: Arc::clone(&self.node), groups };
         Ok(Self::new(self.sc.clone(), Arc::new(node)))
     }
 
-    fn push<U: Data>(&self, f: impl Fn(T, &mut dyn FnMut(U)) + Send + Sync + 'static) -> Rdd<U> {
-        self.over(PerRecord { f, keeps_keys: false })
+    fn push<U: Data>(
+        &self,
+        label: &'static str,
+        f: impl Fn(T, &mut dyn FnMut(U)) + Send + Sync + 'static,
+    ) -> Rdd<U> {
+        self.over(label, PerRecord { f, keeps_keys: false })
     }
 
     pub(super) fn push_keyed<U: Data>(
         &self,
+        label: &'static str,
         f: impl Fn(T, &mut dyn FnMut(U)) + Send + Sync + 'static,
     ) -> Rdd<U> {
-        self.over(PerRecord { f, keeps_keys: true })
+        self.over(label, PerRecord { f, keeps_keys: true })
     }
 
-    fn over<U: Data, O: NarrowOp<T, U>>(&self, op: O) -> Rdd<U> {
-        let node = Narrow { parent: Arc::clone(&self.node), op, makes: PhantomData };
+    fn over<U: Data, O: NarrowOp<T, U>>(&self, label: &'static str, op: O) -> Rdd<U> {
+        let node = Narrow { parent: Arc::clone(&self.node), label, op, makes: PhantomData };
         Rdd::new(self.sc.clone(), Arc::new(node))
     }
 }
@@ -148,6 +183,7 @@ where
 struct PerPartition<F> {
     f: F,
     skip_empty: bool,
+    keeps_keys: bool,
 }
 
 impl<T: 'static, U, F> NarrowOp<T, U> for PerPartition<F>
@@ -166,12 +202,13 @@ where
         self.skip_empty
     }
     fn keeps_keys(&self) -> bool {
-        self.skip_empty
+        self.keeps_keys
     }
 }
 
 struct Narrow<T, U, O> {
     parent: Arc<dyn RddNode<T>>,
+    label: &'static str,
     op: O,
     makes: PhantomData<fn() -> U>,
 }
@@ -189,8 +226,14 @@ impl<T: Data, U: Data, O: NarrowOp<T, U>> RddNode<U> for Narrow<T, U, O> {
     fn known_empty(&self, partition: usize) -> bool {
         self.op.nothing_from_nothing() && self.parent.known_empty(partition)
     }
-    fn hashed(&self) -> bool {
-        self.op.keeps_keys() && self.parent.hashed()
+    fn partitioning(&self) -> Option<Partitioning> {
+        if self.op.keeps_keys() { self.parent.partitioning() } else { None }
+    }
+    fn dependencies(&self) -> Vec<Dependency> {
+        dependency(&self.parent, false).into_iter().collect()
+    }
+    fn label(&self) -> Arc<str> {
+        self.label.into()
     }
 }
 
@@ -220,5 +263,14 @@ impl<T: Data> RddNode<T> for Coalesced<T> {
     }
     fn known_empty(&self, partition: usize) -> bool {
         self.members(partition).all(|member| self.parent.known_empty(member))
+    }
+    fn dependencies(&self) -> Vec<Dependency> {
+        dependency(&self.parent, false).into_iter().collect()
+    }
+    fn kind(&self) -> &'static str {
+        "CoalescedRDD"
+    }
+    fn label(&self) -> Arc<str> {
+        "coalesce".into()
     }
 }

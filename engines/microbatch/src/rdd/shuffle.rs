@@ -5,8 +5,11 @@
 //! the blocks of its partition, in the order of the map partitions, when it is first read, and keeps
 //! the result.
 
-use super::{Partition, Rdd, RddNode};
+use super::lineage::Dependency;
+use super::partitioner::Partitioning;
+use super::{Partition, Rdd, RddNode, dependency};
 use crate::SparkContext;
+use crate::accumulator;
 use crate::job::{Stage, TaskContext, TaskError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -69,9 +72,22 @@ impl<T: Data> Rdd<T> {
         shuffle: &Arc<S>,
         partitions: usize,
     ) -> Rdd<S::Out> {
+        let by = shuffle.by_key().then(|| Partitioning::Hash(partitions.max(1)));
+        self.shuffle_into(label, shuffle, partitions, by)
+    }
+
+    /// A shuffle whose map side places keys as `partitioning` says.
+    pub(super) fn shuffle_into<S: Shuffle<T>>(
+        &self,
+        label: &Arc<str>,
+        shuffle: &Arc<S>,
+        partitions: usize,
+        partitioning: Option<Partitioning>,
+    ) -> Rdd<S::Out> {
         let stage = ShuffleStage::new(self.clone(), label, Arc::clone(shuffle), partitions.max(1));
-        let cells = (0..stage.partitions()).map(|_| Mutex::new(Cell::Blocks)).collect();
-        let node = Shuffled { stage: Arc::new(stage), shuffle: Arc::clone(shuffle), cells };
+        let cells = (0..stage.partitions()).map(|_| Mutex::new(None)).collect();
+        let (stage, shuffle) = (Arc::new(stage), Arc::clone(shuffle));
+        let node = Shuffled { stage, shuffle, cells, partitioning };
         Rdd::new(self.context().clone(), Arc::new(node))
     }
 }
@@ -86,6 +102,8 @@ pub(crate) struct ShuffleStage<T: 'static, M: MapSide<T>> {
     done: AtomicBool,
     /// By reduce partition; with the map partition that a block came from.
     blocks: Vec<Mutex<Vec<(usize, M::Block)>>>,
+    /// By reduce partition: its blocks were taken.
+    taken: Vec<AtomicBool>,
 }
 
 impl<T: Data, M: MapSide<T>> ShuffleStage<T, M> {
@@ -98,6 +116,7 @@ impl<T: Data, M: MapSide<T>> ShuffleStage<T, M> {
             gate: Mutex::default(),
             done: AtomicBool::new(false),
             blocks: (0..partitions).map(|_| Mutex::default()).collect(),
+            taken: (0..partitions).map(|_| AtomicBool::new(false)).collect(),
         }
     }
 
@@ -119,8 +138,36 @@ impl<T: Data, M: MapSide<T>> ShuffleStage<T, M> {
         let mut blocks = std::mem::take(
             &mut *self.blocks[partition].lock().unwrap_or_else(PoisonError::into_inner),
         );
+        if !blocks.is_empty() {
+            self.taken[partition].store(true, Ordering::Release);
+        }
         blocks.sort_by_key(|(from, _)| *from);
         blocks.into_iter().map(|(_, block)| block).collect()
+    }
+
+    /// The blocks of the task's partition. If an attempt that failed has taken them, they are made
+    /// again from the lineage, by this task: map tasks that succeeded do not run twice unless
+    /// something fails behind them, and nothing is held for that case.
+    pub(crate) fn fetch(&self, task: &TaskContext) -> Result<Vec<M::Block>, TaskError> {
+        let partition = task.partition();
+        if !self.taken[partition].load(Ordering::Acquire) {
+            return Ok(self.take(partition));
+        }
+        // The map tasks have been counted by accumulators when they succeeded.
+        accumulator::discarding(|| {
+            let mut blocks = Vec::new();
+            for split in self.tasks() {
+                let split = task.at(split);
+                let input = Partition::new(&**self.parent.node(), &split);
+                let made = self.map.map(input, self.partitions())?;
+                blocks.extend(made.into_iter().nth(partition).filter(|made| made.entries() > 0));
+            }
+            Ok(blocks)
+        })
+    }
+
+    fn parent_dependency(&self) -> Vec<Dependency> {
+        dependency(self.parent.node(), true).into_iter().collect()
     }
 }
 
@@ -165,37 +212,25 @@ impl<T: Data, M: MapSide<T>> Stage for ShuffleStage<T, M> {
     }
 }
 
-/// What a reduce partition has come to.
-enum Cell<M> {
-    /// Its blocks are still in the stage.
-    Blocks,
-    /// They were taken to be merged, and the merge did not end.
-    Lost,
-    Merged(Arc<M>),
-}
-
 struct Shuffled<T: 'static, S: Shuffle<T>> {
     stage: Arc<ShuffleStage<T, S>>,
     shuffle: Arc<S>,
-    cells: Vec<Mutex<Cell<S::Merged>>>,
+    partitioning: Option<Partitioning>,
+    /// What the blocks of a reduce partition came to, once somebody has read it.
+    cells: Vec<Mutex<Option<Arc<S::Merged>>>>,
 }
 
 impl<T: Data, S: Shuffle<T>> Shuffled<T, S> {
-    fn merged(&self, partition: usize) -> Result<Option<Arc<S::Merged>>, TaskError> {
-        let mut cell = self.cells[partition].lock().unwrap_or_else(PoisonError::into_inner);
-        match &*cell {
-            Cell::Merged(merged) => return Ok(Some(Arc::clone(merged))),
-            Cell::Lost => return Err(TaskError::InputLost),
-            Cell::Blocks => {}
+    fn merged(&self, task: &TaskContext) -> Result<Option<Arc<S::Merged>>, TaskError> {
+        let mut cell = self.cells[task.partition()].lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(merged) = &*cell {
+            return Ok(Some(Arc::clone(merged)));
         }
-        let blocks = self.stage.take(partition);
+        let blocks = self.stage.fetch(task)?;
         if blocks.is_empty() {
             return Ok(None);
         }
-        *cell = Cell::Lost;
-        let merged = Arc::new(self.shuffle.merge(blocks));
-        *cell = Cell::Merged(Arc::clone(&merged));
-        Ok(Some(merged))
+        Ok(Some(Arc::clone(cell.insert(Arc::new(self.shuffle.merge(blocks))))))
     }
 }
 
@@ -204,7 +239,7 @@ impl<T: Data, S: Shuffle<T>> RddNode<S::Out> for Shuffled<T, S> {
         self.cells.len()
     }
     fn compute(&self, task: &TaskContext, sink: &mut dyn FnMut(S::Out)) -> Result<(), TaskError> {
-        if let Some(merged) = self.merged(task.partition())? {
+        if let Some(merged) = self.merged(task)? {
             self.shuffle.read(&merged, sink);
         }
         Ok(())
@@ -215,13 +250,22 @@ impl<T: Data, S: Shuffle<T>> RddNode<S::Out> for Shuffled<T, S> {
         }
     }
     fn known_empty(&self, partition: usize) -> bool {
-        let cell = self.cells[partition].lock().unwrap_or_else(PoisonError::into_inner);
-        matches!(*cell, Cell::Blocks) && self.stage.is_empty(partition)
+        let stage = &self.stage;
+        stage.is_empty(partition) && !stage.taken[partition].load(Ordering::Acquire)
     }
-    fn hashed(&self) -> bool {
-        self.shuffle.by_key()
+    fn partitioning(&self) -> Option<Partitioning> {
+        self.partitioning.clone()
     }
     fn kept(&self) -> bool {
         true
+    }
+    fn dependencies(&self) -> Vec<Dependency> {
+        self.stage.parent_dependency()
+    }
+    fn kind(&self) -> &'static str {
+        "ShuffledRDD"
+    }
+    fn label(&self) -> Arc<str> {
+        Arc::clone(&self.stage.label)
     }
 }

@@ -1,6 +1,8 @@
 //! Where RDDs begin, and how they are put together.
 
-use super::{Rdd, RddNode};
+use super::lineage::Dependency;
+use super::partitioner::Partitioning;
+use super::{Rdd, RddNode, dependency};
 use crate::SparkContext;
 use crate::job::{Stage, TaskContext, TaskError};
 use std::ops::Range;
@@ -38,6 +40,12 @@ impl<T: Data> RddNode<T> for Slices<T> {
     }
     fn kept(&self) -> bool {
         true
+    }
+    fn kind(&self) -> &'static str {
+        "ParallelCollectionRDD"
+    }
+    fn label(&self) -> Arc<str> {
+        "parallelize".into()
     }
 }
 
@@ -99,8 +107,9 @@ impl<T: Data> UnionRdd<T> {
         let parents: Vec<Rdd<T>> =
             rdds.iter().filter(|rdd| rdd.partitions() > 0).cloned().collect();
         let width = parents.first().map_or(0, Rdd::partitions);
-        let aligned =
-            parents.iter().all(|rdd| rdd.node.hashed() && rdd.partitions() == width) && width > 0;
+        let by = parents.first().and_then(|rdd| rdd.node.partitioning());
+        let aligned = by.is_some()
+            && parents.iter().all(|rdd| rdd.node.partitioning() == by && rdd.partitions() == width);
         let partitions =
             if aligned { width } else { parents.iter().map(Rdd::partitions).sum::<usize>() };
         Rdd::new(sc.clone(), Arc::new(Self { parents, partitions, aligned }))
@@ -140,7 +149,16 @@ impl<T: Data> RddNode<T> for UnionRdd<T> {
         }
         self.locate(partition).is_none_or(|(parent, at)| parent.node.known_empty(at))
     }
-    fn hashed(&self) -> bool {
-        self.aligned
+    fn partitioning(&self) -> Option<Partitioning> {
+        self.parents.first().filter(|_| self.aligned).and_then(|first| first.node.partitioning())
+    }
+    fn dependencies(&self) -> Vec<Dependency> {
+        self.parents.iter().filter_map(|parent| dependency(&parent.node, false)).collect()
+    }
+    fn kind(&self) -> &'static str {
+        if self.aligned { "PartitionerAwareUnionRDD" } else { "UnionRDD" }
+    }
+    fn label(&self) -> Arc<str> {
+        "union".into()
     }
 }

@@ -105,7 +105,10 @@ impl<T: Data> DStream<T> {
             return Ok(Some(rdd.clone()));
         }
         let Some(rdd) = stream.node.compute(time, stream)? else { return Ok(None) };
-        let rdd = if stream.persist.load(Ordering::Relaxed) { rdd.persist() } else { rdd };
+        if stream.persist.load(Ordering::Relaxed) {
+            // One that refuses has a level of its own, and is kept there.
+            let _ = rdd.cache();
+        }
         generated.insert(time, rdd.clone());
         let oldest = time.as_ns().saturating_sub(stream.remember_ns.load(Ordering::Relaxed));
         generated.retain(|batch, _| batch.as_ns() > oldest);
@@ -215,7 +218,7 @@ impl<T: Data> DStream<T> {
     where
         T: Key,
     {
-        self.transform(move |rdd, _| rdd.count_by_value(partitions))
+        self.transform(move |rdd, _| rdd.counts_by_value(partitions))
     }
 
     /// Each batch shuffled; see [`Rdd::shuffle`].

@@ -1,35 +1,12 @@
 //! RDD operators against what `Vec` says, laziness, and failures as values.
 
+use crate::{everywhere, local, numbers, sorted};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use weir_dataflow::Cancel;
 use weir_microbatch::{ContextError, JobError, Rdd, SparkContext, TaskError};
-
-fn local(workers: usize) -> SparkContext {
-    SparkContext::local(workers).expect("a context")
-}
-
-fn numbers(sc: &SparkContext, upto: u32, slices: usize) -> Rdd<u32> {
-    sc.parallelize((0..upto).collect(), slices).expect("at least one slice")
-}
-
-fn sorted<T: Ord + Clone + Send + Sync + 'static>(rdd: &Rdd<T>) -> Vec<T> {
-    let mut rows = rdd.collect().expect("a job");
-    rows.sort();
-    rows
-}
-
-/// Runs `check` for every number of workers and partitions.
-fn everywhere(check: impl Fn(&SparkContext, usize)) {
-    for workers in [1, 2, 4] {
-        let sc = local(workers);
-        for slices in [1, 2, 3, 8, 40] {
-            check(&sc, slices);
-        }
-    }
-}
 
 #[test]
 fn narrow_operators_keep_order() {
@@ -53,10 +30,10 @@ fn slices_and_partitions() {
     assert_eq!(rdd.glom().collect(), Ok(vec![vec![0, 1], vec![2, 3], vec![4, 5, 6]]));
     let sparse = sc.parallelize(vec![1, 2], 4).expect("slices");
     assert_eq!(sparse.glom().collect(), Ok(vec![vec![], vec![1], vec![], vec![2]]));
-    let together = sparse.coalesce(2).expect("partitions");
+    let together = sparse.coalesce(2, false).expect("partitions");
     assert_eq!(together.glom().collect(), Ok(vec![vec![1], vec![2]]));
-    assert_eq!(sparse.coalesce(9).map(|rdd| rdd.partitions()), Ok(4));
-    assert_eq!(sparse.coalesce(0).err(), Some(ContextError::NoPartitions));
+    assert_eq!(sparse.coalesce(9, false).map(|rdd| rdd.partitions()), Ok(4));
+    assert_eq!(sparse.coalesce(0, false).err(), Some(ContextError::NoPartitions));
     assert_eq!(sc.parallelize(vec![0], 0).err(), Some(ContextError::NoPartitions));
     let sum = rdd.map_partitions(|input, out| {
         let mut sum = 0;
@@ -139,7 +116,7 @@ fn actions() {
     let add = |x| {
         seen.fetch_add(x as usize, Ordering::Relaxed);
     };
-    some.for_each(add).expect("a job");
+    some.foreach(add).expect("a job");
     assert_eq!(seen.into_inner(), 45);
 }
 
@@ -153,7 +130,7 @@ fn nothing_runs_before_an_action_and_shuffles_run_once() {
         (x % 2, x)
     });
     let reduced = mapped.reduce_by_key(|a, b| a + b, 2);
-    let kept = mapped.persist();
+    let kept = mapped.map(|pair| pair).cache().expect("a level");
     assert_eq!((calls.load(Ordering::Relaxed), sc.metrics().tasks()), (0, 0));
     assert_eq!(sorted(&reduced), [(0, 20), (1, 25)]);
     assert_eq!(calls.load(Ordering::Relaxed), 10);
@@ -177,7 +154,7 @@ fn failures_name_stage_partition_and_cause() {
         let rdd = numbers(sc, 120, slices);
         let bad = rdd.map(|x| if x == 0 { panic!("bad {x}") } else { (x, x) });
         let failed = |stage: usize, label: &str, partition: usize, cause: TaskError| {
-            Err(JobError::TaskFailed { stage, label: label.into(), partition, cause })
+            Err(JobError::TaskFailed { stage, label: label.into(), partition, attempts: 1, cause })
         };
         let panicked = TaskError::Panicked("bad 0".into());
         assert_eq!(bad.count(), failed(0, "count", 0, panicked.clone()));
@@ -194,7 +171,7 @@ fn failures_name_stage_partition_and_cause() {
         // The second stage of two.
         let second = rdd.repartition(slices).map(|x| if x < 500 { panic!("all") } else { x });
         let error = second.count().expect_err("a failure");
-        assert!(error.to_string().contains("partition 0 of stage 1 (count)"), "{error}");
+        assert!(error.to_string().contains("Task 0 in stage 1 (count) failed 1 times"), "{error}");
         assert_eq!(rdd.count(), Ok(120), "the pool survives");
     });
 }

@@ -1,0 +1,103 @@
+//! Rows as bytes, with a checksum: what disk levels, checkpoints and object files are made of.
+//!
+//! ```text
+//! magic 8 | crc32 of the rest 4 | length of the rest 8 | rest: type name, rows (postcard)
+//! ```
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+
+const MAGIC: &[u8; 8] = b"WEIRROW1";
+const HEADER: usize = MAGIC.len() + 4 + 8;
+
+/// Rows as bytes.
+pub(crate) fn encode<T: Serialize>(rows: &[T]) -> Result<Vec<u8>, String> {
+    let refused = |error: postcard::Error| {
+        format!("{} cannot be serialized: {error}", std::any::type_name::<T>())
+    };
+    let mut rest = postcard::to_stdvec(std::any::type_name::<T>()).map_err(refused)?;
+    rest.extend(postcard::to_stdvec(rows).map_err(refused)?);
+    let mut bytes = Vec::with_capacity(HEADER + rest.len());
+    bytes.extend_from_slice(MAGIC);
+    bytes.extend_from_slice(&crc32fast::hash(&rest).to_le_bytes());
+    bytes.extend_from_slice(&(rest.len() as u64).to_le_bytes());
+    bytes.extend_from_slice(&rest);
+    Ok(bytes)
+}
+
+/// The rows of [`encode`]'s bytes. Bytes that are not exactly those are refused.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, String> {
+    let (header, rest) = bytes
+        .split_at_checked(HEADER)
+        .ok_or_else(|| format!("it ends after {} bytes", bytes.len()))?;
+    let (magic, header) = header.split_at(MAGIC.len());
+    let (crc, length) = header.split_at(4);
+    if magic != MAGIC {
+        return Err("it does not begin like a file of rows".into());
+    }
+    if length != (rest.len() as u64).to_le_bytes() {
+        return Err(format!(
+            "it holds {} bytes of rows, which is not what its header says",
+            rest.len()
+        ));
+    }
+    if crc != crc32fast::hash(rest).to_le_bytes() {
+        return Err("its checksum is wrong".into());
+    }
+    let undecodable = |error: postcard::Error| format!("its rows cannot be read: {error}");
+    let (name, rest): (&str, _) = postcard::take_from_bytes(rest).map_err(undecodable)?;
+    if name != std::any::type_name::<T>() {
+        return Err(format!("it holds {name}, not {}", std::any::type_name::<T>()));
+    }
+    let (rows, rest) = postcard::take_from_bytes(rest).map_err(undecodable)?;
+    if rest.is_empty() { Ok(rows) } else { Err("bytes follow its rows".into()) }
+}
+
+/// Writes a whole file: under another name, then renamed, so that the name never holds a part.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    let write = || {
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        // Makes the new name durable.
+        File::open(folder)?.sync_all()
+    };
+    write().map_err(|error| format!("failed to write {}: {error}; check the disk", path.display()))
+}
+
+/// Reads a file of rows.
+pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, String> {
+    let bytes = std::fs::read(path)
+        .map_err(|error| format!("failed to read {}: {error}; make it anew", path.display()))?;
+    decode(&bytes).map_err(|why| format!("{} is corrupt: {why}; make it anew", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_damage_is_noticed() {
+        let rows = vec![(1u32, "one".to_owned()), (2, "two".to_owned())];
+        let bytes = encode(&rows).expect("bytes");
+        assert_eq!(decode::<(u32, String)>(&bytes), Ok(rows));
+        for length in 0..bytes.len() {
+            assert!(decode::<(u32, String)>(&bytes[..length]).is_err(), "cut at {length}");
+        }
+        for bit in 0..bytes.len() * 8 {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode::<(u32, String)>(&flipped).is_err(), "bit {bit}");
+        }
+        let longer = [&bytes[..], &[0]].concat();
+        assert!(decode::<(u32, String)>(&longer).is_err());
+        let other = decode::<(u64, String)>(&bytes).expect_err("another type");
+        assert!(other.contains("it holds (u32, alloc::string::String), not (u64"), "{other}");
+        assert_eq!(decode::<u8>(&encode::<u8>(&[]).expect("bytes")), Ok(vec![]));
+    }
+}
