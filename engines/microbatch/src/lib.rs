@@ -52,11 +52,21 @@
 //! ```
 
 mod context;
+pub mod files;
 mod flow;
 mod job;
+pub mod lines;
 mod metrics;
+pub mod rate;
 mod rdd;
+pub mod receiver;
+pub mod settings;
+pub mod state_map;
 mod streaming;
+pub mod time;
+pub mod timer;
+pub mod tracker;
+pub mod wal;
 
 pub use context::{ContextError, SparkContext, SparkContextBuilder};
 pub use flow::{MicroBatch, MicroBatchFlow};
