@@ -56,7 +56,7 @@ struct Slot<S> {
 
 impl<K, S> Layer<K, S> {
     fn new(capacity: usize, below: Option<Arc<Self>>) -> Arc<Self> {
-        let changes = HashMap::with_capacity_and_hasher(capacity, FastState::default());
+        let changes = HashMap::with_capacity_and_hasher(capacity, FastState);
         Arc::new(Self { changes, below })
     }
 }
@@ -188,8 +188,7 @@ impl<K: Eq + Hash + Clone, S: Clone> StateMap<K, S> {
     #[must_use]
     pub fn compacted(&self) -> Self {
         let Some(top) = &self.top else { return self.clone() };
-        let mut changes =
-            HashMap::with_capacity_and_hasher(top.changes.len(), FastState::default());
+        let mut changes = HashMap::with_capacity_and_hasher(top.changes.len(), FastState);
         changes.extend(self.get_all().map(|(key, state, time_ms)| {
             (key.clone(), Slot { state: Some(state.clone()), time_ms })
         }));

@@ -62,7 +62,7 @@ pub const fn minutes(n: u64) -> Duration {
 /// What Spark's `Duration` can do that the standard library's cannot.
 pub trait DurationMath {
     /// Whether this is `step` taken a whole number of times. No duration is a multiple of zero.
-    fn is_multiple_of(self, step: Duration) -> bool;
+    fn is_multiple_of(&self, step: Duration) -> bool;
     /// `1500 ms`.
     fn ms_text(self) -> String;
     /// For people: `999 ms`, `1.5 s`, `1.5 m`, `1.50 h`.
@@ -70,7 +70,7 @@ pub trait DurationMath {
 }
 
 impl DurationMath for Duration {
-    fn is_multiple_of(self, step: Duration) -> bool {
+    fn is_multiple_of(&self, step: Duration) -> bool {
         !step.is_zero() && self.as_nanos().is_multiple_of(step.as_nanos())
     }
 
@@ -83,9 +83,9 @@ impl DurationMath for Duration {
         // Single precision and half-up on the shortest decimals: what the JVM prints.
         let of = |unit_ms: u32, places| half_up(f64::from(ms as f32 / unit_ms as f32), places);
         match ms {
-            ..1_000 => format!("{ms} ms"),
-            ..60_000 => format!("{} s", of(1_000, 1)),
-            ..3_600_000 => format!("{} m", of(60_000, 1)),
+            0..1_000 => format!("{ms} ms"),
+            1_000..60_000 => format!("{} s", of(1_000, 1)),
+            60_000..3_600_000 => format!("{} m", of(60_000, 1)),
             _ => format!("{} h", of(3_600_000, 2)),
         }
     }
@@ -116,7 +116,7 @@ pub trait TimeMath: Sized {
     /// The last time that is not after this one and a multiple of `step` away from `zero`.
     fn floor_from(self, step: Duration, zero: Time) -> Time;
     /// Whether this time is a whole number of steps after the clock's beginning.
-    fn is_multiple_of(self, step: Duration) -> bool;
+    fn is_multiple_of(&self, step: Duration) -> bool;
     /// The times from this one to `end`, without `end`.
     ///
     /// # Errors
@@ -173,8 +173,8 @@ impl TimeMath for Time {
         }
     }
 
-    fn is_multiple_of(self, step: Duration) -> bool {
-        DurationMath::is_multiple_of(Duration::from_nanos(self.as_ns()), step)
+    fn is_multiple_of(&self, step: Duration) -> bool {
+        Duration::from_nanos(self.as_ns()).is_multiple_of(step)
     }
 
     fn until(self, end: Time, step: Duration) -> Result<Vec<Time>, TimeError> {

@@ -53,8 +53,8 @@ impl RecurringTimer {
     /// Stops the timer, waits for its thread, and returns the time of its last tick. Without
     /// `interrupt` it ends only after one tick whose wait began after the stop. Stopping twice changes nothing.
     pub fn stop(&self, interrupt: bool) -> Time {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         self.shared.stopped.store(true, Ordering::Release);
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((signal, thread)) = running.take() {
             let kept = (!interrupt).then_some(signal);
             // A tick that panicked has ended the timer; the panic was shown when it happened.
@@ -62,6 +62,14 @@ impl RecurringTimer {
             drop(kept);
         }
         Time::from_ns(self.shared.last_ns.load(Ordering::Acquire))
+    }
+}
+
+impl RecurringTimer {
+    /// Whether [`stop`](Self::stop) has been called.
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.shared.stopped.load(Ordering::Acquire)
     }
 }
 

@@ -191,7 +191,7 @@ impl WriteAheadLog for FileBasedWriteAheadLog {
         let old: Vec<_> = {
             let State { past, current } = &mut *self.state();
             // A recovered file may be the current one again.
-            let in_use = current.as_ref().map(|(file, _)| &*file);
+            let in_use = current.as_ref().map(|(file, _)| file);
             past.extract_if(.., |file| file.stop_ms < threshold_ms && in_use != Some(file))
                 .collect()
         };

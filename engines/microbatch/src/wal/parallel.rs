@@ -41,11 +41,10 @@ where
             let work = &self.work;
             std::thread::scope(|scope| {
                 for (n, (item, slot)) in group.iter_mut().zip(&mut done).enumerate() {
-                    let mut job = move || *slot = item.take().map(work);
+                    let job = move || *slot = item.take().map(work);
                     let name = format!("wal-reader-{n}");
                     // Without a thread the work is done below.
-                    let _ =
-                        std::thread::Builder::new().name(name).spawn_scoped(scope, move || job());
+                    let _ = std::thread::Builder::new().name(name).spawn_scoped(scope, job);
                 }
             });
             for (item, slot) in group.into_iter().zip(done) {
