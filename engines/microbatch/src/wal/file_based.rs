@@ -97,7 +97,11 @@ impl FileBasedWriteAheadLog {
             Some((_, writer)) => writer,
             none => {
                 let stop_ms = time_ms.saturating_add(self.options.rolling_interval_ms);
-                let file = LogFile::new(&self.folder, time_ms, stop_ms);
+                let mut file = LogFile::new(&self.folder, time_ms, stop_ms);
+                // Behind a damaged record of an earlier run nothing would be found again.
+                while has_damage(&file, self.options.checksums)? {
+                    file = LogFile::new(&self.folder, time_ms, file.stop_ms + 1);
+                }
                 let writer = FrameWriter::open(&file.path)?;
                 &mut none.insert((file, writer)).1
             }
@@ -286,6 +290,17 @@ fn records(
             }
         }
     })
+}
+
+/// Whether a file is there and has a whole record whose bytes are wrong.
+fn has_damage(file: &LogFile, checksums: bool) -> Result<bool, WalError> {
+    let mut reader = FrameReader::open(&file.path)?;
+    while let Some((_, payload)) = reader.next_frame()? {
+        if checksums && open(&payload).is_err() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn seal(record: &[u8]) -> Vec<u8> {
