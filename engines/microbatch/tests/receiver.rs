@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_dataflow::{Clock, ManualClock, SystemClock};
 use weir_microbatch::receiver::{
-    RawSocketReceiver, ReceivedBlock, Receiver, ReceiverError, ReceiverHandle, ReceiverSink,
-    ReceiverState, ReceiverSupervisor, SocketReceiver,
+    BlockGenerator, BlockGeneratorListener, RawSocketReceiver, ReceivedBlock, Receiver,
+    ReceiverError, ReceiverHandle, ReceiverSink, ReceiverState, ReceiverSupervisor, SocketReceiver,
 };
 use weir_microbatch::settings::Settings;
+use weir_microbatch::tracker::BlockId;
 
 /// Tells what happens, in words.
 struct Told(crossbeam_channel::Sender<String>);
@@ -159,4 +160,41 @@ fn raw_blocks_come_whole() {
     assert!(next(&heard).ends_with("Error receiving data"));
     let _second = listener.accept().expect("it comes back after a block that is too long");
     supervisor.stop("done");
+}
+
+/// Fails to store, and tells of errors.
+struct NoRoom(crossbeam_channel::Sender<String>);
+
+impl BlockGeneratorListener<u64, ()> for NoRoom {
+    fn on_push_block(&self, _: BlockId, _: Vec<u64>) -> Result<(), String> {
+        Err("no room".into())
+    }
+    fn on_error(&self, message: &str, cause: &str) {
+        self.0.send(format!("{message}: {cause}")).expect("a listener");
+    }
+}
+
+#[test]
+fn block_push_errors_are_reported() {
+    let (tell, heard) = crossbeam_channel::bounded(10);
+    let clock = Arc::new(ManualClock::new());
+    let listener = Arc::new(NoRoom(tell));
+    let settings = Settings::default();
+    let generator = BlockGenerator::new(0, &settings, clock.clone(), listener).expect("settings");
+    generator.start().expect("starts");
+    for n in 0..2 {
+        generator.add_data(n).expect("active");
+        clock.advance(Duration::from_millis(200));
+        assert_eq!(next(&heard), "Error in block pushing thread: no room");
+    }
+}
+
+#[test]
+fn block_interval_must_be_positive() {
+    let (tell, _heard) = crossbeam_channel::bounded(1);
+    let settings = Settings::default().set("spark.streaming.blockInterval", "0");
+    let clock = Arc::new(ManualClock::new());
+    let error = BlockGenerator::new(0, &settings, clock, Arc::new(NoRoom(tell))).expect_err("zero");
+    let gist = "'spark.streaming.blockInterval' should be a positive value";
+    assert!(error.to_string().contains(gist), "{error}");
 }
