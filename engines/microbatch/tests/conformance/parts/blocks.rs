@@ -113,18 +113,7 @@ impl Generation {
                     self.clock.advance(Duration::from_millis(1));
                 }
             }
-            _ if range().is_none() && what.starts_with("addData") => {
-                let errors = [
-                    self.generator.add_data(1),
-                    self.generator.add_data_with_callback(1, String::new()),
-                    self.generator.add_multiple_data_with_callback([1], String::new()),
-                ];
-                for outcome in errors {
-                    let error = outcome.err().ok_or("no error")?.to_string();
-                    let gist = "Cannot add data as BlockGenerator has not been started or has been";
-                    same(&error, error.contains(gist), true)?;
-                }
-            }
+            _ if range().is_none() && what.starts_with("addData") => self.refuses_data()?,
             "addData" => {
                 for n in range().ok_or("no range")? {
                     self.generator.add_data(n).map_err(text)?;
@@ -146,6 +135,20 @@ impl Generation {
             _ => return Err("the step is not known".into()),
         }
         self.check(&step["expect"])
+    }
+
+    fn refuses_data(&self) -> Outcome {
+        let errors = [
+            self.generator.add_data(1),
+            self.generator.add_data_with_callback(1, String::new()),
+            self.generator.add_multiple_data_with_callback([1], String::new()),
+        ];
+        for outcome in errors {
+            let error = outcome.err().ok_or("no error")?.to_string();
+            let gist = "Cannot add data as BlockGenerator has not been started or has been";
+            same(&error, error.contains(gist), true)?;
+        }
+        Ok(())
     }
 
     fn stop(&mut self) -> Outcome {
