@@ -48,6 +48,9 @@ pub enum JobError {
         "an action was called inside a task; collect what the task needs before the job starts"
     )]
     Nested,
+    /// An output could not be written.
+    #[error("{0}")]
+    Output(String),
     /// The RDD has no elements, and the action needs one.
     #[error("empty collection; use fold, which has an answer for it")]
     EmptyCollection,

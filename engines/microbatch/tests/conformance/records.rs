@@ -1,0 +1,1 @@
+pub fn run(_: &str, _: &serde_json::Value) -> Option<Result<(), String>> { None }
