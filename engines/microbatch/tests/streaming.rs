@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use std::path::PathBuf;
 use weir_dataflow::{Clock, ManualClock};
 use weir_microbatch::{
     ActiveScope, BatchInfo, ContextState, Cut, DStream, DirectSource, JobError, Pacing, Rdd,

@@ -2,9 +2,9 @@
 
 use super::clock::EpochClock;
 use super::generator::{Plan, Runtime};
+use super::lifecycle::{Graph, Shared, Waiter};
 use super::listener::{Event, ListenerBus};
 use super::meta::StreamInfo;
-use super::lifecycle::{Graph, Shared, Waiter};
 use super::{ActiveScope, ContextState, StreamingError, StreamingListener, Time};
 use crate::SparkContext;
 use std::path::{Path, PathBuf};
@@ -168,9 +168,7 @@ impl StreamingContext {
     }
 
     /// The active context, or what `create` makes.
-    pub fn get_active_or_create<E>(
-        create: impl FnOnce() -> Result<Self, E>,
-    ) -> Result<Self, E> {
+    pub fn get_active_or_create<E>(create: impl FnOnce() -> Result<Self, E>) -> Result<Self, E> {
         Self::get_active().map_or_else(create, Ok)
     }
 
@@ -182,9 +180,9 @@ impl StreamingContext {
     /// older ones with [`slice`](super::DStream::slice). Can be called once, before the start.
     pub fn remember(&self, duration: Duration) -> Result<(), StreamingError> {
         let place = &self.handle.shared.remember;
-        place.set(duration).map_err(|_| {
-            StreamingError::RememberedTwice(place.get().copied().unwrap_or_default())
-        })
+        place
+            .set(duration)
+            .map_err(|_| StreamingError::RememberedTwice(place.get().copied().unwrap_or_default()))
     }
 
     /// Where state is checkpointed: streams with state need it. The directory is made if it does not

@@ -73,11 +73,12 @@ impl<T> Stream<T> {
             first.remove();
         }
         let demand = self.meta.demand_ns();
-        if demand < remember && !self.meta.parents.is_empty() {
-            if let Some(limit) = oldest(demand) {
-                for (_, rdd) in kept.range_mut(..=Time::from_ns(limit)) {
-                    *rdd = None;
-                }
+        if demand < remember
+            && !self.meta.parents.is_empty()
+            && let Some(limit) = oldest(demand)
+        {
+            for (_, rdd) in kept.range_mut(..=Time::from_ns(limit)) {
+                *rdd = None;
             }
         }
     }
@@ -179,8 +180,11 @@ impl<T: Data> DStream<T> {
         let persist = stream.meta.storage() != StreamStorage::None;
         let rdd = if persist { rdd.persist() } else { rdd };
         kept.insert(time, Some(rdd.clone()));
-        let newest = kept.last_key_value().map_or(time, |(last, _)| *last);
-        stream.forget(&mut kept, newest);
+        // Inputs hold no state, and could not make a batch again: theirs go when the batch is done.
+        if !stream.meta.parents.is_empty() {
+            let newest = kept.last_key_value().map_or(time, |(last, _)| *last);
+            stream.forget(&mut kept, newest);
+        }
         Ok(Some(rdd))
     }
 

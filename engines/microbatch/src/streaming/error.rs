@@ -56,7 +56,9 @@ pub enum StreamingError {
     )]
     NoCheckpointDirectory,
     /// The checkpoint directory cannot be used.
-    #[error("failed to make the checkpoint directory {path}: {message}; choose one that can be written")]
+    #[error(
+        "failed to make the checkpoint directory {path}: {message}; choose one that can be written"
+    )]
     CheckpointDirectory {
         /// The directory.
         path: String,
@@ -107,7 +109,9 @@ pub enum StreamingError {
     #[error("Remember duration already set as {} ms. Cannot set it again.", .0.as_millis())]
     RememberedTwice(Duration),
     /// A stream was asked for RDDs before its context was started.
-    #[error("{operation} has not been initialized; call slice after start, on a stream with an output")]
+    #[error(
+        "{operation} has not been initialized; call slice after start, on a stream with an output"
+    )]
     NotInitialized {
         /// The stream.
         operation: &'static str,
@@ -194,7 +198,9 @@ pub enum StreamingError {
     #[error("a job cannot stop its own StreamingContext; stop it from another thread")]
     StopInsideJob,
     /// A listener called `stop` and would have waited for itself.
-    #[error("Cannot stop StreamingContext within listener bus thread. Stop it from another thread.")]
+    #[error(
+        "Cannot stop StreamingContext within listener bus thread. Stop it from another thread."
+    )]
     StopInsideListener,
     /// A thread could not be started.
     #[error("failed to start thread {name}: {message}")]

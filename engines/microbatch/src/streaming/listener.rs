@@ -194,7 +194,8 @@ pub struct InputInfoTracker {
     batches: Mutex<Reports>,
 }
 
-type Reports = std::collections::BTreeMap<Time, std::collections::BTreeMap<usize, super::StreamInputInfo>>;
+type Reports =
+    std::collections::BTreeMap<Time, std::collections::BTreeMap<usize, super::StreamInputInfo>>;
 
 impl InputInfoTracker {
     /// Takes an input's report for a batch. Fails if there is one already.

@@ -4,8 +4,8 @@
 //! data is not touched. The table of a partition is changed in place.
 
 use super::dstream::{Stream, StreamNode};
-use super::meta::{Kind, Meta};
 use super::lifecycle::Shared;
+use super::meta::{Kind, Meta};
 use super::state::{Mapping, State, StateSpec};
 use super::stateful::{Rows, StateSource, States};
 use super::storage::StreamStorage;

@@ -147,7 +147,11 @@ impl Meta {
                 return Err(StreamingError::NoCheckpointDirectory);
             }
             if interval_ns < slide_ns {
-                return Err(StreamingError::CheckpointTooShort { operation, interval_ns, slide_ns });
+                return Err(StreamingError::CheckpointTooShort {
+                    operation,
+                    interval_ns,
+                    slide_ns,
+                });
             }
             if !interval_ns.is_multiple_of(slide_ns) {
                 let error =
@@ -156,7 +160,11 @@ impl Meta {
             }
             if self.remember_ns() <= interval_ns {
                 let remember_ns = self.remember_ns();
-                return Err(StreamingError::RememberTooShort { operation, remember_ns, interval_ns });
+                return Err(StreamingError::RememberTooShort {
+                    operation,
+                    remember_ns,
+                    interval_ns,
+                });
             }
         }
         self.parents.iter().try_for_each(|parent| parent.validate(checkpoint_dir))

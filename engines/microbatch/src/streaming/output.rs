@@ -84,13 +84,12 @@ impl<T: Data> DStream<T> {
         let (prefix, suffix) = (prefix.to_owned(), suffix.to_owned());
         self.foreach_rdd(move |rdd, time| {
             let name = batch_file_name(&prefix, &suffix, time);
-            write_text(&rdd, Path::new(&name))
-                .map_err(|error| match error {
-                    Failure::Job(error) => error,
-                    Failure::Io(error) => JobError::Output(format!(
-                        "failed to write {name}: {error}; choose a prefix that can be written"
-                    )),
-                })
+            write_text(&rdd, Path::new(&name)).map_err(|error| match error {
+                Failure::Job(error) => error,
+                Failure::Io(error) => JobError::Output(format!(
+                    "failed to write {name}: {error}; choose a prefix that can be written"
+                )),
+            })
         })
     }
 }

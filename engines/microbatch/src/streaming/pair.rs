@@ -74,8 +74,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         let (create, add, merge) = (Arc::new(create), Arc::new(add), Arc::new(merge));
         let partitions = self.width(partitions);
         self.per_rdd("ShuffledDStream", move |rdd, _| {
-            let (create, add, merge) =
-                (Arc::clone(&create), Arc::clone(&add), Arc::clone(&merge));
+            let (create, add, merge) = (Arc::clone(&create), Arc::clone(&add), Arc::clone(&merge));
             let (add, merge) = (move |c, v| add(c, v), move |a, b| merge(a, b));
             rdd.combine_by_key(move |value| create(value), add, merge, partitions)
         })

@@ -114,14 +114,8 @@ impl ProgressListener {
             ("lastCompletedBatch_submissionTime", of(&completed, |b| Some(b.submitted_ns))),
             ("lastCompletedBatch_processingStartTime", of(&completed, |b| b.started_ns)),
             ("lastCompletedBatch_processingEndTime", of(&completed, |b| b.ended_ns)),
-            (
-                "lastCompletedBatch_processingDelay",
-                of(&completed, BatchInfo::processing_delay_ns),
-            ),
-            (
-                "lastCompletedBatch_schedulingDelay",
-                of(&completed, BatchInfo::scheduling_delay_ns),
-            ),
+            ("lastCompletedBatch_processingDelay", of(&completed, BatchInfo::processing_delay_ns)),
+            ("lastCompletedBatch_schedulingDelay", of(&completed, BatchInfo::scheduling_delay_ns)),
             ("lastCompletedBatch_totalDelay", of(&completed, BatchInfo::total_delay_ns)),
             ("lastReceivedBatch_submissionTime", of(&received, |b| Some(b.submitted_ns))),
             ("lastReceivedBatch_processingStartTime", of(&received, |b| b.started_ns)),

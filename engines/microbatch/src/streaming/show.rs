@@ -20,7 +20,8 @@ macro_rules! by_display {
 }
 
 by_display!(
-    bool, char, f32, f64, i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize, str, String
+    bool, char, f32, f64, i8, i16, i32, i64, i128, isize, u8, u16, u32, u64, u128, usize, str,
+    String
 );
 
 impl<T: Show + ?Sized> Show for &T {

@@ -166,9 +166,7 @@ impl<K, V, S, E> std::fmt::Debug for StateSpec<K, V, S, E> {
 
 impl<K: Key, V: Data, S: Data, E: Data> StateSpec<K, V, S, E> {
     /// A function that emits one record per call.
-    pub fn function(
-        f: impl Fn(&K, Option<V>, &mut State<S>) -> E + Send + Sync + 'static,
-    ) -> Self {
+    pub fn function(f: impl Fn(&K, Option<V>, &mut State<S>) -> E + Send + Sync + 'static) -> Self {
         Self::try_function(move |_, key, value, state| Ok(Some(f(key, value, state))))
     }
 

@@ -105,9 +105,15 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     ) -> Result<DStream<(K, S)>, StreamingError> {
         let deal = Deal { keyed: Arc::new(Pairs), of: PhantomData };
         let stage = UpdatePartition { deal, update, of: PhantomData };
-        self.state_stream(stage, partitions, initial, |state: &mut KeyedTable<K, S>, (h, k, s)| {
-            state.get_or_insert_with(h, k, || s);
-        }, |state, out| state.iter().for_each(|(key, state)| out((key.clone(), state.clone()))))
+        self.state_stream(
+            stage,
+            partitions,
+            initial,
+            |state: &mut KeyedTable<K, S>, (h, k, s)| {
+                state.get_or_insert_with(h, k, || s);
+            },
+            |state, out| state.iter().for_each(|(key, state)| out((key.clone(), state.clone()))),
+        )
     }
 
     fn keyed_state<S: Data>(

@@ -10,7 +10,7 @@ fn unknown<T>(kind: &str, name: &str) -> Result<T, String> {
     Err(format!("unknown {kind} function {name:?}"))
 }
 
-pub fn map(name: &str) -> Result<Function<Value, Value>, String> {
+pub(crate) fn map(name: &str) -> Result<Function<Value, Value>, String> {
     Ok(match name {
         "to_string" => |x| match x {
             Int(x) => Value::str(&x.to_string()),
@@ -39,7 +39,7 @@ pub fn map(name: &str) -> Result<Function<Value, Value>, String> {
     })
 }
 
-pub fn flat_map(name: &str) -> Result<Function<Value, Vec<Value>>, String> {
+pub(crate) fn flat_map(name: &str) -> Result<Function<Value, Vec<Value>>, String> {
     Ok(match name {
         "x_and_double" => |x| vec![x.clone(), Int(2 * x.int())],
         "v_and_plus10" => |x| vec![x.clone(), Int(x.int() + 10)],
@@ -52,7 +52,7 @@ pub fn flat_map(name: &str) -> Result<Function<Value, Vec<Value>>, String> {
     })
 }
 
-pub fn filter(name: &str) -> Result<fn(&Value) -> bool, String> {
+pub(crate) fn filter(name: &str) -> Result<fn(&Value) -> bool, String> {
     Ok(match name {
         "is_even" => |x| x.int() % 2 == 0,
         "contains_a" => |x| x.text().contains('a'),
@@ -63,7 +63,7 @@ pub fn filter(name: &str) -> Result<fn(&Value) -> bool, String> {
     })
 }
 
-pub fn map_partitions(name: &str) -> Result<Function<Vec<Value>, Vec<Value>>, String> {
+pub(crate) fn map_partitions(name: &str) -> Result<Function<Vec<Value>, Vec<Value>>, String> {
     Ok(match name {
         "sum_partition" => |all| vec![Int(all.iter().map(Value::int).sum())],
         "concat_upper" => {
@@ -73,7 +73,7 @@ pub fn map_partitions(name: &str) -> Result<Function<Vec<Value>, Vec<Value>>, St
     })
 }
 
-pub fn reduce(name: &str) -> Result<fn(Value, Value) -> Value, String> {
+pub(crate) fn reduce(name: &str) -> Result<fn(Value, Value) -> Value, String> {
     Ok(match name {
         "add" => |a, b| Int(a.int() + b.int()),
         "sub" => |a, b| Int(a.int() - b.int()),
@@ -82,7 +82,7 @@ pub fn reduce(name: &str) -> Result<fn(Value, Value) -> Value, String> {
     })
 }
 
-pub type Update = fn(i64, Vec<Value>, Option<Value>) -> Option<Value>;
+pub(crate) type Update = fn(i64, Vec<Value>, Option<Value>) -> Option<Value>;
 
 fn sum(values: &[Value]) -> i64 {
     values.iter().map(Value::int).sum()
@@ -92,7 +92,7 @@ fn or_zero(state: Option<&Value>) -> i64 {
     state.map_or(0, Value::int)
 }
 
-pub fn update(name: &str) -> Result<Update, String> {
+pub(crate) fn update(name: &str) -> Result<Update, String> {
     Ok(match name {
         "running_sum" => |_, values, state| Some(Int(sum(&values) + or_zero(state.as_ref()))),
         "count_calls" => |_, _, state| Some(Int(or_zero(state.as_ref()) + 1)),
@@ -119,8 +119,8 @@ pub fn update(name: &str) -> Result<Update, String> {
     })
 }
 
-pub type Mapped = Result<Option<Value>, TaskError>;
-pub type MapState = fn(&Value, Option<Value>, &mut State<Value>) -> Mapped;
+pub(crate) type Mapped = Result<Option<Value>, TaskError>;
+pub(crate) type MapState = fn(&Value, Option<Value>, &mut State<Value>) -> Mapped;
 
 fn add(value: Option<Value>, state: &mut State<Value>) -> Result<i64, TaskError> {
     let sum = or_zero(value.as_ref()) + or_zero(state.get_option());
@@ -128,7 +128,7 @@ fn add(value: Option<Value>, state: &mut State<Value>) -> Result<i64, TaskError>
     Ok(sum)
 }
 
-pub fn map_state(name: &str) -> Result<MapState, String> {
+pub(crate) fn map_state(name: &str) -> Result<MapState, String> {
     Ok(match name {
         "mws_sum_return_sum" => |_, value, state| Ok(Some(Int(add(value, state)?))),
         "mws_sum_return_key_twice" => |key, value, state| {

@@ -9,6 +9,7 @@ mod kinds;
 mod pipeline;
 mod records;
 mod skips;
+mod steps;
 mod value;
 
 use serde_json::Value as Json;
@@ -43,7 +44,11 @@ fn run_case(case: &Json) -> Option<Result<(), String>> {
     }) {
         return Some(result);
     }
-    if skips::ELSEWHERE.contains(&kind) { None } else { Some(Err(format!("unknown kind {kind:?}"))) }
+    if skips::ELSEWHERE.contains(&kind) {
+        None
+    } else {
+        Some(Err(format!("unknown kind {kind:?}")))
+    }
 }
 
 #[test]
@@ -81,9 +86,10 @@ fn cases() {
             }
         }
         let Count { passed, failed, skipped, elsewhere } = count;
-        report += &format!(
-            "{name}: {passed} passed, {failed} failed, {skipped} skipped, {elsewhere} in tests of their own\n"
+        let line = format!(
+            "{name}: {passed} passed, {failed} failed, {skipped} skipped, {elsewhere} elsewhere\n"
         );
+        report.push_str(&line);
     }
     let mut out = std::io::stdout();
     let _ = std::io::Write::write_all(&mut out, report.as_bytes());

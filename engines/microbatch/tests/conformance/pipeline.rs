@@ -1,6 +1,5 @@
 //! Cases that are a stream, a list of operations, and what comes out.
 
-use crate::functions;
 use crate::value::{Value, normal};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -10,19 +9,19 @@ use std::time::Duration;
 use weir_dataflow::ManualClock;
 use weir_microbatch::{
     ActiveScope, BatchInfo, ContextState, DStream, InputBatch, InputStream, MapWithStateDStream,
-    OutputOperationInfo, Rdd, SparkContext, StateSpec, StopOptions, StreamInfo, StreamingContext,
+    OutputOperationInfo, Rdd, SparkContext, StopOptions, StreamInfo, StreamingContext,
     StreamingError, StreamingListener, Time,
 };
 
-pub const KEEP: StopOptions = StopOptions { stop_spark_context: false, graceful: false };
+pub(crate) const KEEP: StopOptions = StopOptions { stop_spark_context: false, graceful: false };
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Batches from a case: `None` is a batch without an RDD, batches past the end are empty.
-pub struct Script {
-    pub batches: Vec<Option<Vec<Value>>>,
-    pub batch_ms: u64,
-    pub zero_ms: u64,
-    pub partitions: usize,
+pub(crate) struct Script {
+    pub(crate) batches: Vec<Option<Vec<Value>>>,
+    pub(crate) batch_ms: u64,
+    pub(crate) zero_ms: u64,
+    pub(crate) partitions: usize,
 }
 
 impl InputStream<Value> for Script {
@@ -37,25 +36,25 @@ impl InputStream<Value> for Script {
     }
 }
 
-pub fn batches(json: &Json) -> Result<Vec<Option<Vec<Value>>>, String> {
+pub(crate) fn batches(json: &Json) -> Result<Vec<Option<Vec<Value>>>, String> {
     let all = json.as_array().ok_or("no input")?;
     all.iter().map(|batch| (!batch.is_null()).then(|| rows(batch)).transpose()).collect()
 }
 
-pub fn rows(json: &Json) -> Result<Vec<Value>, String> {
+pub(crate) fn rows(json: &Json) -> Result<Vec<Value>, String> {
     json.as_array().ok_or("no rows")?.iter().map(Value::of).collect()
 }
 
 /// A stream of one of the shapes that operations make.
 #[derive(Clone)]
-pub enum Stream {
+pub(crate) enum Stream {
     Plain(DStream<Value>),
     Pairs(DStream<(Value, Value)>),
     Mapped(Arc<MapWithStateDStream<Value, Value, Value, Value>>),
 }
 
 impl Stream {
-    pub fn plain(&self) -> Result<DStream<Value>, StreamingError> {
+    pub(crate) fn plain(&self) -> Result<DStream<Value>, StreamingError> {
         match self {
             Self::Plain(stream) => Ok(stream.clone()),
             Self::Pairs(stream) => stream.map(|(key, value)| Value::pair(key, value)),
@@ -63,14 +62,14 @@ impl Stream {
         }
     }
 
-    fn pairs(&self) -> Result<DStream<(Value, Value)>, StreamingError> {
+    pub(crate) fn pairs(&self) -> Result<DStream<(Value, Value)>, StreamingError> {
         match self {
             Self::Pairs(stream) => Ok(stream.clone()),
             other => other.plain()?.map(Value::into_pair),
         }
     }
 
-    pub fn info(&self) -> StreamInfo {
+    pub(crate) fn info(&self) -> StreamInfo {
         match self {
             Self::Plain(stream) => stream.info(),
             Self::Pairs(stream) => stream.info(),
@@ -78,7 +77,7 @@ impl Stream {
         }
     }
 
-    pub fn generated_ms(&self) -> Vec<u64> {
+    pub(crate) fn generated_ms(&self) -> Vec<u64> {
         let times = match self {
             Self::Plain(stream) => stream.generated_times(),
             Self::Pairs(stream) => stream.generated_times(),
@@ -89,7 +88,7 @@ impl Stream {
 }
 
 /// Why a pipeline was not made: the case is not understood, or the definition was refused.
-pub enum Refusal {
+pub(crate) enum Refusal {
     Case(String),
     Definition(StreamingError),
 }
@@ -107,17 +106,17 @@ impl From<StreamingError> for Refusal {
 }
 
 /// One run of a case.
-pub struct Run {
-    pub sc: SparkContext,
-    pub ssc: StreamingContext,
-    pub clock: Arc<ManualClock>,
-    pub inputs: BTreeMap<String, DStream<Value>>,
-    pub batch_ms: u64,
-    pub start_ms: u64,
+pub(crate) struct Run {
+    pub(crate) sc: SparkContext,
+    pub(crate) ssc: StreamingContext,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) inputs: BTreeMap<String, DStream<Value>>,
+    pub(crate) batch_ms: u64,
+    pub(crate) start_ms: u64,
 }
 
 impl Run {
-    pub fn of(case: &Json) -> Result<Self, Refusal> {
+    pub(crate) fn of(case: &Json) -> Result<Self, Refusal> {
         let batch_ms = case["batch_ms"].as_u64().ok_or("no batch_ms".to_owned())?;
         let start_ms = case["initial_clock_ms"].as_u64().unwrap_or(0);
         let partitions = case["num_input_partitions"].as_u64().unwrap_or(2) as usize;
@@ -134,7 +133,7 @@ impl Run {
         Ok(Self { inputs, ..run })
     }
 
-    pub fn new(batch_ms: u64, start_ms: u64, checkpoint: bool) -> Self {
+    pub(crate) fn new(batch_ms: u64, start_ms: u64, checkpoint: bool) -> Self {
         let sc = SparkContext::local(2).expect("a context");
         let clock = Arc::new(ManualClock::new());
         clock.set(start_ms * 1_000_000);
@@ -151,7 +150,7 @@ impl Run {
     }
 
     /// Moves the clock by that many batches at once, and waits until they are done.
-    pub fn advance(&self, batches: u64) -> Result<(), String> {
+    pub(crate) fn advance(&self, batches: u64) -> Result<(), String> {
         let end = self.start_ms + batches * self.batch_ms;
         self.clock.set(end * 1_000_000);
         let zero = self.start_ms - self.start_ms % self.batch_ms;
@@ -159,13 +158,13 @@ impl Run {
         if self.ssc.await_batch(last, PATIENCE) { Ok(()) } else { Err("batches hang".into()) }
     }
 
-    pub fn source(&self, from: &Json) -> Result<Stream, Refusal> {
+    pub(crate) fn source(&self, from: &Json) -> Result<Stream, Refusal> {
         let name = from.as_str().unwrap_or_default();
         let stream = self.inputs.get(name).ok_or(format!("unknown source {name:?}"))?;
         Ok(Stream::Plain(stream.clone()))
     }
 
-    pub fn build(&self, from: Stream, steps: &Json) -> Result<Vec<Stream>, Refusal> {
+    pub(crate) fn build(&self, from: Stream, steps: &Json) -> Result<Vec<Stream>, Refusal> {
         let mut all = vec![from];
         for step in steps.as_array().ok_or("no steps".to_owned())? {
             let last = all.last().cloned().ok_or("no stream".to_owned())?;
@@ -173,224 +172,12 @@ impl Run {
         }
         Ok(all)
     }
-
-    fn other(&self, step: &Json) -> Result<Stream, Refusal> {
-        let mut made = self.build(self.source(&step["with"]["from"])?, &step["with"]["steps"])?;
-        Ok(made.pop().ok_or("no stream".to_owned())?)
-    }
-
-    fn initial(&self, step: &Json) -> Result<Option<Rdd<(Value, Value)>>, Refusal> {
-        if step["initial"].is_null() {
-            return Ok(None);
-        }
-        let pairs = rows(&step["initial"])?.into_iter().map(Value::into_pair).collect();
-        Ok(Some(self.sc.parallelize(pairs, 2).expect("partitions")))
-    }
-
-    fn step(&self, stream: &Stream, step: &Json) -> Result<Stream, Refusal> {
-        const KNOWN: &[&str] = &[
-            "op", "fn", "with", "streams", "n", "window_ms", "slide_ms", "inv_fn", "filter_fn",
-            "initial", "num_partitions", "timeout_ms", "interval_ms",
-        ];
-        let fields = step.as_object().ok_or("a step is an object".to_owned())?;
-        if let Some(field) = fields.keys().find(|field| !KNOWN.contains(&field.as_str())) {
-            return Err(Refusal::Case(format!("unknown field {field:?} of a step")));
-        }
-        let name = step["fn"].as_str().unwrap_or_default();
-        let ms = |field: &str| Duration::from_millis(step[field].as_u64().unwrap_or(0));
-        let (length, slide) = (ms("window_ms"), ms("slide_ms"));
-        let count = |field: &str| step[field].as_u64().unwrap_or(0) as usize;
-        let partitions = count("num_partitions");
-        let number = |n: u64| Value::Int(n as i64);
-        use Stream::{Mapped, Pairs, Plain};
-        Ok(match step["op"].as_str().unwrap_or_default() {
-            "map" => Plain(stream.plain()?.map(functions::map(name)?)?),
-            "flatMap" => Plain(stream.plain()?.flat_map(functions::flat_map(name)?)?),
-            "filter" => Plain(stream.plain()?.filter(functions::filter(name)?)?),
-            "glom" => match stream.plain()?.glom()?.map(Value::List) {
-                Ok(stream) => Plain(stream),
-                Err(error) => return Err(error.into()),
-            },
-            "mapPartitions" => {
-                let f = functions::map_partitions(name)?;
-                Plain(stream.plain()?.map_partitions(move |input, out| {
-                    let mut all = Vec::new();
-                    input.for_each(|row| all.push(row))?;
-                    f(all).into_iter().for_each(out);
-                    Ok(())
-                })?)
-            }
-            "repartition" => Plain(stream.plain()?.repartition(count("n"))?),
-            "reduce" => Plain(stream.plain()?.reduce(functions::reduce(name)?)?),
-            "count" => Plain(stream.plain()?.count()?.map(number)?),
-            "countByValue" => {
-                let counts = stream.plain()?.count_by_value(0)?;
-                Pairs(counts.map_values(number)?)
-            }
-            "union" => Plain(stream.plain()?.union(&self.other(step)?.plain()?)?),
-            "transform" => Plain(transform(&stream.plain()?, name)?),
-            "transformWith" => self.transform_with(stream, name, step)?,
-            "contextTransform" => {
-                let all = step["streams"].as_array().ok_or("no streams".to_owned())?;
-                let mut streams = Vec::new();
-                for one in all {
-                    let made = self.build(self.source(&one["from"])?, &one["steps"])?;
-                    streams.extend(made.last().map(Stream::plain).transpose()?);
-                }
-                if name != "rdds_union" {
-                    return Err(Refusal::Case(format!("unknown rdd function {name:?}")));
-                }
-                let sc = self.sc.clone();
-                Plain(self.ssc.transform(&streams, move |rdds, _| sc.union(&rdds))?)
-            }
-            "mapValues" => Pairs(stream.pairs()?.map_values(functions::map(name)?)?),
-            "groupByKey" => Pairs(stream.pairs()?.group_by_key(0)?.map_values(Value::List)?),
-            "reduceByKey" => Pairs(stream.pairs()?.reduce_by_key(functions::reduce(name)?, 0)?),
-            "cogroup" | "join" | "leftOuterJoin" | "rightOuterJoin" | "fullOuterJoin" => {
-                self.joined(&step["op"], stream, step)?
-            }
-            "window" => match stream {
-                Pairs(stream) => Pairs(stream.window(length, slide)?),
-                other => Plain(other.plain()?.window(length, slide)?),
-            },
-            "reduceByWindow" => {
-                let f = functions::reduce(name)?;
-                let stream = stream.plain()?;
-                Plain(match step["inv_fn"].as_str() {
-                    None => stream.reduce_by_window(f, length, slide)?,
-                    Some(inverse) => {
-                        let inverse = functions::reduce(inverse)?;
-                        stream.reduce_by_window_inverse(f, inverse, length, slide)?
-                    }
-                })
-            }
-            "countByWindow" => {
-                Plain(stream.plain()?.count_by_window(length, slide)?.map(number)?)
-            }
-            "countByValueAndWindow" => {
-                let counts = stream.plain()?.count_by_value_and_window(length, slide, 0)?;
-                Pairs(counts.map_values(number)?)
-            }
-            "groupByKeyAndWindow" => {
-                let groups = stream.pairs()?.group_by_key_and_window(length, slide, 0)?;
-                Pairs(groups.map_values(Value::List)?)
-            }
-            "reduceByKeyAndWindow" => {
-                let f = functions::reduce(name)?;
-                let stream = stream.pairs()?;
-                let inverse = step["inv_fn"].as_str().map(functions::reduce).transpose()?;
-                let keep = step["filter_fn"].as_str().map(functions::filter).transpose()?;
-                Pairs(match (inverse, keep) {
-                    (None, _) => stream.reduce_by_key_and_window(f, length, slide, 0)?,
-                    (Some(inverse), None) => {
-                        stream.reduce_by_key_and_window_inverse(f, inverse, length, slide, 0)?
-                    }
-                    (Some(inverse), Some(keep)) => stream.reduce_by_key_and_window_filtered(
-                        f,
-                        inverse,
-                        length,
-                        slide,
-                        0,
-                        move |key, value| keep(&Value::pair(key.clone(), value.clone())),
-                    )?,
-                })
-            }
-            "updateStateByKey" => {
-                let update = functions::update(name)?;
-                let initial = self.initial(step)?;
-                Pairs(stream.pairs()?.update_state_by_key_with_time(
-                    move |time, _, values, state| {
-                        update(time.as_ms() as i64, values.collect(), state)
-                    },
-                    partitions,
-                    initial.as_ref(),
-                )?)
-            }
-            "mapWithState" => {
-                let f = functions::map_state(name)?;
-                let mut spec = StateSpec::try_function(
-                    move |_, key: &Value, value, state: &mut weir_microbatch::State<Value>| {
-                        f(key, value, state)
-                    },
-                )
-                .num_partitions(partitions);
-                if let Some(initial) = self.initial(step)? {
-                    spec = spec.initial_state(&initial);
-                }
-                if !step["timeout_ms"].is_null() {
-                    spec = spec.timeout(ms("timeout_ms"));
-                }
-                Mapped(Arc::new(stream.pairs()?.map_with_state(spec)?))
-            }
-            "checkpoint" => {
-                let interval = ms("interval_ms");
-                match stream {
-                    Plain(stream) => drop(stream.checkpoint(interval)?),
-                    Pairs(stream) => drop(stream.checkpoint(interval)?),
-                    Mapped(stream) => drop(stream.checkpoint(interval)?),
-                }
-                stream.clone()
-            }
-            other => return Err(Refusal::Case(format!("unknown operation {other:?}"))),
-        })
-    }
-
-    fn joined(&self, op: &Json, stream: &Stream, step: &Json) -> Result<Stream, Refusal> {
-        let (left, right) = (stream.pairs()?, self.other(step)?.pairs()?);
-        let pair = |(a, b)| Value::pair(a, b);
-        Ok(Stream::Pairs(match op.as_str().unwrap_or_default() {
-            "cogroup" => left
-                .cogroup(&right, 0)?
-                .map_values(|(a, b)| Value::pair(Value::List(a), Value::List(b)))?,
-            "join" => left.join(&right, 0)?.map_values(pair)?,
-            "leftOuterJoin" => left
-                .left_outer_join(&right, 0)?
-                .map_values(|(a, b)| Value::pair(a, Value::option(b)))?,
-            "rightOuterJoin" => left
-                .right_outer_join(&right, 0)?
-                .map_values(|(a, b)| Value::pair(Value::option(a), b))?,
-            _ => left
-                .full_outer_join(&right, 0)?
-                .map_values(|(a, b)| Value::pair(Value::option(a), Value::option(b)))?,
-        }))
-    }
-
-    fn transform_with(&self, stream: &Stream, name: &str, step: &Json) -> Result<Stream, Refusal> {
-        let (left, right) = (stream.plain()?, self.other(step)?.plain()?);
-        Ok(Stream::Plain(match name {
-            "rdd_join" => left.transform_with(&right, |a, b, _| {
-                let joined = a.map(Value::into_pair).join(&b.map(Value::into_pair), 2);
-                joined.map(|(key, (a, b))| Value::pair(key, Value::pair(a, b)))
-            })?,
-            "rdd_union" => left.transform_with(&right, |a, b, _| a.union(&b))?,
-            other => return Err(Refusal::Case(format!("unknown rdd function {other:?}"))),
-        }))
-    }
-}
-
-fn transform(stream: &DStream<Value>, name: &str) -> Result<DStream<Value>, Refusal> {
-    Ok(match name {
-        "rdd_map_to_string" => {
-            let f = functions::map("to_string")?;
-            stream.transform(move |rdd, _| rdd.map(f))?
-        }
-        "rdd_sort_by_key" => stream.transform(|rdd, _| {
-            rdd.repartition(1).map_partitions(|input, out| {
-                let mut all = Vec::new();
-                input.for_each(|row| all.push(row))?;
-                all.sort();
-                all.into_iter().for_each(out);
-                Ok(())
-            })
-        })?,
-        other => return Err(Refusal::Case(format!("unknown rdd function {other:?}"))),
-    })
 }
 
 /// What an output saw: batch times, rows and partitions.
-pub type Seen = Arc<Mutex<BTreeMap<u64, (Vec<Value>, usize)>>>;
+pub(crate) type Seen = Arc<Mutex<BTreeMap<u64, (Vec<Value>, usize)>>>;
 
-pub fn watch(stream: &DStream<Value>) -> Result<Seen, StreamingError> {
+pub(crate) fn watch(stream: &DStream<Value>) -> Result<Seen, StreamingError> {
     let seen = Seen::default();
     let into = Arc::clone(&seen);
     stream.foreach_rdd(move |rdd, time| {
@@ -448,7 +235,7 @@ impl StreamingListener for Log {
     }
 }
 
-pub fn run(kind: &str, case: &Json) -> Option<Result<(), String>> {
+pub(crate) fn run(kind: &str, case: &Json) -> Option<Result<(), String>> {
     let result = match kind {
         "pipeline" | "pipeline_property" | "pipeline_failure" => pipeline(case),
         "definition_error" => return Some(definition_error(case)),
@@ -461,16 +248,44 @@ pub fn run(kind: &str, case: &Json) -> Option<Result<(), String>> {
 }
 
 const FIELDS: &[&str] = &[
-    "name", "kind", "op", "params", "batch_ms", "num_input_partitions", "input", "input2",
-    "num_batches", "expected", "ordered", "source", "expect_error", "expected_num_partitions",
-    "output_times_ms", "expected_zero_time_ms", "expected_last_stream_remember_ms",
-    "expected_last_stream_checkpoint_ms", "expected_snapshots", "expected_events",
-    "expected_events_note", "second_output", "expected_second", "expected_second_times_ms",
-    "initial_clock_ms", "value_compare", "properties", "note", "failed_batch_indices",
-    "expected_outputs_of_successful_batches", "await_termination",
+    "name",
+    "kind",
+    "op",
+    "params",
+    "batch_ms",
+    "num_input_partitions",
+    "input",
+    "input2",
+    "num_batches",
+    "expected",
+    "ordered",
+    "source",
+    "expect_error",
+    "expected_num_partitions",
+    "output_times_ms",
+    "expected_zero_time_ms",
+    "expected_last_stream_remember_ms",
+    "expected_last_stream_checkpoint_ms",
+    "expected_snapshots",
+    "expected_events",
+    "expected_events_note",
+    "second_output",
+    "expected_second",
+    "expected_second_times_ms",
+    "initial_clock_ms",
+    "value_compare",
+    "properties",
+    "note",
+    "failed_batch_indices",
+    "expected_outputs_of_successful_batches",
+    "await_termination",
 ];
 
-pub fn equal<T: PartialEq + std::fmt::Debug>(what: &str, got: &T, want: &T) -> Result<(), String> {
+pub(crate) fn equal<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    got: &T,
+    want: &T,
+) -> Result<(), String> {
     if got == want { Ok(()) } else { Err(format!("{what}: got {got:?}, want {want:?}")) }
 }
 

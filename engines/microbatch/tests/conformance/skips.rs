@@ -1,7 +1,7 @@
 //! What is not run here, and why.
 
 /// Cases that do not apply, by name.
-pub const SKIPS: &[(&str, &str)] = &[
+pub(crate) const SKIPS: &[(&str, &str)] = &[
     ("transform with NULL", "a Rust function cannot return null"),
     (
         "lifecycle observed - no-such checkpoint",
@@ -10,7 +10,7 @@ pub const SKIPS: &[(&str, &str)] = &[
 ];
 
 /// Kinds whose cases are hand-written tests, or are run together with the part that they belong to.
-pub const ELSEWHERE: &[&str] = &[
+pub(crate) const ELSEWHERE: &[&str] = &[
     "steps",
     "formula",
     "timer_sequence",

@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 use std::sync::Arc;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Value {
+pub(crate) enum Value {
     Null,
     Int(i64),
     Str(Arc<str>),
@@ -14,7 +14,7 @@ pub enum Value {
 use Value::{Int, List, Null, Str};
 
 impl Value {
-    pub fn of(json: &Json) -> Result<Self, String> {
+    pub(crate) fn of(json: &Json) -> Result<Self, String> {
         Ok(match json {
             Json::Null => Null,
             Json::Number(number) => Int(number.as_i64().ok_or("not an integer")?),
@@ -24,36 +24,36 @@ impl Value {
         })
     }
 
-    pub fn str(text: &str) -> Self {
+    pub(crate) fn str(text: &str) -> Self {
         Str(text.into())
     }
 
-    pub fn int(&self) -> i64 {
+    pub(crate) fn int(&self) -> i64 {
         match self {
             Int(value) => *value,
             other => panic!("{other:?} is no number"),
         }
     }
 
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         match self {
             Str(value) => value,
             other => panic!("{other:?} is no string"),
         }
     }
 
-    pub fn list(&self) -> &[Self] {
+    pub(crate) fn list(&self) -> &[Self] {
         match self {
             List(values) => values,
             other => panic!("{other:?} is no list"),
         }
     }
 
-    pub fn pair(key: Self, value: Self) -> Self {
+    pub(crate) fn pair(key: Self, value: Self) -> Self {
         List(vec![key, value])
     }
 
-    pub fn into_pair(self) -> (Self, Self) {
+    pub(crate) fn into_pair(self) -> (Self, Self) {
         match self {
             List(pair) if pair.len() == 2 => {
                 let mut pair = pair.into_iter();
@@ -63,7 +63,7 @@ impl Value {
         }
     }
 
-    pub fn option(value: Option<Self>) -> Self {
+    pub(crate) fn option(value: Option<Self>) -> Self {
         value.unwrap_or(Null)
     }
 }
@@ -80,7 +80,7 @@ impl weir_microbatch::Show for Value {
 }
 
 /// Rows as the cases compare them: in order, or as multisets; `grouped` values are multisets too.
-pub fn normal(rows: &[Value], ordered: bool, grouped: bool) -> Vec<Value> {
+pub(crate) fn normal(rows: &[Value], ordered: bool, grouped: bool) -> Vec<Value> {
     let mut rows: Vec<Value> =
         rows.iter().map(|row| if grouped { group(row) } else { row.clone() }).collect();
     if !ordered {
