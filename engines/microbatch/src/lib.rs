@@ -32,6 +32,8 @@
 //! let ssc = StreamingContext::new(&sc, Duration::from_millis(1))?;
 //! let lines = sc.parallelize(vec!["to be or", "not to be"], 2)?;
 //! let queue = Arc::new(Mutex::new(VecDeque::from([lines])));
+//! let checkpoints = std::env::temp_dir().join(format!("weir-doc-{}", std::process::id()));
+//! ssc.checkpoint(&checkpoints)?;
 //! let counts = ssc
 //!     .queue_stream(queue)?
 //!     .flat_map(|line| line.split(' '))?
@@ -49,6 +51,7 @@
 //! assert_eq!(first, [("be", 2), ("not", 1), ("or", 1), ("to", 2)]);
 //! drop(batches);
 //! ssc.stop(StopOptions::default())?;
+//! std::fs::remove_dir_all(checkpoints)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -84,7 +87,9 @@ pub use rdd::{
     RangePartitioner, Rdd, ReadRange, Shuffle, StorageLevel,
 };
 pub use streaming::{
-    ActiveScope, BatchInfo, ContextState, Cut, DStream, DirectSource, Pacing, StateDStream,
-    StatefulStage, StopOptions, StreamingContext, StreamingContextBuilder, StreamingError,
-    StreamingListener, Time, Values,
+    ActiveScope, BatchInfo, ContextState, Cut, DStream, DirectSource, InputBatch, InputInfoTracker,
+    InputStream, MapWithStateDStream, OutputOperationInfo, Pacing, ProgressListener, ReceiverInfo,
+    Show, State, StateDStream, StateError, StateRecords, StateSpec, StatefulStage, StopOptions,
+    StreamInfo, StreamInputInfo, StreamStorage, StreamingContext, StreamingContextBuilder,
+    StreamingError, StreamingListener, Time, Totals, Values, batch_file_name,
 };

@@ -7,7 +7,8 @@
 //! | thread | does |
 //! |---|---|
 //! | `microbatch-generator` | waits for the tick, cuts the batch, makes its jobs |
-//! | `microbatch-scheduler-N` | runs the jobs of a batch, one after the other |
+//! | `microbatch-scheduler-N` | runs jobs, in the order of batches and outputs |
+//! | `microbatch-listener` | tells listeners, if there are any |
 //! | `microbatch-worker-N` | runs tasks |
 //!
 //! A batch that waits for the scheduler is a range of offsets and a lineage, not data. The queue of
@@ -15,27 +16,47 @@
 //! that it missed back to back afterwards, with their nominal times.
 
 mod batch;
+mod clock;
 mod context;
 mod dstream;
 mod error;
 mod generator;
 mod input;
 mod lifecycle;
+mod listener;
+mod map_with_state;
+mod meta;
+mod output;
 mod pair;
+mod progress;
+mod reduced_window;
 mod scheduler;
 mod scope;
+mod show;
+mod state;
 mod stateful;
+mod stateless;
+mod storage;
 mod time;
+mod transform;
 mod update_state;
 mod window;
 
-pub use batch::{BatchInfo, StreamingListener};
+pub use batch::{BatchInfo, OutputOperationInfo, StreamInputInfo};
 pub use context::{Pacing, StopOptions, StreamingContext, StreamingContextBuilder};
 pub use dstream::DStream;
 pub use error::StreamingError;
-pub use input::{Cut, DirectSource};
+pub use input::{Cut, DirectSource, InputBatch, InputStream};
 pub use lifecycle::ContextState;
+pub use listener::{InputInfoTracker, ReceiverInfo, StreamingListener};
+pub use map_with_state::{MapWithStateDStream, StateRecords};
+pub use meta::StreamInfo;
+pub use output::batch_file_name;
+pub use progress::{ProgressListener, Totals};
 pub use scope::ActiveScope;
+pub use show::Show;
+pub use state::{State, StateError, StateSpec};
 pub use stateful::{StateDStream, StatefulStage};
+pub use storage::StreamStorage;
 pub use time::Time;
 pub use update_state::Values;

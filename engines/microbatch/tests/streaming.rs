@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_dataflow::{Clock, ManualClock};
@@ -43,14 +44,21 @@ impl DirectSource<i64> for Script {
 }
 
 fn context(sc: &SparkContext, drain: Duration) -> StreamingContext {
-    StreamingContext::builder(sc, SECOND)
+    let ssc = StreamingContext::builder(sc, SECOND)
         .clock(Arc::new(ManualClock::auto()))
         .zero_time(Time::ZERO)
         .pacing(Pacing::Unpaced)
         .drain(drain)
         .scope(ActiveScope::private())
         .build()
-        .expect("a context")
+        .expect("a context");
+    ssc.checkpoint(checkpoints()).expect("a directory");
+    ssc
+}
+
+/// Where streams with state may keep their checkpoints.
+fn checkpoints() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("streaming-checkpoints")
 }
 
 /// What a stream made of the scripted batches holds at each time, sorted.
@@ -171,7 +179,9 @@ fn window_durations_are_multiples_of_the_parents_slide() {
     let input = ssc.direct_stream(Script(vec![])).expect("an input");
     let halves = Duration::from_millis(1_500);
     let what = |length, slide| match input.window(length, slide) {
-        Err(StreamingError::NotMultiple { what, given, parent }) => Some((what, given, parent)),
+        Err(StreamingError::NotMultiple { what, given_ns, parent_ns }) => {
+            Some((what, Duration::from_nanos(given_ns), Duration::from_nanos(parent_ns)))
+        }
         _ => None,
     };
     assert_eq!(what(halves, SECOND), Some(("window duration", halves, SECOND)));
@@ -269,15 +279,15 @@ fn queues_give_one_rdd_per_batch() {
 struct Log(Mutex<Vec<(&'static str, BatchInfo)>>);
 
 impl StreamingListener for Log {
-    fn batch_submitted(&self, batch: &BatchInfo) {
-        self.0.lock().expect("log").push(("submitted", *batch));
+    fn on_batch_submitted(&self, batch: &BatchInfo) {
+        self.0.lock().expect("log").push(("submitted", batch.clone()));
     }
-    fn batch_started(&self, batch: &BatchInfo) {
-        self.0.lock().expect("log").push(("started", *batch));
+    fn on_batch_started(&self, batch: &BatchInfo) {
+        self.0.lock().expect("log").push(("started", batch.clone()));
     }
-    fn batch_completed(&self, batch: &BatchInfo, failure: Option<&StreamingError>) {
-        let what = if failure.is_some() { "failed" } else { "completed" };
-        self.0.lock().expect("log").push((what, *batch));
+    fn on_batch_completed(&self, batch: &BatchInfo) {
+        let what = if batch.has_failed() { "failed" } else { "completed" };
+        self.0.lock().expect("log").push((what, batch.clone()));
     }
 }
 
@@ -299,7 +309,7 @@ fn batches_are_reported_and_failures_do_not_stop_later_ones() {
     let log = log.0.lock().expect("log");
     let per_batch = |ms| {
         let of = log.iter().filter(|(_, info)| info.time == Time::from_ms(ms));
-        of.map(|(what, info)| (*what, info.records)).collect::<Vec<_>>()
+        of.map(|(what, info)| (*what, info.num_records())).collect::<Vec<_>>()
     };
     for (ms, records, end) in
         [(1_000, 2, "completed"), (2_000, 1, "failed"), (3_000, 1, "completed")]
@@ -351,7 +361,7 @@ fn lifecycle_rules() {
     first.start().expect("starting again does nothing");
     assert_eq!(first.state(), ContextState::Active);
     assert_eq!(input.map(|x| x).err(), Some(StreamingError::AddedAfterStart));
-    assert_eq!(input.persist().err(), Some(StreamingError::AddedAfterStart));
+    assert_eq!(input.persist().err(), Some(StreamingError::StorageAfterStart));
     assert_eq!(input.foreach_rdd(|_, _| Ok(())), Err(StreamingError::AddedAfterStart));
     // A second one is refused, stays as it is, and can be started later.
     let (second, other) = make();
@@ -381,7 +391,7 @@ fn lifecycle_rules() {
 #[test]
 fn intervals_below_a_millisecond_are_refused() {
     let sc = local(1);
-    for (interval, good) in [(0, false), (999_999, false), (1_000_000, true)] {
+    for (interval, good) in [(1, false), (999_999, false), (1_000_000, true)] {
         let interval = Duration::from_nanos(interval);
         assert_eq!(StreamingContext::new(&sc, interval).is_ok(), good, "{interval:?}");
     }

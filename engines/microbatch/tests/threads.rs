@@ -120,7 +120,7 @@ fn runs_join_their_threads() {
         assert_eq!(result.is_ok(), good, "{result:?}");
         assert_eq!(register.alive(), BTreeSet::new(), "after {records} records");
         // A run that fails may do so before it has come to its second batch.
-        for name in ["microbatch-generator", "microbatch-scheduler-0", "microbatch-worker-"] {
+        for name in ["microbatch-generator", "microbatch-listener", "microbatch-worker-"] {
             assert!(register.has_seen(name) || !good, "{name}");
         }
     }

@@ -2,7 +2,7 @@
 
 use super::batches::{Batch, Batches};
 use super::engine::MicroBatch;
-use crate::{BatchInfo, SparkContext, StreamingError, StreamingListener, Time};
+use crate::{BatchInfo, SparkContext, StreamingListener, Time};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use weir_dataflow::{BatchTiming, ComponentInfo, Engine, Recorder, RunSummary, Sample};
@@ -105,16 +105,16 @@ impl Reporter {
 }
 
 impl StreamingListener for Reporter {
-    fn batch_started(&self, info: &BatchInfo) {
+    fn on_batch_started(&self, info: &BatchInfo) {
         let batch = self.batches.get(info.time);
         self.batches.context().meter.add_taken(batch.to - batch.from);
     }
 
-    fn batch_completed(&self, info: &BatchInfo, failure: Option<&StreamingError>) {
+    fn on_batch_completed(&self, info: &BatchInfo) {
         let batch = self.batches.close(info.time);
         let mut state = self.state();
         state.last = info.time;
-        if failure.is_some() {
+        if info.has_failed() {
             return;
         }
         let (started_ns, ended_ns) =

@@ -183,10 +183,10 @@ impl<C: Transform, A: Aggregate<In = C::Out>> StatefulStage<Event<C::In>> for Ru
         blocks: Vec<Sums<A>>,
         time: Time,
         out: &mut Vec<Event<A::Out>>,
-    ) {
+    ) -> Result<(), TaskError> {
         let Some(batches) = &self.batches else {
             blocks.into_iter().for_each(|block| self.combine.merge_into(state, block));
-            return;
+            return Ok(());
         };
         let mut changes = KeyedTable::new();
         blocks.into_iter().for_each(|block| self.combine.merge_into(&mut changes, block));
@@ -206,5 +206,6 @@ impl<C: Transform, A: Aggregate<In = C::Out>> StatefulStage<Event<C::In>> for Ru
             };
             out.push(Event { at, watermark: at, value });
         }
+        Ok(())
     }
 }

@@ -21,7 +21,7 @@ pub(super) fn update_state<T: Data, C: Transform<In = T>, U: UpdateState<In = C:
             let states = define(run)?.update_state_by_key_emitting(
                 &label,
                 keyed,
-                move |key: &U::Key, values, mut state, out| {
+                move |_, key: &U::Key, values, mut state, out| {
                     for Event { at, watermark, value } in values {
                         update.update(key, &mut state, value, &mut |value| {
                             out.push(Event { at, watermark, value });

@@ -264,7 +264,7 @@ impl<C: Transform, A: Aggregate<In = C::Out>> StatefulStage<Event<C::In>> for Pa
         blocks: Vec<PaneBlock<A>>,
         time: Time,
         out: &mut Vec<Self::Out>,
-    ) {
+    ) -> Result<(), TaskError> {
         let batch = self.batches.get(time);
         let stamp = Event { at: batch.seen, watermark: batch.seen, value: () };
         for block in blocks {
@@ -275,6 +275,7 @@ impl<C: Transform, A: Aggregate<In = C::Out>> StatefulStage<Event<C::In>> for Pa
             }
         }
         state.advance(batch.watermark, &mut |row| out.push(stamped(row, &stamp)));
+        Ok(())
     }
 }
 
@@ -321,7 +322,7 @@ impl<C: Transform, A: Aggregate<In = C::Out>> StatefulStage<Event<C::In>> for Se
         blocks: Vec<Self::Block>,
         time: Time,
         out: &mut Vec<Self::Out>,
-    ) {
+    ) -> Result<(), TaskError> {
         let batch = self.batches.get(time);
         let before = state.late();
         for (hash, event) in blocks.into_iter().flatten() {
@@ -331,5 +332,6 @@ impl<C: Transform, A: Aggregate<In = C::Out>> StatefulStage<Event<C::In>> for Se
         self.batches.add_late((state.late() - before) as usize);
         let stamp = Event { at: batch.seen, watermark: batch.seen, value: () };
         state.advance(batch.watermark, &mut |row| out.push(stamped(row, &stamp)));
+        Ok(())
     }
 }

@@ -1,12 +1,17 @@
 //! The entry point of streaming: definition, start and stop.
 
+use super::clock::EpochClock;
 use super::generator::{Plan, Runtime};
 use super::lifecycle::{Graph, Shared, Waiter};
+use super::listener::{Event, ListenerBus};
+use super::meta::StreamInfo;
 use super::{ActiveScope, ContextState, StreamingError, StreamingListener, Time};
 use crate::SparkContext;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
-use weir_dataflow::{Clock, SystemClock};
+use weir_dataflow::Clock;
 
 /// What the job generator waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,10 +46,17 @@ impl Default for StopOptions {
 /// A context is defined, started once, and stopped: it moves from
 /// [`Initialized`](ContextState::Initialized) to [`Active`](ContextState::Active) to
 /// [`Stopped`](ContextState::Stopped) and never back. Several contexts may use one SparkContext one
-/// after the other. Dropping an active context stops it at once and leaves the SparkContext alone.
-#[derive(Debug)]
+/// after the other. A handle: clones are the same context. Dropping the last handle of an active
+/// context stops it at once and leaves the SparkContext alone.
+#[derive(Clone, Debug)]
 pub struct StreamingContext {
-    shared: Arc<Shared>,
+    handle: Arc<Handle>,
+}
+
+/// What is shared by the handles of a context, and stops it when the last one is gone.
+#[derive(Debug)]
+pub(super) struct Handle {
+    pub(super) shared: Arc<Shared>,
     builder: StreamingContextBuilder,
 }
 
@@ -59,7 +71,14 @@ pub struct StreamingContextBuilder {
     pacing: Pacing,
     concurrent_jobs: usize,
     drain: Duration,
+    graceful_stop_timeout: Option<Duration>,
     scope: ActiveScope,
+}
+
+impl PartialEq for StreamingContext {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.handle, &other.handle)
+    }
 }
 
 impl StreamingContext {
@@ -78,6 +97,7 @@ impl StreamingContext {
             pacing: Pacing::Clock,
             concurrent_jobs: 1,
             drain: Duration::ZERO,
+            graceful_stop_timeout: None,
             scope: ActiveScope::process(),
         }
     }
@@ -85,27 +105,116 @@ impl StreamingContext {
     /// Where it runs its jobs.
     #[must_use]
     pub fn spark_context(&self) -> &SparkContext {
-        &self.shared.sc
+        &self.handle.shared.sc
     }
 
     /// Where it is in its life.
     #[must_use]
     pub fn state(&self) -> ContextState {
-        self.shared.graph().state
+        self.handle.shared.graph().state
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
+        &self.handle.shared
     }
 
     pub(super) fn batch_interval_ns(&self) -> u64 {
-        self.shared.interval_ns
+        self.handle.shared.interval_ns
     }
 
-    /// Tells `listener` about batches. Those that are added before the start hear of every batch;
-    /// later ones of none.
+    /// The streams of the context, in the order of their creation.
+    #[must_use]
+    pub fn streams(&self) -> Vec<StreamInfo> {
+        self.handle.shared.graph().streams.iter().map(|stream| stream.meta().info()).collect()
+    }
+
+    /// The time that batches and windows are counted from; `None` before the start.
+    #[must_use]
+    pub fn zero_time(&self) -> Option<Time> {
+        self.handle.shared.zero.get().copied()
+    }
+
+    /// Batches that were handed to the scheduler and are not over: those that wait or run, and those
+    /// whose last job failed.
+    #[must_use]
+    pub fn pending_times(&self) -> Vec<Time> {
+        self.handle.shared.pending_times()
+    }
+
+    /// Waits until the batch at `time` and all before it have been generated and have ended, well or
+    /// not; whether that was within `timeout` of real time. For programs that move the clock themselves.
+    #[must_use]
+    pub fn await_batch(&self, time: Time, timeout: Duration) -> bool {
+        self.handle.shared.await_batch(time, timeout)
+    }
+
+    /// What a checkpoint at `time` keeps of each stream beyond its definition, in the order of creation.
+    #[must_use]
+    pub fn save_streams(&self, time: Time) -> Vec<Vec<u8>> {
+        self.handle.shared.graph().streams.iter().map(|stream| stream.save(time)).collect()
+    }
+
+    /// Gives back what [`save_streams`](Self::save_streams) kept, to a context of the same definition
+    /// that has not been started.
+    pub fn restore_streams(&self, saved: &[Vec<u8>]) -> Result<(), StreamingError> {
+        let graph = self.handle.shared.open()?;
+        graph.streams.iter().zip(saved).try_for_each(|(stream, saved)| stream.restore(saved))
+    }
+
+    /// The context that is active in this process, if there is one.
+    #[must_use]
+    pub fn get_active() -> Option<Self> {
+        ActiveScope::process().active()
+    }
+
+    /// The active context, or what `create` makes.
+    pub fn get_active_or_create<E>(create: impl FnOnce() -> Result<Self, E>) -> Result<Self, E> {
+        Self::get_active().map_or_else(create, Ok)
+    }
+
+    pub(super) const fn from_handle(handle: Arc<Handle>) -> Self {
+        Self { handle }
+    }
+
+    /// Makes every stream remember its RDDs for at least `duration` after their batch, for looking at
+    /// older ones with [`slice`](super::DStream::slice). Can be called once, before the start.
+    pub fn remember(&self, duration: Duration) -> Result<(), StreamingError> {
+        let place = &self.handle.shared.remember;
+        place
+            .set(duration)
+            .map_err(|_| StreamingError::RememberedTwice(place.get().copied().unwrap_or_default()))
+    }
+
+    /// Where state is checkpointed: streams with state need it. The directory is made if it does not
+    /// exist.
+    pub fn checkpoint(&self, directory: impl AsRef<Path>) -> Result<(), StreamingError> {
+        let path = directory.as_ref();
+        std::fs::create_dir_all(path).map_err(|error| StreamingError::CheckpointDirectory {
+            path: path.display().to_string(),
+            message: error.to_string(),
+        })?;
+        *self.checkpoint_place() = Some(path.to_owned());
+        Ok(())
+    }
+
+    /// The directory that [`checkpoint`](Self::checkpoint) was given.
+    #[must_use]
+    pub fn checkpoint_dir(&self) -> Option<PathBuf> {
+        self.checkpoint_place().clone()
+    }
+
+    fn checkpoint_place(&self) -> std::sync::MutexGuard<'_, Option<PathBuf>> {
+        self.handle.shared.checkpoint_dir.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells `listener` about batches, before or after the start.
     pub fn add_streaming_listener(&self, listener: Arc<dyn StreamingListener>) {
-        self.shared.graph().listeners.push(listener);
+        self.handle.shared.bus.add(listener);
+    }
+
+    /// Tells `listener` no more.
+    pub fn remove_streaming_listener(&self, listener: &Arc<dyn StreamingListener>) {
+        self.handle.shared.bus.remove(listener);
     }
 
     /// Starts making batches. The first is that of the first multiple of the interval after now.
@@ -113,13 +222,13 @@ impl StreamingContext {
     /// Starting an active context does nothing. Where another context is active, this one stays as it
     /// is and can be started later; any other failure stops it.
     pub fn start(&self) -> Result<(), StreamingError> {
-        let mut graph = self.shared.graph();
+        let mut graph = self.handle.shared.graph();
         match graph.state {
             ContextState::Initialized => {}
             ContextState::Active => return Ok(()),
             ContextState::Stopped => return Err(StreamingError::AlreadyStopped),
         }
-        if !self.builder.scope.claim(&self.shared) {
+        if !self.handle.builder.scope.claim(&self.handle) {
             return Err(StreamingError::AnotherActive);
         }
         match self.run(&mut graph) {
@@ -129,65 +238,105 @@ impl StreamingContext {
                 Ok(())
             }
             Err(error) => {
-                self.builder.scope.release(&self.shared);
+                self.handle.builder.scope.release(&self.handle);
                 graph.state = ContextState::Stopped;
-                self.shared.waiter.end();
+                self.handle.shared.waiter.end();
                 Err(error)
             }
         }
     }
 
     fn run(&self, graph: &mut Graph) -> Result<Runtime, StreamingError> {
+        let shared = &self.handle.shared;
+        if shared.interval_ns == 0 {
+            return Err(StreamingError::BatchInterval(Duration::ZERO));
+        }
         if graph.outputs.is_empty() {
             return Err(StreamingError::NoOutputs);
         }
-        let now = Time::from_ns(self.shared.clock.now_ns());
-        let zero = self.builder.zero.unwrap_or_else(|| now.floor(self.shared.interval_ns));
-        self.shared.zero.get_or_init(|| zero);
+        let checkpointed = self.checkpoint_place().is_some();
+        let context = shared.remember.get().copied().map_or(0, super::dstream::nanos);
+        for output in &graph.outputs {
+            output.meta.initialize();
+        }
+        for output in &graph.outputs {
+            output.meta.remember(context, context);
+        }
+        for output in &graph.outputs {
+            output.meta.validate(checkpointed)?;
+        }
+        let now = Time::from_ns(shared.clock.now_ns());
+        let zero = self.handle.builder.zero.unwrap_or_else(|| now.floor(shared.interval_ns));
+        shared.zero.get_or_init(|| zero);
+        let streams = Arc::new(graph.streams.clone());
+        shared.running.get_or_init(|| Arc::downgrade(&streams));
+        graph.running = Some(streams);
+        shared.bus.post(|| Event::Started(shared.clock.now_ns()));
+        graph.inputs.iter().for_each(|input| input.start());
         let plan = Plan {
             inputs: graph.inputs.clone(),
-            outputs: graph.outputs.clone(),
-            listeners: graph.listeners.clone(),
-            pacing: self.builder.pacing,
-            concurrent_jobs: self.builder.concurrent_jobs,
-            drain_ns: u64::try_from(self.builder.drain.as_nanos()).unwrap_or(u64::MAX),
+            outputs: graph.outputs.iter().map(|output| Arc::clone(&output.make)).collect(),
+            pacing: self.handle.builder.pacing,
+            concurrent_jobs: self.handle.builder.concurrent_jobs,
+            drain_ns: super::dstream::nanos(self.handle.builder.drain),
         };
-        Runtime::start(&self.shared, plan)
-    }
-
-    /// Closes the definition, for good.
-    fn close(&self) -> Option<Runtime> {
-        let mut graph = self.shared.graph();
-        graph.state = ContextState::Stopped;
-        let definition = (std::mem::take(&mut graph.outputs), std::mem::take(&mut graph.inputs));
-        let runtime = graph.runtime.take();
-        drop(graph);
-        // Outputs hold streams and streams hold this context: the circle is broken here.
-        drop(definition);
-        runtime
+        Runtime::start(shared, plan)
     }
 
     /// Waits until the context has been stopped, or until all its inputs have ended and their batches
     /// are done. Fails with the first error that was reported; an error does not stop the context.
     pub fn await_termination(&self) -> Result<(), StreamingError> {
-        self.shared.waiter.wait()
+        self.handle.shared.waiter.wait()
     }
 
     /// The same, for `timeout` at most: `false` if it passed first.
     pub fn await_termination_or_timeout(&self, timeout: Duration) -> Result<bool, StreamingError> {
-        self.shared.waiter.wait_for(timeout)
+        self.handle.shared.waiter.wait_for(timeout)
     }
 
     /// Stops the context, from any state. Stopping a stopped one does nothing more than stop the
-    /// SparkContext where that is asked for. Its threads have ended when this returns.
+    /// SparkContext where that is asked for. Its threads have ended when this returns, and listeners
+    /// have been told of everything. Neither a job nor a listener can stop its own context.
     pub fn stop(&self, options: StopOptions) -> Result<(), StreamingError> {
+        self.handle.stop(options)
+    }
+}
+
+impl Handle {
+    /// Closes the definition, for good.
+    fn close(&self) -> Option<Runtime> {
+        let mut graph = self.shared.graph();
+        graph.state = ContextState::Stopped;
+        graph.runtime.take()
+    }
+
+    /// Outputs hold streams and streams hold this context: the circle is broken here.
+    fn clear(&self) {
+        let mut graph = self.shared.graph();
+        let inputs = std::mem::take(&mut graph.inputs);
+        let outputs = std::mem::take(&mut graph.outputs);
+        let streams = (std::mem::take(&mut graph.streams), graph.running.take());
+        drop(graph);
+        inputs.iter().for_each(|input| input.stop());
+        drop((inputs, outputs, streams));
+    }
+
+    fn stop(&self, options: StopOptions) -> Result<(), StreamingError> {
+        let me = std::thread::current().id();
+        if self.shared.bus.thread() == Some(me) {
+            return Err(StreamingError::StopInsideListener);
+        }
         if self.shared.graph().runtime.as_ref().is_some_and(Runtime::is_inside) {
             return Err(StreamingError::StopInsideJob);
         }
         if let Some(runtime) = self.close() {
-            runtime.stop(options.graceful);
+            let interval = Duration::from_nanos(self.shared.interval_ns);
+            let patience = self.builder.graceful_stop_timeout.unwrap_or(interval * 10);
+            runtime.stop(options.graceful, patience);
         }
-        self.builder.scope.release(&self.shared);
+        self.clear();
+        self.shared.bus.stop();
+        self.builder.scope.release_shared(&self.shared);
         self.shared.waiter.end();
         if options.stop_spark_context {
             self.shared.sc.stop();
@@ -196,21 +345,22 @@ impl StreamingContext {
     }
 }
 
-impl Drop for StreamingContext {
+impl Drop for Handle {
     fn drop(&mut self) {
         let options = StopOptions { stop_spark_context: false, graceful: false };
         if self.stop(options).is_err() {
-            // The last handle was dropped by a job, which cannot wait for its own thread.
+            // The last handle was dropped by a job or a listener, which cannot wait for its own thread.
             if let Some(runtime) = self.close() {
                 runtime.abandon();
             }
-            self.builder.scope.release(&self.shared);
+            self.clear();
+            self.builder.scope.release_shared(&self.shared);
         }
     }
 }
 
 impl StreamingContextBuilder {
-    /// What tells the time. Default: a new [`SystemClock`].
+    /// What tells the time. Default: the time since the Unix epoch.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self
@@ -243,6 +393,12 @@ impl StreamingContextBuilder {
         self
     }
 
+    /// How long a graceful stop may take; what is left then is dropped. Default: 10 batch intervals.
+    pub const fn graceful_stop_timeout(mut self, timeout: Duration) -> Self {
+        self.graceful_stop_timeout = Some(timeout);
+        self
+    }
+
     /// Where this context may be the only active one. Default: the process.
     pub fn scope(mut self, scope: ActiveScope) -> Self {
         self.scope = scope;
@@ -252,10 +408,11 @@ impl StreamingContextBuilder {
     /// Makes the context.
     pub fn build(self) -> Result<StreamingContext, StreamingError> {
         let interval_ns = u64::try_from(self.interval.as_nanos()).unwrap_or(0);
-        if interval_ns < 1_000_000 {
+        // Spark takes 0 here, too; it cannot be started.
+        if (1..1_000_000).contains(&interval_ns) {
             return Err(StreamingError::BatchInterval(self.interval));
         }
-        let clock = self.clock.clone().unwrap_or_else(|| Arc::new(SystemClock::new()));
+        let clock = self.clock.clone().unwrap_or_else(|| Arc::new(EpochClock::new()));
         let shared = Arc::new(Shared {
             sc: self.sc.clone(),
             interval_ns,
@@ -263,7 +420,15 @@ impl StreamingContextBuilder {
             zero: OnceLock::new(),
             graph: Mutex::default(),
             waiter: Waiter::default(),
+            bus: ListenerBus::default(),
+            inputs: super::InputInfoTracker::default(),
+            input_count: AtomicUsize::new(0),
+            remember: OnceLock::new(),
+            checkpoint_dir: Mutex::default(),
+            batches: Mutex::default(),
+            batches_moved: std::sync::Condvar::new(),
+            running: OnceLock::new(),
         });
-        Ok(StreamingContext { shared, builder: self })
+        Ok(StreamingContext { handle: Arc::new(Handle { shared, builder: self }) })
     }
 }

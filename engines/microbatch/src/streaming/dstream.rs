@@ -1,18 +1,17 @@
 //! Discretized streams: one RDD per batch.
 
 use super::lifecycle::Shared;
-use super::scheduler::Job;
+use super::meta::{AnyStream, Kind, Meta, StreamInfo};
+use super::storage::StreamStorage;
 use super::{StreamingError, Time};
-use crate::JobError;
-use crate::job::TaskError;
-use crate::rdd::{Partition, Rdd, Shuffle};
+use crate::rdd::Rdd;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use weir_dataflow::{Data, Key};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use weir_dataflow::Data;
 
 /// A stream of batches: for every batch time that is a multiple of its slide duration (counted from
-/// the context's start), one RDD. A handle: clones are the same stream.
+/// the context's zero time), one RDD. A handle: clones are the same stream.
 ///
 /// Operators define a new stream and fail once the context has been started. The RDD of a batch is
 /// made once, however many outputs use it; it is *computed* by every output that uses it, unless it
@@ -23,24 +22,86 @@ pub struct DStream<T> {
 
 /// How a stream's RDDs are made.
 pub(super) trait StreamNode<T>: Send + Sync {
-    /// The RDD of a batch that is due. Called once per batch, but possibly not for every batch.
+    /// The RDD of a batch that is due; a `None` is asked for again.
     fn compute(&self, time: Time, stream: &Stream<T>) -> Result<Option<Rdd<T>>, StreamingError>;
-    /// The stream's RDDs may be asked for until they are this old: passed on to the parents.
-    fn remember(&self, ns: u64);
+    /// A batch is done and the stream remembers RDDs for `remember_ns` (units: nanoseconds).
+    fn clear(&self, completed: Time, remember_ns: u64) {
+        let _ = (completed, remember_ns);
+    }
+    /// What a checkpoint keeps of the stream.
+    fn save(&self, time: Time) -> Vec<u8> {
+        let _ = time;
+        Vec::new()
+    }
+    /// Takes back what a checkpoint kept.
+    fn restore(&self, saved: &[u8]) -> Result<(), StreamingError> {
+        let _ = saved;
+        Ok(())
+    }
 }
 
 pub(super) struct Stream<T> {
     shared: Arc<Shared>,
-    slide_ns: u64,
+    meta: Arc<Meta>,
     node: Box<dyn StreamNode<T>>,
-    generated: Mutex<BTreeMap<Time, Rdd<T>>>,
-    remember_ns: AtomicU64,
-    persist: AtomicBool,
+    /// The batches that are remembered. Beyond what others ask for, the time alone: an RDD that nobody
+    /// will look at must not hold state that the next batch could change in place.
+    generated: Mutex<BTreeMap<Time, Option<Rdd<T>>>>,
 }
 
 impl<T> Stream<T> {
     pub(super) fn context(&self) -> &Shared {
         &self.shared
+    }
+
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<Time, Option<Rdd<T>>>> {
+        self.generated.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops what is older than it has to be, seen from the batch at `time`.
+    fn forget(&self, kept: &mut BTreeMap<Time, Option<Rdd<T>>>, time: Time) {
+        let remember = self.meta.remember_ns();
+        // A context that never started an output on this stream has no rule for it.
+        if remember == 0 {
+            return;
+        }
+        let oldest = |span: u64| time.as_ns().checked_sub(span);
+        while let Some(first) = kept.first_entry() {
+            if oldest(remember).is_none_or(|limit| first.key().as_ns() > limit) {
+                break;
+            }
+            first.remove();
+        }
+        let demand = self.meta.demand_ns();
+        if demand < remember
+            && !self.meta.parents.is_empty()
+            && let Some(limit) = oldest(demand)
+        {
+            for (_, rdd) in kept.range_mut(..=Time::from_ns(limit)) {
+                *rdd = None;
+            }
+        }
+    }
+}
+
+impl<T: Data> AnyStream for Stream<T> {
+    fn meta(&self) -> &Arc<Meta> {
+        &self.meta
+    }
+    fn clear_metadata(&self, completed: Time) {
+        if self.meta.is_initialized() {
+            self.forget(&mut self.kept(), completed);
+            self.node.clear(completed, self.meta.remember_ns());
+        }
+    }
+    fn generated(&self) -> Vec<Time> {
+        self.kept().keys().copied().collect()
+    }
+    fn save(&self, time: Time) -> Vec<u8> {
+        self.node.save(time)
+    }
+    fn restore(&self, saved: &[u8]) -> Result<(), StreamingError> {
+        self.node.restore(saved)
     }
 }
 
@@ -52,255 +113,158 @@ impl<T> Clone for DStream<T> {
 
 impl<T> std::fmt::Debug for DStream<T> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("DStream")
-            .field("of", &std::any::type_name::<T>())
-            .field("slide_ns", &self.stream.slide_ns)
-            .finish_non_exhaustive()
+        f.debug_struct("DStream").field("info", &self.stream.meta.info()).finish_non_exhaustive()
     }
 }
 
 impl<T: Data> DStream<T> {
     pub(super) fn define(
         shared: &Arc<Shared>,
-        slide_ns: u64,
+        kind: Kind,
+        parents: &[&Arc<Meta>],
         node: Box<dyn StreamNode<T>>,
     ) -> Result<Self, StreamingError> {
-        drop(shared.open()?);
-        node.remember(slide_ns);
-        let stream = Stream {
-            shared: Arc::clone(shared),
-            slide_ns,
-            node,
-            generated: Mutex::default(),
-            remember_ns: AtomicU64::new(slide_ns),
-            persist: AtomicBool::new(false),
-        };
-        Ok(Self { stream: Arc::new(stream) })
+        let mut graph = shared.open()?;
+        let parents = parents.iter().map(|parent| Arc::clone(parent)).collect();
+        let item = std::any::type_name::<T>();
+        let meta = Arc::new(Meta::new(graph.streams.len(), kind, item, parents));
+        let generated = Mutex::default();
+        let stream = Arc::new(Stream { shared: Arc::clone(shared), meta, node, generated });
+        graph.streams.push(Arc::clone(&stream) as Arc<dyn AnyStream>);
+        Ok(Self { stream })
+    }
+
+    /// A stream made of this one, with the same slide.
+    pub(super) fn child<U: Data>(
+        &self,
+        operation: &'static str,
+        node: Box<dyn StreamNode<U>>,
+    ) -> Result<DStream<U>, StreamingError> {
+        let kind = Kind::of(operation, self.slide_ns());
+        DStream::define(self.shared(), kind, &[self.meta()], node)
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.stream.shared
     }
 
+    pub(super) fn meta(&self) -> &Arc<Meta> {
+        &self.stream.meta
+    }
+
     pub(super) fn slide_ns(&self) -> u64 {
-        self.stream.slide_ns
+        self.stream.meta.kind.slide_ns
     }
 
     /// Whether the stream has an RDD for a time.
     pub(super) fn is_due(&self, time: Time) -> bool {
         let zero = self.stream.shared.zero();
-        time > zero && (time.as_ns() - zero.as_ns()).is_multiple_of(self.stream.slide_ns)
+        time > zero && (time.as_ns() - zero.as_ns()).is_multiple_of(self.slide_ns())
     }
 
-    /// The RDD of a batch, made on the first call. RDDs older than the stream has to remember are
-    /// dropped when a new one is made, not when its batch is done: jobs keep what they need, and a
-    /// state stream can change its state in place only once nobody else holds it.
+    /// The RDD of a batch, made on the first call. A batch without one is asked for again next time.
+    ///
+    /// RDDs that are older than the stream has to remember are dropped when a new one is made, not
+    /// only when its batch is done: jobs keep what they need, and a state stream can change its state
+    /// in place only once nobody else holds it.
     pub(super) fn rdd_at(&self, time: Time) -> Result<Option<Rdd<T>>, StreamingError> {
         if !self.is_due(time) {
             return Ok(None);
         }
         let stream = &*self.stream;
-        let mut generated = stream.generated.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(rdd) = generated.get(&time) {
+        let mut kept = stream.kept();
+        if let Some(Some(rdd)) = kept.get(&time) {
             return Ok(Some(rdd.clone()));
         }
         let Some(rdd) = stream.node.compute(time, stream)? else { return Ok(None) };
-        if stream.persist.load(Ordering::Relaxed) {
+        if stream.meta.storage() != StreamStorage::None {
             // One that refuses has a level of its own, and is kept there.
             let _ = rdd.cache();
         }
-        generated.insert(time, rdd.clone());
-        let oldest = time.as_ns().saturating_sub(stream.remember_ns.load(Ordering::Relaxed));
-        generated.retain(|batch, _| batch.as_ns() > oldest);
+        kept.insert(time, Some(rdd.clone()));
+        // Inputs hold no state, and could not make a batch again: theirs go when the batch is done.
+        if !stream.meta.parents.is_empty() {
+            let newest = kept.last_key_value().map_or(time, |(last, _)| *last);
+            stream.forget(&mut kept, newest);
+        }
         Ok(Some(rdd))
     }
 
-    /// Keeps RDDs for `ns` after their batch.
-    pub(super) fn remember(&self, ns: u64) {
-        self.stream.remember_ns.fetch_max(ns, Ordering::Relaxed);
-        self.stream.node.remember(ns);
+    /// What the stream is, and how it is kept.
+    #[must_use]
+    pub fn info(&self) -> StreamInfo {
+        self.stream.meta.info()
     }
 
-    /// Keeps the partitions of its RDDs once computed, for as long as the RDDs are remembered.
+    /// The times of the RDDs that it remembers, in order.
+    #[must_use]
+    pub fn generated_times(&self) -> Vec<Time> {
+        AnyStream::generated(&*self.stream)
+    }
+
+    /// Keeps the partitions of its RDDs once computed, for as long as the RDDs are remembered, in
+    /// Spark's default level for streams.
     pub fn persist(&self) -> Result<&Self, StreamingError> {
-        drop(self.stream.shared.open()?);
-        self.stream.persist.store(true, Ordering::Relaxed);
+        self.persist_at(StreamStorage::MemoryOnlySer)
+    }
+
+    /// The same as [`persist`](Self::persist), under Spark's other name.
+    pub fn cache(&self) -> Result<&Self, StreamingError> {
+        self.persist()
+    }
+
+    /// Keeps the partitions of its RDDs in a level. A windowed stream passes it on to its parent, whose
+    /// RDDs its own are made of. Fails once the context has been started.
+    pub fn persist_at(&self, level: StreamStorage) -> Result<&Self, StreamingError> {
+        if self.stream.shared.open().is_err() {
+            return Err(StreamingError::StorageAfterStart);
+        }
+        let meta = &self.stream.meta;
+        match meta.parents.first() {
+            Some(parent) if meta.kind.operation == super::window::WINDOWED => {
+                parent.set_storage(level);
+            }
+            _ => meta.set_storage(level),
+        }
         Ok(self)
     }
 
-    /// A stream of what `f` makes of each batch's RDD. The function runs once per batch, when the
-    /// batch's jobs are made.
-    pub fn transform<U: Data>(
-        &self,
-        f: impl Fn(Rdd<T>, Time) -> Rdd<U> + Send + Sync + 'static,
-    ) -> Result<DStream<U>, StreamingError> {
-        let node = Transformed { parent: self.clone(), f };
-        DStream::define(self.shared(), self.slide_ns(), Box::new(node))
-    }
-
-    /// Every record through a function.
-    pub fn map<U: Data>(
-        &self,
-        f: impl Fn(T) -> U + Send + Sync + 'static,
-    ) -> Result<DStream<U>, StreamingError> {
-        let f = Arc::new(f);
-        self.transform(move |rdd, _| {
-            let f = Arc::clone(&f);
-            rdd.map(move |value| f(value))
-        })
-    }
-
-    /// The records that `keep` accepts.
-    pub fn filter(
-        &self,
-        keep: impl Fn(&T) -> bool + Send + Sync + 'static,
-    ) -> Result<Self, StreamingError> {
-        let keep = Arc::new(keep);
-        self.transform(move |rdd, _| {
-            let keep = Arc::clone(&keep);
-            rdd.filter(move |value| keep(value))
-        })
-    }
-
-    /// Every record into any number.
-    pub fn flat_map<U: Data, I: IntoIterator<Item = U>>(
-        &self,
-        f: impl Fn(T) -> I + Send + Sync + 'static,
-    ) -> Result<DStream<U>, StreamingError> {
-        let f = Arc::new(f);
-        self.transform(move |rdd, _| {
-            let f = Arc::clone(&f);
-            rdd.flat_map(move |value| f(value))
-        })
-    }
-
-    /// Every partition through a function that makes nothing of nothing; see
-    /// [`Rdd::transform_partitions`].
-    pub fn transform_partitions<U: Data>(
-        &self,
-        f: impl Fn(Partition<'_, T>, Time, &mut dyn FnMut(U)) -> Result<(), TaskError>
-        + Send
-        + Sync
-        + 'static,
-    ) -> Result<DStream<U>, StreamingError> {
-        let f = Arc::new(f);
-        self.transform(move |rdd, time| {
-            let f = Arc::clone(&f);
-            rdd.transform_partitions(move |input, out| f(input, time, out))
-        })
-    }
-
-    /// Every partition as one vector.
-    pub fn glom(&self) -> Result<DStream<Vec<T>>, StreamingError> {
-        self.transform(|rdd, _| rdd.glom())
-    }
-
-    /// One number per batch: how many records it holds.
-    pub fn count(&self) -> Result<DStream<u64>, StreamingError> {
-        // A zero joins every batch, so that an empty one has a count too.
-        let counts = self.transform(|rdd, _| {
-            let zero = rdd.context().single(((), 0));
-            rdd.map(|_| ((), 1)).union(&zero).reduce_by_key(|a: u64, b| a + b, 1)
-        })?;
-        counts.map(|((), count)| count)
-    }
-
-    /// At most one record per batch: all of the batch's combined. None for an empty batch.
-    pub fn reduce(
-        &self,
-        f: impl Fn(T, T) -> T + Send + Sync + 'static,
-    ) -> Result<Self, StreamingError> {
-        self.map(|value| ((), value))?.reduce_by_key(f, 1)?.map(|((), value)| value)
-    }
-
-    /// How often each value occurs in a batch.
-    pub fn count_by_value(&self, partitions: usize) -> Result<DStream<(T, u64)>, StreamingError>
-    where
-        T: Key,
-    {
-        self.transform(move |rdd, _| rdd.counts_by_value(partitions))
-    }
-
-    /// Each batch shuffled; see [`Rdd::shuffle`].
-    pub fn shuffle<S: Shuffle<T>>(
-        &self,
-        label: &str,
-        shuffle: S,
-        partitions: usize,
-    ) -> Result<DStream<S::Out>, StreamingError> {
-        let (label, shuffle) = (label.into(), Arc::new(shuffle));
-        self.transform(move |rdd, _| rdd.shuffle(&label, &shuffle, partitions))
-    }
-
-    /// The records of both, batch by batch.
-    pub fn union(&self, other: &Self) -> Result<Self, StreamingError> {
-        Self::union_all(&[self.clone(), other.clone()])
-    }
-
-    /// The records of all, batch by batch. They must be of one context and slide together.
-    pub fn union_all(streams: &[Self]) -> Result<Self, StreamingError> {
-        let Some(first) = streams.first() else { return Err(StreamingError::NothingToUnite) };
-        for other in streams {
-            if !Arc::ptr_eq(first.shared(), other.shared()) {
-                return Err(StreamingError::DifferentContexts);
-            }
-            if first.slide_ns() != other.slide_ns() {
-                return Err(StreamingError::DifferentSlides);
-            }
+    /// Checkpoints the stream's RDDs every `interval`, a multiple of its slide, and persists it. That
+    /// is checked when the context starts. Fails once it has been started.
+    pub fn checkpoint(&self, interval: Duration) -> Result<&Self, StreamingError> {
+        if self.stream.shared.open().is_err() {
+            return Err(StreamingError::CheckpointAfterStart);
         }
-        let node = United { parents: streams.to_vec() };
-        Self::define(first.shared(), first.slide_ns(), Box::new(node))
+        self.persist()?;
+        self.stream.meta.set_checkpoint_ns(nanos(interval));
+        Ok(self)
     }
 
-    /// Registers an output: `f` is called with every batch's RDD, in the scheduler's thread. Nothing
-    /// is computed unless it calls an action. Outputs of one batch run in the order in which they
-    /// were registered.
-    pub fn foreach_rdd(
-        &self,
-        f: impl Fn(Rdd<T>, Time) -> Result<(), JobError> + Send + Sync + 'static,
-    ) -> Result<(), StreamingError> {
-        let (parent, f) = (self.clone(), Arc::new(f));
-        let make = move |time| {
-            let Some(rdd) = parent.rdd_at(time)? else { return Ok(None) };
-            let f = Arc::clone(&f);
-            Ok(Some(Box::new(move || f(rdd, time)) as Job))
+    /// The RDDs of the batches from `from` to `to`, both included, oldest first; those that were not
+    /// made yet are made. The ends are rounded down to the stream's slide, counted from the zero time.
+    /// Fails before the context has been started.
+    pub fn slice(&self, from: Time, to: Time) -> Result<Vec<Rdd<T>>, StreamingError> {
+        let meta = &self.stream.meta;
+        if !meta.is_initialized() {
+            let operation = meta.kind.operation;
+            return Err(StreamingError::NotInitialized { operation });
+        }
+        let (zero, slide) = (self.stream.shared.zero(), meta.kind.slide_ns);
+        // Times before the zero time have no RDD; neither has the zero time.
+        let floor = |time: Time| {
+            let since = time.as_ns().saturating_sub(zero.as_ns());
+            zero.as_ns() + (since - since % slide)
         };
-        self.shared().open()?.outputs.push(Arc::new(make));
-        Ok(())
-    }
-}
-
-struct Transformed<T, F> {
-    parent: DStream<T>,
-    f: F,
-}
-
-impl<T, U, F> StreamNode<U> for Transformed<T, F>
-where
-    T: Data,
-    F: Fn(Rdd<T>, Time) -> Rdd<U> + Send + Sync,
-{
-    fn compute(&self, time: Time, _: &Stream<U>) -> Result<Option<Rdd<U>>, StreamingError> {
-        Ok(self.parent.rdd_at(time)?.map(|rdd| (self.f)(rdd, time)))
-    }
-    fn remember(&self, ns: u64) {
-        self.parent.remember(ns);
-    }
-}
-
-struct United<T> {
-    parents: Vec<DStream<T>>,
-}
-
-impl<T: Data> StreamNode<T> for United<T> {
-    fn compute(&self, time: Time, stream: &Stream<T>) -> Result<Option<Rdd<T>>, StreamingError> {
-        let mut rdds = Vec::with_capacity(self.parents.len());
-        for parent in &self.parents {
-            rdds.extend(parent.rdd_at(time)?);
+        let (mut at, last) = (floor(from), floor(to));
+        let mut rdds = Vec::new();
+        while from <= to && at <= last {
+            rdds.extend(self.rdd_at(Time::from_ns(at))?);
+            at = at.saturating_add(slide);
         }
-        Ok(Some(stream.context().sc.union(&rdds)))
+        Ok(rdds)
     }
-    fn remember(&self, ns: u64) {
-        self.parents.iter().for_each(|parent| parent.remember(ns));
-    }
+}
+
+pub(super) fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -11,54 +11,184 @@ use thiserror::Error;
 pub enum StreamingError {
     /// Something was added to a running context.
     #[error(
-        "adding inputs, transformations and outputs after starting a context is not supported; \
-         define everything before start"
+        "Adding new inputs, transformations, and output operations after starting a context is not \
+         supported; define everything before start"
     )]
     AddedAfterStart,
     /// Something was added to a stopped context.
     #[error(
-        "adding inputs, transformations and outputs after stopping a context is not supported; \
-         make a new StreamingContext (it may use the same SparkContext)"
+        "Adding new inputs, transformations, and output operations after stopping a context is not \
+         supported; make a new StreamingContext (it may use the same SparkContext)"
     )]
     AddedAfterStop,
+    /// A storage level was set too late.
+    #[error(
+        "Cannot change storage level of a DStream after streaming context has started; call persist \
+         before start"
+    )]
+    StorageAfterStart,
+    /// A checkpoint interval was set too late.
+    #[error(
+        "Cannot change checkpoint interval of a DStream after streaming context has started; call \
+         checkpoint before start"
+    )]
+    CheckpointAfterStart,
     /// A stopped context was started.
     #[error(
-        "the StreamingContext has been stopped and cannot be started again; make a new one (it may \
-         use the same SparkContext)"
+        "StreamingContext has already been stopped and cannot be started again; make a new one (it \
+         may use the same SparkContext)"
     )]
     AlreadyStopped,
     /// Another context is active.
     #[error(
-        "only one StreamingContext may be active in this process; stop the one that is running first"
+        "Only one StreamingContext may be started in this process; stop the one that is running first"
     )]
     AnotherActive,
     /// There is nothing to do.
     #[error(
-        "no output operations registered, so nothing to execute; call foreach_rdd before start"
+        "No output operations registered, so nothing to execute; call foreach_rdd or print before \
+         start"
     )]
     NoOutputs,
+    /// State needs a place for checkpoints.
+    #[error(
+        "The checkpoint directory has not been set. Please set it by StreamingContext.checkpoint()."
+    )]
+    NoCheckpointDirectory,
+    /// The checkpoint directory cannot be used.
+    #[error(
+        "failed to make the checkpoint directory {path}: {message}; choose one that can be written"
+    )]
+    CheckpointDirectory {
+        /// The directory.
+        path: String,
+        /// The system's reason.
+        message: String,
+    },
+    /// A checkpoint interval is shorter than the slide.
+    #[error(
+        "The checkpoint interval for {operation} has been set to {} which is lower than its slide time \
+         ({}). Please set it to at least {}.", Ms(*interval_ns), Ms(*slide_ns), Ms(*slide_ns)
+    )]
+    CheckpointTooShort {
+        /// The stream.
+        operation: &'static str,
+        /// What was asked for.
+        interval_ns: u64,
+        /// The least there can be.
+        slide_ns: u64,
+    },
+    /// A checkpoint interval does not fit the slide.
+    #[error(
+        "The checkpoint interval for {operation} has been set to  {} which not a multiple of its slide \
+         time ({}). Please set it to a multiple of {}.", Ms(*interval_ns), Ms(*slide_ns), Ms(*slide_ns)
+    )]
+    CheckpointNotMultiple {
+        /// The stream.
+        operation: &'static str,
+        /// What was asked for.
+        interval_ns: u64,
+        /// What it must be a multiple of.
+        slide_ns: u64,
+    },
+    /// RDDs would be forgotten before they are checkpointed.
+    #[error(
+        "The remember duration for {operation} has been set to {} which is not more than the checkpoint \
+         interval ({}). Please set it to a value higher than {}.",
+        Ms(*remember_ns), Ms(*interval_ns), Ms(*interval_ns)
+    )]
+    RememberTooShort {
+        /// The stream.
+        operation: &'static str,
+        /// How long it remembers.
+        remember_ns: u64,
+        /// How often it is checkpointed.
+        interval_ns: u64,
+    },
+    /// `remember` was called twice.
+    #[error("Remember duration already set as {} ms. Cannot set it again.", .0.as_millis())]
+    RememberedTwice(Duration),
+    /// A stream was asked for RDDs before its context was started.
+    #[error(
+        "{operation} has not been initialized; call slice after start, on a stream with an output"
+    )]
+    NotInitialized {
+        /// The stream.
+        operation: &'static str,
+    },
+    /// A state is gone because a later batch changed it in place.
+    #[error(
+        "the state of the batch at {time} has been updated by later batches; call \
+         StreamingContext.remember() before start to keep older states"
+    )]
+    StateReleased {
+        /// The batch.
+        time: Time,
+    },
+    /// A transform had no RDD to work on.
+    #[error(
+        "Couldn't generate RDD from parent at time {time}; let the input return an empty RDD instead \
+         of none"
+    )]
+    NoParentRdd {
+        /// The batch.
+        time: Time,
+    },
+    /// A union had no RDD to work on.
+    #[error(
+        "Could not generate RDD from a parent for unifying at time {time}; let the input return an \
+         empty RDD instead of none"
+    )]
+    NoRddToUnite {
+        /// The batch.
+        time: Time,
+    },
+    /// An input reported twice for one batch.
+    #[error(
+        "Input stream {stream} for batch {time} is already added into InputInfoTracker; report once \
+         per batch"
+    )]
+    ReportedTwice {
+        /// The input.
+        stream: usize,
+        /// The batch.
+        time: Time,
+    },
     /// The batch interval is too short.
     #[error("a batch interval of {0:?} is not supported; use 1 ms or more")]
     BatchInterval(Duration),
     /// A window does not fit the batches of its parent.
     #[error(
-        "the {what} of the windowed stream ({given:?}) must be a multiple of the slide duration of \
-         its parent ({parent:?})"
+        "The {what} of windowed DStream ({}) must be a multiple of the slide duration of parent DStream \
+         ({})", Ms(*given_ns), Ms(*parent_ns)
     )]
     NotMultiple {
         /// `window duration` or `slide duration`.
         what: &'static str,
-        /// What was asked for.
-        given: Duration,
-        /// What it must be a multiple of.
-        parent: Duration,
+        /// What was asked for, in nanoseconds.
+        given_ns: u64,
+        /// What it must be a multiple of, in nanoseconds.
+        parent_ns: u64,
+    },
+    /// A window with an inverse function does not fit the batches of its parent.
+    #[error(
+        "The {what} of ReducedWindowedDStream ({}) must be multiple of the slide duration of parent \
+         DStream ({})", Ms(*given_ns), Ms(*parent_ns)
+    )]
+    ReducedNotMultiple {
+        /// `window duration` or `slide duration`.
+        what: &'static str,
+        /// What was asked for, in nanoseconds.
+        given_ns: u64,
+        /// What it must be a multiple of, in nanoseconds.
+        parent_ns: u64,
     },
     /// Streams of several contexts were put together.
-    #[error("some of the DStreams have different contexts; make them from one StreamingContext")]
+    #[error("Some of the DStreams have different contexts; make them from one StreamingContext")]
     DifferentContexts,
     /// Streams that tick differently were put together.
     #[error(
-        "some of the DStreams have different slide durations; bring them to one by window() first"
+        "Some of the DStreams have different slide durations; bring them to one by window() first"
     )]
     DifferentSlides,
     /// A union of nothing.
@@ -67,6 +197,11 @@ pub enum StreamingError {
     /// A job called `stop` and would have waited for itself.
     #[error("a job cannot stop its own StreamingContext; stop it from another thread")]
     StopInsideJob,
+    /// A listener called `stop` and would have waited for itself.
+    #[error(
+        "Cannot stop StreamingContext within listener bus thread. Stop it from another thread."
+    )]
+    StopInsideListener,
     /// A thread could not be started.
     #[error("failed to start thread {name}: {message}")]
     Spawn {
@@ -76,7 +211,7 @@ pub enum StreamingError {
         message: String,
     },
     /// A batch's jobs could not be made.
-    #[error("error generating jobs for time {time}: {message}")]
+    #[error("Error generating jobs for time {time}: {message}")]
     Generation {
         /// The batch.
         time: Time,
@@ -84,7 +219,7 @@ pub enum StreamingError {
         message: String,
     },
     /// An output's job failed.
-    #[error("output {output} of the batch at {time} failed")]
+    #[error("output {output} of the batch at {time} failed: {source}")]
     Output {
         /// The batch.
         time: Time,
@@ -104,4 +239,13 @@ pub enum StreamingError {
         /// The panic's payload, where it was text.
         message: String,
     },
+}
+
+/// A duration in nanoseconds, shown as Spark shows durations.
+struct Ms(u64);
+
+impl std::fmt::Display for Ms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ms", self.0 as f64 / 1e6)
+    }
 }

@@ -2,13 +2,15 @@
 
 use super::input::Input;
 use super::lifecycle::{MakeJob, Shared};
-use super::scheduler::{JobSet, Scheduler};
-use super::{BatchInfo, Pacing, StreamingError, StreamingListener, Time};
-use crossbeam_channel::{Receiver, Sender, bounded};
+use super::listener::Event;
+use super::scheduler::{JobSet, Queued, Scheduler, outputs_of};
+use super::{BatchInfo, Pacing, StreamingError, Time};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{JoinHandle, ThreadId};
+use std::time::Duration;
 use weir_dataflow::{Cancel, Received, RunError, receive};
 
 /// Batches that may wait for the scheduler before the generator does.
@@ -20,9 +22,13 @@ const CANCEL_CHECK_NS: u64 = 50_000_000;
 /// The threads of an active context, and how they are told to end.
 pub(super) struct Runtime {
     /// Dropped to end the generator.
-    pub(super) control: Sender<()>,
-    pub(super) graceful: Arc<AtomicBool>,
-    pub(super) abandon: Arc<AtomicBool>,
+    control: Sender<()>,
+    /// Dropped to end it even where a graceful end waits for a tick that does not come.
+    abort: Sender<()>,
+    /// Disconnects when the generator has ended.
+    ended: Receiver<()>,
+    graceful: Arc<AtomicBool>,
+    abandon: Arc<AtomicBool>,
     /// Joined at the end. The generator joins the schedulers.
     generator: JoinHandle<()>,
     ids: Vec<ThreadId>,
@@ -32,7 +38,6 @@ pub(super) struct Runtime {
 pub(super) struct Plan {
     pub(super) inputs: Vec<Arc<dyn Input>>,
     pub(super) outputs: Vec<Arc<MakeJob>>,
-    pub(super) listeners: Vec<Arc<dyn StreamingListener>>,
     pub(super) pacing: Pacing,
     pub(super) concurrent_jobs: usize,
     pub(super) drain_ns: u64,
@@ -48,6 +53,8 @@ impl Runtime {
         };
         let (submit, queue) = bounded(room);
         let (control, stop) = bounded(0);
+        let (abort, aborted) = bounded(0);
+        let (ending, ended) = bounded(0);
         let abandon = Arc::new(AtomicBool::new(false));
         let graceful = Arc::new(AtomicBool::new(false));
         let mut schedulers = Vec::with_capacity(plan.concurrent_jobs);
@@ -55,7 +62,6 @@ impl Runtime {
             let scheduler = Scheduler {
                 shared: Arc::clone(shared),
                 queue: queue.clone(),
-                listeners: plan.listeners.clone(),
                 abandon: Arc::clone(&abandon),
             };
             schedulers.push(spawn(format!("microbatch-scheduler-{n}"), || scheduler.run())?);
@@ -67,12 +73,14 @@ impl Runtime {
             plan,
             submit,
             stop,
+            aborted,
+            _ending: ending,
             graceful: Arc::clone(&graceful),
             schedulers,
         };
         let generator = spawn("microbatch-generator".into(), || generator.run())?;
         ids.push(generator.thread().id());
-        Ok(Self { control, graceful, abandon, generator, ids })
+        Ok(Self { control, abort, ended, graceful, abandon, generator, ids })
     }
 
     /// Whether the calling thread is one of them.
@@ -85,11 +93,16 @@ impl Runtime {
         self.abandon.store(true, Ordering::Release);
     }
 
-    /// Ends the threads and waits for them.
-    pub(super) fn stop(self, gracefully: bool) {
+    /// Ends the threads and waits for them. A graceful end may take until `patience` is over; then
+    /// what is left is dropped.
+    pub(super) fn stop(self, gracefully: bool, patience: Duration) {
         self.graceful.store(gracefully, Ordering::Release);
         self.abandon.store(!gracefully, Ordering::Release);
         drop(self.control);
+        if gracefully && self.ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+            self.abandon.store(true, Ordering::Release);
+        }
+        drop(self.abort);
         // The threads catch what user code throws: they have nothing to tell.
         let _ = self.generator.join();
     }
@@ -108,8 +121,11 @@ fn spawn(
 struct Generator {
     shared: Arc<Shared>,
     plan: Plan,
-    submit: Sender<JobSet>,
+    submit: Sender<Queued>,
     stop: Receiver<()>,
+    aborted: Receiver<()>,
+    /// Dropped when the generator and the schedulers have ended.
+    _ending: Sender<()>,
     graceful: Arc<AtomicBool>,
     schedulers: Vec<JoinHandle<()>>,
 }
@@ -124,12 +140,13 @@ enum Tick {
 impl Generator {
     fn run(mut self) {
         self.generate_all();
-        let Self { shared, submit, schedulers, .. } = self;
+        let Self { shared, submit, schedulers, _ending: ending, .. } = self;
         drop(submit);
         for scheduler in schedulers {
             let _ = scheduler.join();
         }
         shared.waiter.end();
+        drop(ending);
     }
 
     fn generate_all(&mut self) {
@@ -158,6 +175,7 @@ impl Generator {
                     false
                 }
             };
+            self.shared.batch_generated(time);
             if ended && drain_until.is_none() {
                 drain_until = Some(time.plus(self.plan.drain_ns));
             }
@@ -170,9 +188,10 @@ impl Generator {
 
     fn hand_over(&self, mut set: JobSet) -> bool {
         set.info.submitted_ns = self.shared.clock.now_ns();
-        let info = set.info;
-        self.plan.listeners.iter().for_each(|listener| listener.batch_submitted(&info));
-        self.submit.send(set).is_ok()
+        let time = set.info.time;
+        self.shared.batch_submitted(time);
+        self.shared.bus.post(|| Event::Submitted(set.info.clone()));
+        set.into_queue().all(|queued| self.submit.send(queued).is_ok())
     }
 
     /// Waits for a tick, in the way that the context is paced.
@@ -192,8 +211,10 @@ impl Generator {
                     if !self.graceful.load(Ordering::Acquire) {
                         return Tick::Stop;
                     }
-                    clock.sleep_until(time.as_ns());
-                    return Tick::Last;
+                    return match receive(&self.aborted, clock.alarm(time.as_ns())) {
+                        Received::TimedOut => Tick::Last,
+                        Received::Closed | Received::Message(()) => Tick::Stop,
+                    };
                 }
                 Received::TimedOut if self.cancel().is_cancelled() => return Tick::Stop,
                 Received::TimedOut => {}
@@ -221,19 +242,22 @@ impl Generator {
     /// may panic.
     fn generate(&self, time: Time) -> Result<(JobSet, bool), StreamingError> {
         let made = catch_unwind(AssertUnwindSafe(|| {
-            let mut records = 0;
             let mut ended = !self.plan.inputs.is_empty();
             for input in &self.plan.inputs {
-                let report = input.allocate(time);
-                records += report.records;
-                ended &= report.ended;
+                ended &= input.allocate(time, &self.shared)?;
             }
             let mut jobs = Vec::with_capacity(self.plan.outputs.len());
             for make in &self.plan.outputs {
                 jobs.extend(make(time)?);
             }
-            let info =
-                BatchInfo { time, records, submitted_ns: 0, started_ns: None, ended_ns: None };
+            let info = BatchInfo {
+                time,
+                inputs: Arc::new(self.shared.inputs.info(time)),
+                submitted_ns: 0,
+                started_ns: None,
+                ended_ns: None,
+                outputs: outputs_of(time, jobs.len()),
+            };
             Ok((JobSet { info, jobs }, ended))
         }));
         made.unwrap_or_else(|payload| {

@@ -1,7 +1,10 @@
 //! Input streams.
 
 use super::dstream::{Stream, StreamNode};
-use super::{DStream, StreamingContext, StreamingError, Time};
+use super::lifecycle::Shared;
+use super::meta::Kind;
+use super::{DStream, StreamInputInfo, StreamingContext, StreamingError, Time};
+use crate::SparkContext;
 use crate::rdd::sources::Offsets;
 use crate::rdd::{Rdd, ReadRange};
 use std::collections::{BTreeMap, VecDeque};
@@ -29,17 +32,108 @@ pub trait DirectSource<T>: ReadRange<T> {
     fn cut(&self, from: u64, time: Time) -> Cut;
 }
 
-/// What an input reports for a batch.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct InputReport {
-    pub(super) records: u64,
-    pub(super) ended: bool,
+/// What an input may use while it makes a batch's RDD.
+#[derive(Debug)]
+pub struct InputBatch<'a> {
+    shared: &'a Shared,
+    stream: usize,
+    time: Time,
+}
+
+impl InputBatch<'_> {
+    /// The batch.
+    #[must_use]
+    pub const fn time(&self) -> Time {
+        self.time
+    }
+
+    /// Where RDDs are made.
+    #[must_use]
+    pub const fn spark_context(&self) -> &SparkContext {
+        &self.shared.sc
+    }
+
+    /// The input's number.
+    #[must_use]
+    pub const fn stream(&self) -> usize {
+        self.stream
+    }
+
+    /// Reports how many records the batch has. Fails the second time.
+    pub fn report(&self, records: u64) -> Result<(), StreamingError> {
+        self.report_info(StreamInputInfo::new(self.stream, records))
+    }
+
+    /// Reports more than a number.
+    pub fn report_info(&self, info: StreamInputInfo) -> Result<(), StreamingError> {
+        self.shared.inputs.report(self.time, StreamInputInfo { stream: self.stream, ..info })
+    }
+}
+
+/// An input of one's own: an RDD per batch, made on the driver.
+pub trait InputStream<T>: Send + Sync + 'static {
+    /// The context starts; its zero time is known.
+    fn start(&self) {}
+    /// The context stops.
+    fn stop(&self) {}
+    /// The RDD of a batch; `None` for a batch without one. Called once per batch, or more often while
+    /// it returns `None`.
+    fn compute(&self, batch: &InputBatch<'_>) -> Result<Option<Rdd<T>>, StreamingError>;
+    /// A batch is done, and RDDs are remembered for `remember_ns` nanoseconds.
+    fn clear(&self, completed: Time, remember_ns: u64) {
+        let _ = (completed, remember_ns);
+    }
+    /// What a checkpoint keeps of the input.
+    fn save(&self, time: Time) -> Vec<u8> {
+        let _ = time;
+        Vec::new()
+    }
+    /// Takes back what a checkpoint kept.
+    fn restore(&self, saved: &[u8]) -> Result<(), StreamingError> {
+        let _ = saved;
+        Ok(())
+    }
 }
 
 /// An input, as the generator sees it.
 pub(super) trait Input: Send + Sync {
-    /// Fixes what the batch holds, before any job is made for it.
-    fn allocate(&self, time: Time) -> InputReport;
+    fn start(&self) {}
+    fn stop(&self) {}
+    /// Fixes what the batch holds, before any job is made for it; whether no later one holds anything.
+    fn allocate(&self, time: Time, shared: &Shared) -> Result<bool, StreamingError> {
+        let _ = (time, shared);
+        Ok(false)
+    }
+}
+
+struct Custom<T, S> {
+    source: Arc<S>,
+    stream: usize,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T: Data, S: InputStream<T>> Input for Custom<T, S> {
+    fn start(&self) {
+        self.source.start();
+    }
+    fn stop(&self) {
+        self.source.stop();
+    }
+}
+
+impl<T: Data, S: InputStream<T>> StreamNode<T> for Arc<Custom<T, S>> {
+    fn compute(&self, time: Time, stream: &Stream<T>) -> Result<Option<Rdd<T>>, StreamingError> {
+        self.source.compute(&InputBatch { shared: stream.context(), stream: self.stream, time })
+    }
+    fn clear(&self, completed: Time, remember_ns: u64) {
+        self.source.clear(completed, remember_ns);
+    }
+    fn save(&self, time: Time) -> Vec<u8> {
+        self.source.save(time)
+    }
+    fn restore(&self, saved: &[u8]) -> Result<(), StreamingError> {
+        self.source.restore(saved)
+    }
 }
 
 impl StreamingContext {
@@ -48,56 +142,105 @@ impl StreamingContext {
         &self,
         source: impl DirectSource<T>,
     ) -> Result<DStream<T>, StreamingError> {
+        let stream = self.shared().next_input()?;
         let node = Arc::new(Direct {
             source: Arc::new(source),
+            stream,
             parallelism: self.spark_context().default_parallelism(),
             next: AtomicU64::new(0),
             batches: Mutex::default(),
-            remember_ns: AtomicU64::new(self.batch_interval_ns()),
             of: PhantomData,
         });
         self.shared().open()?.inputs.push(Arc::clone(&node) as Arc<dyn Input>);
-        DStream::define(self.shared(), self.batch_interval_ns(), Box::new(node))
+        self.input("DirectInputDStream", stream, Box::new(node))
+    }
+
+    /// A stream of an input of one's own; see [`InputStream`].
+    pub fn input_stream<T: Data>(
+        &self,
+        source: impl InputStream<T>,
+    ) -> Result<DStream<T>, StreamingError> {
+        let stream = self.shared().next_input()?;
+        let node = Arc::new(Custom { source: Arc::new(source), stream, of: PhantomData });
+        self.shared().open()?.inputs.push(Arc::clone(&node) as Arc<dyn Input>);
+        self.input("InputDStream", stream, Box::new(node))
     }
 
     /// A stream of the RDDs in a queue, one per batch; an empty RDD while the queue is empty. The
     /// queue may be added to while the context runs. Its records are not counted in
-    /// [`BatchInfo::records`](super::BatchInfo::records).
+    /// [`BatchInfo::num_records`](super::BatchInfo::num_records), and it cannot be recovered from a
+    /// checkpoint.
     pub fn queue_stream<T: Data>(
         &self,
         queue: Arc<Mutex<VecDeque<Rdd<T>>>>,
     ) -> Result<DStream<T>, StreamingError> {
-        let node = Queue { queue, empty: self.spark_context().empty() };
-        DStream::define(self.shared(), self.batch_interval_ns(), Box::new(node))
+        self.queue_stream_with(queue, true, None)
+    }
+
+    /// The same with Spark's choices: where not `one_at_a_time`, a batch holds all that is queued, in
+    /// order; while the queue is empty, batches hold `default`.
+    pub fn queue_stream_with<T: Data>(
+        &self,
+        queue: Arc<Mutex<VecDeque<Rdd<T>>>>,
+        one_at_a_time: bool,
+        default: Option<Rdd<T>>,
+    ) -> Result<DStream<T>, StreamingError> {
+        let empty = default.unwrap_or_else(|| self.spark_context().empty());
+        let stream = self.shared().next_input()?;
+        self.shared().open()?.inputs.push(Arc::new(Silent));
+        let node = Queue { queue, one_at_a_time, empty };
+        self.input("QueueInputDStream", stream, Box::new(node))
+    }
+
+    fn input<T: Data>(
+        &self,
+        operation: &'static str,
+        stream: usize,
+        node: Box<dyn StreamNode<T>>,
+    ) -> Result<DStream<T>, StreamingError> {
+        let kind = Kind { input: Some(stream), ..Kind::of(operation, self.batch_interval_ns()) };
+        DStream::define(self.shared(), kind, &[], node)
     }
 }
 
+/// An input that never ends and has nothing to allocate.
+struct Silent;
+
+impl Input for Silent {}
+
 struct Queue<T> {
     queue: Arc<Mutex<VecDeque<Rdd<T>>>>,
+    one_at_a_time: bool,
     empty: Rdd<T>,
 }
 
 impl<T: Data> StreamNode<T> for Queue<T> {
-    fn compute(&self, _: Time, _: &Stream<T>) -> Result<Option<Rdd<T>>, StreamingError> {
-        let next = self.queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        Ok(Some(next.unwrap_or_else(|| self.empty.clone())))
+    fn compute(&self, _: Time, stream: &Stream<T>) -> Result<Option<Rdd<T>>, StreamingError> {
+        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.is_empty() {
+            return Ok(Some(self.empty.clone()));
+        }
+        if self.one_at_a_time {
+            return Ok(queue.pop_front());
+        }
+        let all: Vec<_> = queue.drain(..).collect();
+        Ok(Some(stream.context().sc.union(&all)))
     }
-    fn remember(&self, _: u64) {}
 }
 
 struct Direct<T, S> {
     source: Arc<S>,
+    stream: usize,
     parallelism: usize,
     /// The first offset that no batch holds yet.
     next: AtomicU64,
     /// What batches hold that may still be asked for: a range, and how many pieces.
     batches: Mutex<BTreeMap<Time, (Range<u64>, usize)>>,
-    remember_ns: AtomicU64,
     of: PhantomData<fn() -> T>,
 }
 
 impl<T: Data, S: DirectSource<T>> Input for Direct<T, S> {
-    fn allocate(&self, time: Time) -> InputReport {
+    fn allocate(&self, time: Time, shared: &Shared) -> Result<bool, StreamingError> {
         let from = self.next.load(Ordering::Relaxed);
         let cut = self.source.cut(from, time);
         let until = cut.until.max(from);
@@ -105,9 +248,8 @@ impl<T: Data, S: DirectSource<T>> Input for Direct<T, S> {
         let pieces = cut.pieces.unwrap_or(self.parallelism).max(1);
         let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
         batches.insert(time, (from..until, pieces));
-        let oldest = time.as_ns().saturating_sub(self.remember_ns.load(Ordering::Relaxed));
-        batches.retain(|batch, _| batch.as_ns() > oldest);
-        InputReport { records: until - from, ended: cut.ended }
+        shared.inputs.report(time, StreamInputInfo::new(self.stream, until - from))?;
+        Ok(cut.ended)
     }
 }
 
@@ -118,7 +260,11 @@ impl<T: Data, S: DirectSource<T>> StreamNode<T> for Arc<Direct<T, S>> {
         let node = Offsets::new(Arc::clone(&self.source), range, pieces);
         Ok(Some(Rdd::new(stream.context().sc.clone(), Arc::new(node))))
     }
-    fn remember(&self, ns: u64) {
-        self.remember_ns.fetch_max(ns, Ordering::Relaxed);
+    fn clear(&self, completed: Time, remember_ns: u64) {
+        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        let oldest = completed.as_ns().saturating_sub(remember_ns);
+        while batches.first_key_value().is_some_and(|(time, _)| time.as_ns() <= oldest) {
+            batches.pop_first();
+        }
     }
 }

@@ -2,9 +2,14 @@
 
 use super::generator::Runtime;
 use super::input::Input;
+use super::listener::ListenerBus;
+use super::meta::{AnyStream, Meta};
 use super::scheduler::Job;
-use super::{StreamingError, StreamingListener, Time};
+use super::{InputInfoTracker, StreamingError, Time};
 use crate::SparkContext;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use weir_dataflow::Clock;
@@ -33,6 +38,34 @@ pub(crate) struct Shared {
     pub(super) zero: OnceLock<Time>,
     pub(super) graph: Mutex<Graph>,
     pub(super) waiter: Waiter,
+    pub(super) bus: ListenerBus,
+    pub(super) inputs: InputInfoTracker,
+    /// How many inputs there are.
+    pub(super) input_count: AtomicUsize,
+    pub(super) remember: OnceLock<Duration>,
+    pub(super) checkpoint_dir: Mutex<Option<PathBuf>>,
+    /// How far batches have come.
+    pub(super) batches: Mutex<BatchesUnderWay>,
+    pub(super) batches_moved: Condvar,
+    /// The streams, for what is done to all of them when a batch is over; set at the start.
+    pub(super) running: OnceLock<std::sync::Weak<Vec<Arc<dyn AnyStream>>>>,
+}
+
+/// How far the batches of a context have come.
+#[derive(Default)]
+pub(super) struct BatchesUnderWay {
+    /// The last batch whose jobs were made, or could not be made.
+    generated: Time,
+    /// Batches that were handed to the scheduler and have not ended.
+    running: BTreeSet<Time>,
+    /// The same, and those whose last job failed.
+    pending: BTreeSet<Time>,
+}
+
+/// An output operation.
+pub(super) struct Output {
+    pub(super) meta: Meta,
+    pub(super) make: Arc<MakeJob>,
 }
 
 impl std::fmt::Debug for Shared {
@@ -46,8 +79,11 @@ impl std::fmt::Debug for Shared {
 pub(super) struct Graph {
     pub(super) state: ContextState,
     pub(super) inputs: Vec<Arc<dyn Input>>,
-    pub(super) outputs: Vec<Arc<MakeJob>>,
-    pub(super) listeners: Vec<Arc<dyn StreamingListener>>,
+    pub(super) outputs: Vec<Output>,
+    /// All streams, in the order of their creation.
+    pub(super) streams: Vec<Arc<dyn AnyStream>>,
+    /// The same once the context runs.
+    pub(super) running: Option<Arc<Vec<Arc<dyn AnyStream>>>>,
     pub(super) runtime: Option<Runtime>,
 }
 
@@ -64,6 +100,60 @@ impl Shared {
             ContextState::Active => Err(StreamingError::AddedAfterStart),
             ContextState::Stopped => Err(StreamingError::AddedAfterStop),
         }
+    }
+
+    /// The number of a new input.
+    pub(super) fn next_input(&self) -> Result<usize, StreamingError> {
+        drop(self.open()?);
+        Ok(self.input_count.fetch_add(1, Ordering::Relaxed))
+    }
+
+    pub(super) fn under_way(&self) -> MutexGuard<'_, BatchesUnderWay> {
+        self.batches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn pending_times(&self) -> Vec<Time> {
+        self.under_way().pending.iter().copied().collect()
+    }
+
+    /// A batch is handed to the scheduler.
+    pub(super) fn batch_submitted(&self, time: Time) {
+        let mut batches = self.under_way();
+        batches.running.insert(time);
+        batches.pending.insert(time);
+    }
+
+    /// A batch was generated: it has been submitted, or has no jobs.
+    pub(super) fn batch_generated(&self, time: Time) {
+        self.under_way().generated = time;
+        self.batches_moved.notify_all();
+    }
+
+    /// The last job of a batch has ended, well or not.
+    pub(super) fn batch_ended(&self, time: Time) {
+        self.under_way().running.remove(&time);
+        self.batches_moved.notify_all();
+    }
+
+    /// Waits until a batch and all before it have been generated and have ended.
+    pub(super) fn await_batch(&self, time: Time, timeout: Duration) -> bool {
+        let open = |batches: &mut BatchesUnderWay| {
+            batches.generated < time || batches.running.first().is_some_and(|first| *first <= time)
+        };
+        let waited = self.batches_moved.wait_timeout_while(self.under_way(), timeout, open);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    /// A batch is over: what was kept for it alone is dropped.
+    pub(super) fn batch_done(&self, time: Time) {
+        self.under_way().pending.remove(&time);
+        let Some(streams) = self.running.get().and_then(std::sync::Weak::upgrade) else { return };
+        let mut longest = 0;
+        for stream in streams.iter() {
+            stream.clear_metadata(time);
+            longest = longest.max(stream.meta().remember_ns());
+        }
+        self.inputs.cleanup(Time::from_ns(time.as_ns().saturating_sub(longest)));
     }
 
     pub(super) fn zero(&self) -> Time {

@@ -1,5 +1,7 @@
 //! Which streaming context is active, and where that rule holds.
 
+use super::StreamingContext;
+use super::context::Handle;
 use super::lifecycle::Shared;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
@@ -10,7 +12,15 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 /// [`private`](Self::private) scope, which nothing else shares, so that runs in several threads of
 /// one process (tests, comparisons) do not exclude each other, nor the program's own context.
 #[derive(Clone, Default)]
-pub struct ActiveScope(Arc<Mutex<Weak<Shared>>>);
+pub struct ActiveScope(Arc<Mutex<Active>>);
+
+/// The active context: what it is for the rule, and the handle for whoever asks. A handle that is being
+/// dropped still stops its context, which is active until that is done.
+#[derive(Default)]
+struct Active {
+    shared: Weak<Shared>,
+    handle: Weak<Handle>,
+}
 
 static PROCESS: LazyLock<ActiveScope> = LazyLock::new(ActiveScope::default);
 
@@ -27,28 +37,45 @@ impl ActiveScope {
         Self::default()
     }
 
+    fn lock(&self) -> std::sync::MutexGuard<'_, Active> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Makes a context the active one, unless another is.
-    pub(super) fn claim(&self, context: &Arc<Shared>) -> bool {
-        let mut active = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let free = active.upgrade().is_none_or(|other| Arc::ptr_eq(&other, context));
+    pub(super) fn claim(&self, context: &Arc<Handle>) -> bool {
+        let mut active = self.lock();
+        let free = active.shared.upgrade().is_none_or(|one| Arc::ptr_eq(&one, &context.shared));
         if free {
-            *active = Arc::downgrade(context);
+            let shared = Arc::downgrade(&context.shared);
+            *active = Active { shared, handle: Arc::downgrade(context) };
         }
         free
     }
 
     /// The context is active no more.
-    pub(super) fn release(&self, context: &Arc<Shared>) {
-        let mut active = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if active.upgrade().is_some_and(|other| Arc::ptr_eq(&other, context)) {
-            *active = Weak::new();
+    pub(super) fn release(&self, context: &Arc<Handle>) {
+        self.release_shared(&context.shared);
+    }
+
+    pub(super) fn release_shared(&self, context: &Arc<Shared>) {
+        let mut active = self.lock();
+        if active.shared.upgrade().is_some_and(|other| Arc::ptr_eq(&other, context)) {
+            *active = Active::default();
         }
+    }
+
+    /// The active context, if there is one.
+    #[must_use]
+    pub fn active(&self) -> Option<StreamingContext> {
+        let handle = self.lock().handle.upgrade();
+        let active = handle.map(StreamingContext::from_handle);
+        active.filter(|context| context.state() == super::ContextState::Active)
     }
 
     /// Whether a context is active.
     #[must_use]
     pub fn is_taken(&self) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).strong_count() > 0
+        self.lock().shared.strong_count() > 0
     }
 }
 

@@ -9,6 +9,7 @@
 //! action that looks at one partition only does not leave the others behind.
 
 use super::dstream::{Stream, StreamNode};
+use super::lifecycle::Shared;
 use super::{DStream, StreamingError, Time};
 use crate::job::{Stage, TaskContext, TaskError};
 use crate::rdd::{MapSide, Rdd, RddNode, ShuffleStage};
@@ -30,14 +31,14 @@ pub trait StatefulStage<T: 'static>: MapSide<T> {
         true
     }
     /// Takes a batch's blocks, which are in the order of the map partitions, and adds what is emitted
-    /// to `out`.
+    /// to `out`. A failure loses the partition's state, as a panic does.
     fn update(
         &self,
         state: &mut Self::State,
         blocks: Vec<Self::Block>,
         time: Time,
         out: &mut Vec<Self::Out>,
-    );
+    ) -> Result<(), TaskError>;
 }
 
 impl<T: Data> DStream<T> {
@@ -48,17 +49,32 @@ impl<T: Data> DStream<T> {
         stage: U,
         partitions: usize,
     ) -> Result<StateDStream<T, U>, StreamingError> {
-        let source = Arc::new(StateSource {
-            parent: self.clone(),
+        let source = self.state_source(label, stage, partitions.max(1), None);
+        let outputs = self.child("StatefulDStream", Box::new(Rows(Arc::clone(&source))))?;
+        Ok(StateDStream { source, outputs, parent: self.clone() })
+    }
+
+    /// The state that this stream's batches pass through.
+    pub(super) fn state_source<U: StatefulStage<T>>(
+        &self,
+        label: &str,
+        stage: U,
+        partitions: usize,
+        seed: Option<Arc<dyn Seed<U::State>>>,
+    ) -> Arc<StateSource<T, U>> {
+        let parent = self.clone();
+        Arc::new(StateSource {
+            shared: Arc::clone(self.shared()),
+            slide_ns: self.slide_ns(),
+            input: Box::new(move |time| parent.rdd_at(time)),
+            absent_is_empty: false,
             update: Arc::new(stage),
-            partitions: partitions.max(1),
+            seed,
+            partitions,
             map_label: format!("{label}: map side").into(),
             label: format!("{label}: state").into(),
             last: Mutex::default(),
-        });
-        let rows = Box::new(Rows(Arc::clone(&source)));
-        let outputs = DStream::define(self.shared(), self.slide_ns(), rows)?;
-        Ok(StateDStream { source, outputs })
+        })
     }
 }
 
@@ -66,6 +82,7 @@ impl<T: Data> DStream<T> {
 pub struct StateDStream<T: 'static, U: StatefulStage<T>> {
     source: Arc<StateSource<T, U>>,
     outputs: DStream<U::Out>,
+    parent: DStream<T>,
 }
 
 impl<T: Data, U: StatefulStage<T>> StateDStream<T, U> {
@@ -78,15 +95,14 @@ impl<T: Data, U: StatefulStage<T>> StateDStream<T, U> {
     /// The states after each batch, one record per partition. Holding one beyond its batch makes the
     /// next batch copy it.
     pub fn states(&self) -> Result<DStream<Arc<U::State>>, StreamingError> {
-        let node = Box::new(States(Arc::clone(&self.source)));
-        DStream::define(self.outputs.shared(), self.outputs.slide_ns(), node)
+        self.parent.child("StatesDStream", Box::new(States(Arc::clone(&self.source))))
     }
 
     /// The states after the last batch that was generated; none before the first.
     #[must_use]
     pub fn latest(&self) -> Option<Rdd<Arc<U::State>>> {
         let last = self.source.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.as_ref().map(|(_, stage)| states_of(stage))
+        last.stage.as_ref().map(states_of)
     }
 }
 
@@ -96,13 +112,38 @@ impl<T: 'static, U: StatefulStage<T>> std::fmt::Debug for StateDStream<T, U> {
     }
 }
 
-struct StateSource<T: 'static, U: StatefulStage<T>> {
-    parent: DStream<T>,
-    update: Arc<U>,
-    partitions: usize,
-    map_label: Arc<str>,
-    label: Arc<str>,
-    last: Mutex<Option<(Time, Arc<StateStage<T, U>>)>>,
+/// Where the state before the first batch comes from.
+pub(super) trait Seed<S>: Send + Sync {
+    /// The stage that brings the initial entries to their partitions.
+    fn stage(&self) -> Arc<dyn Stage>;
+    /// Adds a partition's initial entries to a new state, as of the first batch.
+    fn load(&self, partition: usize, state: &mut S, time: Time);
+}
+
+pub(super) struct StateSource<T: 'static, U: StatefulStage<T>> {
+    pub(super) shared: Arc<Shared>,
+    pub(super) slide_ns: u64,
+    pub(super) input: Box<dyn Fn(Time) -> Result<Option<Rdd<T>>, StreamingError> + Send + Sync>,
+    /// Whether a batch without an RDD is one without records, even before there is a state.
+    pub(super) absent_is_empty: bool,
+    pub(super) update: Arc<U>,
+    pub(super) seed: Option<Arc<dyn Seed<U::State>>>,
+    pub(super) partitions: usize,
+    pub(super) map_label: Arc<str>,
+    pub(super) label: Arc<str>,
+    pub(super) last: Mutex<Last<T, U>>,
+}
+
+/// The newest batch that passed through a state.
+pub(super) struct Last<T: 'static, U: StatefulStage<T>> {
+    at: Option<Time>,
+    stage: Option<Arc<StateStage<T, U>>>,
+}
+
+impl<T: 'static, U: StatefulStage<T>> Default for Last<T, U> {
+    fn default() -> Self {
+        Self { at: None, stage: None }
+    }
 }
 
 impl<T: Data, U: StatefulStage<T>> StateSource<T, U> {
@@ -110,27 +151,44 @@ impl<T: Data, U: StatefulStage<T>> StateSource<T, U> {
     /// pass through the state.
     fn at(&self, time: Time) -> Result<Option<Arc<StateStage<T, U>>>, StreamingError> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        let zero = self.parent.shared().zero();
         loop {
-            let due = match &*last {
-                Some((at, stage)) if *at >= time => return Ok(Some(Arc::clone(stage))),
-                Some((at, _)) => *at,
-                None => zero,
+            let at = last.at.unwrap_or_else(|| self.shared.zero());
+            if at > time {
+                return Err(StreamingError::StateReleased { time });
             }
-            .plus(self.parent.slide_ns());
-            let Some(rdd) = self.parent.rdd_at(due)? else { return Ok(None) };
-            // Moved, not cloned: once the earlier batch is done, the new stage is its only owner.
-            let before = last.take().map(|(_, stage)| stage);
-            *last = Some((due, Arc::new(StateStage::new(self, rdd, due, before))));
+            if at == time {
+                return Ok(last.stage.clone());
+            }
+            let due = at.plus(self.slide_ns);
+            let input = match (self.input)(due)? {
+                None if self.absent_is_empty || last.stage.is_some() => {
+                    Some(self.shared.sc.empty())
+                }
+                input => input,
+            };
+            if let Some(rdd) = input {
+                // Moved, not cloned: once the earlier batch is done, the new stage is its only owner.
+                let before = match (last.stage.take(), &self.seed) {
+                    (Some(stage), _) => Before::Earlier(stage),
+                    (None, Some(seed)) => Before::Seed(Arc::clone(seed)),
+                    (None, None) => Before::Nothing,
+                };
+                last.stage = Some(Arc::new(StateStage::new(self, rdd, due, before)));
+            }
+            last.at = Some(due);
         }
     }
 
-    fn remember(&self, ns: u64) {
-        self.parent.remember(ns);
+    /// The states after a batch, one record per partition.
+    pub(super) fn states_at(
+        &self,
+        time: Time,
+    ) -> Result<Option<Rdd<Arc<U::State>>>, StreamingError> {
+        Ok(self.at(time)?.map(|stage| states_of(&stage)))
     }
 }
 
-struct Rows<T: 'static, U: StatefulStage<T>>(Arc<StateSource<T, U>>);
+pub(super) struct Rows<T: 'static, U: StatefulStage<T>>(pub(super) Arc<StateSource<T, U>>);
 
 impl<T: Data, U: StatefulStage<T>> StreamNode<U::Out> for Rows<T, U> {
     fn compute(
@@ -143,12 +201,9 @@ impl<T: Data, U: StatefulStage<T>> StreamNode<U::Out> for Rows<T, U> {
             Rdd::new(sc, Arc::new(RowsNode(stage)))
         }))
     }
-    fn remember(&self, ns: u64) {
-        self.0.remember(ns);
-    }
 }
 
-struct States<T: 'static, U: StatefulStage<T>>(Arc<StateSource<T, U>>);
+pub(super) struct States<T: 'static, U: StatefulStage<T>>(pub(super) Arc<StateSource<T, U>>);
 
 impl<T: Data, U: StatefulStage<T>> StreamNode<Arc<U::State>> for States<T, U> {
     fn compute(
@@ -156,10 +211,7 @@ impl<T: Data, U: StatefulStage<T>> StreamNode<Arc<U::State>> for States<T, U> {
         time: Time,
         _: &Stream<Arc<U::State>>,
     ) -> Result<Option<Rdd<Arc<U::State>>>, StreamingError> {
-        Ok(self.0.at(time)?.map(|stage| states_of(&stage)))
-    }
-    fn remember(&self, ns: u64) {
-        self.0.remember(ns);
+        self.0.states_at(time)
     }
 }
 
@@ -167,14 +219,21 @@ fn states_of<T: Data, U: StatefulStage<T>>(stage: &Arc<StateStage<T, U>>) -> Rdd
     Rdd::new(stage.shuffle.context().clone(), Arc::new(StatesNode(Arc::clone(stage))))
 }
 
+/// What a batch's state is made from.
+enum Before<T: 'static, U: StatefulStage<T>> {
+    Nothing,
+    Seed(Arc<dyn Seed<U::State>>),
+    Earlier(Arc<StateStage<T, U>>),
+}
+
 /// One batch of a stateful stream.
-struct StateStage<T: 'static, U: StatefulStage<T>> {
+pub(super) struct StateStage<T: 'static, U: StatefulStage<T>> {
     id: u64,
     label: Arc<str>,
     time: Time,
     shuffle: Arc<ShuffleStage<T, U>>,
     update: Arc<U>,
-    before: Mutex<Option<Arc<Self>>>,
+    before: Mutex<Before<T, U>>,
     cells: Vec<Mutex<Cell<U::State, U::Out>>>,
     gate: Mutex<()>,
     done: AtomicBool,
@@ -190,7 +249,7 @@ enum Cell<S, O> {
 }
 
 impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
-    fn new(of: &StateSource<T, U>, input: Rdd<T>, time: Time, before: Option<Arc<Self>>) -> Self {
+    fn new(of: &StateSource<T, U>, input: Rdd<T>, time: Time, before: Before<T, U>) -> Self {
         let update = &of.update;
         let shuffle = ShuffleStage::new(input, &of.map_label, Arc::clone(update), of.partitions);
         Self {
@@ -210,17 +269,30 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
         self.cells[partition].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn before(&self) -> std::sync::MutexGuard<'_, Before<T, U>> {
+        self.before.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The partition's state before this batch: taken from the earlier stage if that belongs to this
     /// one alone, else shared with it.
     fn state_before(&self, partition: usize) -> Result<Arc<U::State>, TaskError> {
-        let before = self.before.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(earlier) = &*before else { return Ok(Arc::new(self.update.initial())) };
-        match &mut *earlier.cell(partition) {
-            Cell::Ready(state, _) if Arc::strong_count(earlier) == 1 => state.take(),
-            Cell::Ready(state, _) => state.clone(),
-            Cell::Pending | Cell::Lost => None,
-        }
-        .ok_or(TaskError::InputLost)
+        let earlier = match &*self.before() {
+            Before::Nothing => return Ok(Arc::new(self.update.initial())),
+            Before::Seed(seed) => {
+                let mut state = self.update.initial();
+                seed.load(partition, &mut state, self.time);
+                return Ok(Arc::new(state));
+            }
+            Before::Earlier(earlier) => {
+                let shared = Arc::strong_count(earlier) > 1;
+                match &mut *earlier.cell(partition) {
+                    Cell::Ready(state, _) if shared => state.clone(),
+                    Cell::Ready(state, _) => state.take(),
+                    Cell::Pending | Cell::Lost => None,
+                }
+            }
+        };
+        earlier.ok_or(TaskError::InputLost)
     }
 
     fn state_after(&self, partition: usize) -> Result<Arc<U::State>, TaskError> {
@@ -242,14 +314,14 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
         if !matches!(*self.cell(partition), Cell::Pending) {
             return true;
         }
-        if !self.shuffle.is_empty(partition) {
+        if !self.shuffle.is_empty(partition) || matches!(*self.before(), Before::Seed(_)) {
             return false;
         }
         let Ok(state) = self.state_before(partition) else { return false };
         let idle = self.update.idle(&state, self.time);
         if idle {
             *self.cell(partition) = Cell::Ready(Some(state), Arc::default());
-        } else if let Some(earlier) = &*self.before.lock().unwrap_or_else(PoisonError::into_inner) {
+        } else if let Before::Earlier(earlier) = &*self.before() {
             // Back to where it was: the task will take it.
             if let Cell::Ready(place, _) = &mut *earlier.cell(partition) {
                 place.get_or_insert(state);
@@ -267,8 +339,10 @@ impl<T: Data, U: StatefulStage<T>> Stage for StateStage<T, U> {
         &self.label
     }
     fn parents(&self, visit: &mut dyn FnMut(Arc<dyn Stage>)) {
-        if let Some(before) = &*self.before.lock().unwrap_or_else(PoisonError::into_inner) {
-            visit(Arc::clone(before) as Arc<dyn Stage>);
+        match &*self.before() {
+            Before::Nothing => {}
+            Before::Seed(seed) => visit(seed.stage()),
+            Before::Earlier(earlier) => visit(Arc::clone(earlier) as Arc<dyn Stage>),
         }
         visit(Arc::clone(&self.shuffle) as Arc<dyn Stage>);
     }
@@ -290,12 +364,12 @@ impl<T: Data, U: StatefulStage<T>> Stage for StateStage<T, U> {
         *self.cell(partition) = Cell::Lost;
         let mut rows = Vec::new();
         let blocks = self.shuffle.take(partition);
-        self.update.update(Arc::make_mut(&mut state), blocks, self.time, &mut rows);
+        self.update.update(Arc::make_mut(&mut state), blocks, self.time, &mut rows)?;
         *self.cell(partition) = Cell::Ready(Some(state), Arc::new(rows));
         Ok(())
     }
     fn finish(&self) {
-        *self.before.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        *self.before() = Before::Nothing;
         self.done.store(true, Ordering::Release);
     }
 }

@@ -1,32 +1,40 @@
 //! Windows over batches.
 
-use super::dstream::{Stream, StreamNode};
+use super::dstream::{Stream, StreamNode, nanos};
+use super::meta::Kind;
+use super::storage::StreamStorage;
 use super::{DStream, StreamingError, Time};
 use crate::rdd::Rdd;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_dataflow::{Data, Key};
 
+/// Spark's name for a plain window.
+pub(super) const WINDOWED: &str = "WindowedDStream";
+
 impl<T: Data> DStream<T> {
     /// A stream whose RDD at time *t* holds the batches of `(t - length, t]`, oldest first, for every
-    /// *t* that is a multiple of `slide` from the context's start. Windows that begin before the
-    /// start are emitted with what there is. Where the slide is longer than the window, batches
-    /// between windows are left out.
+    /// *t* that is a multiple of `slide` from the context's zero time. Windows that begin before that
+    /// are emitted with what there is, and batches without an RDD are left out. Where the slide is
+    /// longer than the window, batches between windows are left out.
     ///
     /// Both durations must be multiples of this stream's slide duration. The stream is
     /// [persisted](Self::persist).
     pub fn window(&self, length: Duration, slide: Duration) -> Result<Self, StreamingError> {
-        let parent = self.slide_ns();
-        for (what, given) in [("window duration", length), ("slide duration", slide)] {
-            let zero_slide = what == "slide duration" && given.is_zero();
-            if zero_slide || !given.as_nanos().is_multiple_of(u128::from(parent)) {
-                let parent = Duration::from_nanos(parent);
-                return Err(StreamingError::NotMultiple { what, given, parent });
+        let parent_ns = self.slide_ns();
+        let (length_ns, slide_ns) = (nanos(length), nanos(slide));
+        for (what, given_ns) in [("window duration", length_ns), ("slide duration", slide_ns)] {
+            let zero_slide = what == "slide duration" && given_ns == 0;
+            if zero_slide || !given_ns.is_multiple_of(parent_ns) {
+                return Err(StreamingError::NotMultiple { what, given_ns, parent_ns });
             }
         }
-        self.persist()?;
-        let node = Windowed { parent: self.clone(), length_ns: nanos(length) };
-        Self::define(self.shared(), nanos(slide), Box::new(node))
+        if self.meta().storage() == StreamStorage::None {
+            self.persist()?;
+        }
+        let node = Windowed { parent: self.clone(), length_ns };
+        let kind = Kind { window_ns: length_ns, ..Kind::of(WINDOWED, slide_ns) };
+        Self::define(self.shared(), kind, &[self.meta()], Box::new(node))
     }
 
     /// At most one record per window: all of the window's combined. None for an empty window.
@@ -41,13 +49,55 @@ impl<T: Data> DStream<T> {
         self.reduce(move |a, b| f(a, b))?.window(length, slide)?.reduce(move |a, b| again(a, b))
     }
 
-    /// One number per window: how many records it holds.
+    /// The same from the window before, by adding what came in and taking out what left by `inverse`.
+    /// Once a record was seen there is always a value. Needs a checkpoint directory.
+    pub fn reduce_by_window_inverse(
+        &self,
+        f: impl Fn(T, T) -> T + Send + Sync + 'static,
+        inverse: impl Fn(T, T) -> T + Send + Sync + 'static,
+        length: Duration,
+        slide: Duration,
+    ) -> Result<Self, StreamingError> {
+        self.map(|value| ((), value))?
+            .reduce_by_key_and_window_inverse(f, inverse, length, slide, 1)?
+            .map(|((), value)| value)
+    }
+
+    /// How many records each window holds. Nothing before the first record ever, and 0 for empty
+    /// windows after it. Needs a checkpoint directory; `window(..)?.count()` does not, and has a 0
+    /// for every empty window.
     pub fn count_by_window(
         &self,
         length: Duration,
         slide: Duration,
     ) -> Result<DStream<u64>, StreamingError> {
-        self.count()?.reduce_by_window(|a, b| a + b, length, slide)
+        self.map(|_| 1u64)?.reduce_by_window_inverse(
+            u64::wrapping_add,
+            u64::wrapping_sub,
+            length,
+            slide,
+        )
+    }
+
+    /// How often each value occurs in each window; values that do not are left out. Needs a checkpoint
+    /// directory.
+    pub fn count_by_value_and_window(
+        &self,
+        length: Duration,
+        slide: Duration,
+        partitions: usize,
+    ) -> Result<DStream<(T, u64)>, StreamingError>
+    where
+        T: Key,
+    {
+        self.map(|value| (value, 1u64))?.reduce_by_key_and_window_filtered(
+            u64::wrapping_add,
+            u64::wrapping_sub,
+            length,
+            slide,
+            partitions,
+            |_, count| *count != 0,
+        )
     }
 }
 
@@ -66,10 +116,25 @@ impl<K: Key, V: Data> DStream<(K, V)> {
             .window(length, slide)?
             .reduce_by_key(move |a, b| again(a, b), partitions)
     }
-}
 
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+    /// The values of each key in each window, oldest batch first.
+    pub fn group_by_key_and_window(
+        &self,
+        length: Duration,
+        slide: Duration,
+        partitions: usize,
+    ) -> Result<DStream<(K, Vec<V>)>, StreamingError> {
+        let concat = |mut all: Vec<V>, more: Vec<V>| {
+            all.extend(more);
+            all
+        };
+        self.group_by_key(partitions)?.window(length, slide)?.combine_by_key(
+            |values| values,
+            concat,
+            concat,
+            partitions,
+        )
+    }
 }
 
 struct Windowed<T> {
@@ -79,18 +144,25 @@ struct Windowed<T> {
 
 impl<T: Data> StreamNode<T> for Windowed<T> {
     fn compute(&self, time: Time, stream: &Stream<T>) -> Result<Option<Rdd<T>>, StreamingError> {
-        let step = self.parent.slide_ns();
-        let zero = stream.context().zero().as_ns();
-        let span = self.length_ns.min(time.as_ns() - zero);
-        let mut rdds = Vec::with_capacity((span / step) as usize);
-        let mut batch = time.as_ns() - span + step;
-        while batch <= time.as_ns() {
-            rdds.extend(self.parent.rdd_at(Time::from_ns(batch))?);
-            batch += step;
-        }
+        let rdds = rdds_within(&self.parent, time, self.length_ns)?;
         Ok(Some(stream.context().sc.union(&rdds)))
     }
-    fn remember(&self, ns: u64) {
-        self.parent.remember(ns.saturating_add(self.length_ns));
+}
+
+/// The RDDs of the last `length_ns` up to a time, oldest first, without the batches that have none.
+pub(super) fn rdds_within<T: Data>(
+    parent: &DStream<T>,
+    time: Time,
+    length_ns: u64,
+) -> Result<Vec<Rdd<T>>, StreamingError> {
+    let step = parent.slide_ns();
+    let zero = parent.shared().zero().as_ns();
+    let span = length_ns.min(time.as_ns().saturating_sub(zero));
+    let mut rdds = Vec::with_capacity((span / step) as usize);
+    let mut batch = time.as_ns() - span + step;
+    while batch <= time.as_ns() {
+        rdds.extend(parent.rdd_at(Time::from_ns(batch))?);
+        batch += step;
     }
+    Ok(rdds)
 }

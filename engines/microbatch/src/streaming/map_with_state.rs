@@ -1,0 +1,258 @@
+//! `map_with_state`: state by key that costs what changes, not what there is.
+//!
+//! The function is called once per **record**, in the order of partitions and records; a key without
+//! data is not touched. The table of a partition is changed in place.
+
+use super::dstream::{Stream, StreamNode};
+use super::lifecycle::Shared;
+use super::meta::{Kind, Meta};
+use super::state::{Mapping, State, StateSpec};
+use super::stateful::{Rows, StateSource, States};
+use super::storage::StreamStorage;
+use super::update_state::PairSeed;
+use super::{DStream, StatefulStage, StreamingError, Time};
+use crate::job::TaskError;
+use crate::rdd::{Deal, MapSide, Pairs, Partition, Rdd};
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Duration;
+use weir_dataflow::{Data, Key, KeyedTable, hash_of};
+
+impl<K: Key, V: Data> DStream<(K, V)> {
+    /// A stream of what `spec`'s function emits for each record, with a state per key. Needs a
+    /// checkpoint directory.
+    ///
+    /// After each call the key's state is what the function made of it. With a timeout, a key that
+    /// has a state is touched by every record, even one that only reads it; keys that were not touched
+    /// for longer than the timeout are given to the function once more, without a value, and removed.
+    /// That is looked at in batches whose state is checkpointed, after the batch's own data.
+    ///
+    /// A batch without an RDD is one without records.
+    pub fn map_with_state<S: Data, E: Data>(
+        &self,
+        spec: StateSpec<K, V, S, E>,
+    ) -> Result<MapWithStateDStream<K, V, S, E>, StreamingError> {
+        let width = self.width(spec.partitions);
+        let load = |state: &mut Touched<K, S>, (hash, key, value): (u64, K, S), time: Time| {
+            state.get_or_insert_with(hash, key, || (value, time));
+        };
+        let seed = spec.initial.as_ref().map(|initial| PairSeed::of(initial, width, load));
+        let records = StateRecords { function: spec.function, timeout: spec.timeout };
+        let meta = Arc::new(OnceLock::new());
+        let stage = MapWithState {
+            deal: Deal { keyed: Arc::new(Pairs), of: PhantomData },
+            records,
+            shared: Arc::clone(self.shared()),
+            meta: Arc::clone(&meta),
+        };
+        let parent = self.clone();
+        let source = Arc::new(StateSource {
+            shared: Arc::clone(self.shared()),
+            slide_ns: self.slide_ns(),
+            input: Box::new(move |time| parent.rdd_at(time)),
+            absent_is_empty: true,
+            update: Arc::new(stage),
+            seed,
+            partitions: width,
+            map_label: "map with state: map side".into(),
+            label: "map with state: state".into(),
+            last: Mutex::default(),
+        });
+        let kind = Kind::of("InternalMapWithStateDStream", self.slide_ns());
+        let kind = Kind { must_checkpoint: true, checkpoint_slides: 10, ..kind };
+        let node = Box::new(States(Arc::clone(&source)));
+        let internal = DStream::define(self.shared(), kind, &[self.meta()], node)?;
+        internal.persist_at(StreamStorage::MemoryOnly)?;
+        let _ = meta.set(Arc::clone(internal.meta()));
+        let rows = Mapped { internal: internal.clone(), rows: Rows(source) };
+        let mapped = internal.child("MapWithStateDStreamImpl", Box::new(rows))?;
+        Ok(MapWithStateDStream { mapped, internal, of: PhantomData })
+    }
+}
+
+/// A key's state, and when it was last touched.
+type Touched<K, S> = KeyedTable<K, (S, Time)>;
+
+/// What [`map_with_state`](DStream::map_with_state) makes: the stream of mapped records (to which it
+/// dereferences), and the states behind it.
+pub struct MapWithStateDStream<K: Key, V: Data, S: Data, E: Data> {
+    mapped: DStream<E>,
+    internal: DStream<Arc<Touched<K, S>>>,
+    of: PhantomData<fn(V)>,
+}
+
+impl<K: Key, V: Data, S: Data, E: Data> MapWithStateDStream<K, V, S, E> {
+    /// All keys and states after each batch.
+    pub fn state_snapshots(&self) -> Result<DStream<(K, S)>, StreamingError> {
+        self.internal.transform_partitions(|input, _, out| {
+            input.for_each(|table| {
+                table.iter().for_each(|(key, (state, _))| out((key.clone(), state.clone())));
+            })
+        })
+    }
+
+    /// Checkpoints the states every `interval`; the mapped records are not checkpointed.
+    pub fn checkpoint(&self, interval: Duration) -> Result<&Self, StreamingError> {
+        self.internal.checkpoint(interval)?;
+        Ok(self)
+    }
+
+    /// How often the states are checkpointed; `None` before the start, unless it was set.
+    #[must_use]
+    pub fn state_checkpoint(&self) -> Option<Duration> {
+        self.internal.info().checkpoint
+    }
+}
+
+impl<K: Key, V: Data, S: Data, E: Data> Deref for MapWithStateDStream<K, V, S, E> {
+    type Target = DStream<E>;
+    fn deref(&self) -> &DStream<E> {
+        &self.mapped
+    }
+}
+
+impl<K: Key, V: Data, S: Data, E: Data> std::fmt::Debug for MapWithStateDStream<K, V, S, E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("MapWithStateDStream").field(&self.mapped).finish()
+    }
+}
+
+/// The mapped records of a batch.
+struct Mapped<K: Key, V: Data, S: Data, E: Data> {
+    internal: DStream<Arc<Touched<K, S>>>,
+    rows: Rows<(K, V), MapWithState<K, V, S, E>>,
+}
+
+impl<K: Key, V: Data, S: Data, E: Data> StreamNode<E> for Mapped<K, V, S, E> {
+    fn compute(&self, time: Time, stream: &Stream<E>) -> Result<Option<Rdd<E>>, StreamingError> {
+        // Made through the state's stream, which remembers what it made.
+        self.internal.rdd_at(time)?;
+        self.rows.compute(time, stream)
+    }
+}
+
+/// The rule by which records and timeouts change states, without the stream around it.
+pub struct StateRecords<K, V, S, E> {
+    function: Arc<Mapping<K, V, S, E>>,
+    timeout: Option<Duration>,
+}
+
+impl<K, V, S, E> std::fmt::Debug for StateRecords<K, V, S, E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StateRecords").field("timeout", &self.timeout).finish_non_exhaustive()
+    }
+}
+
+impl<K: Key, V: Data, S: Data, E: Data> StateRecords<K, V, S, E> {
+    /// The rule of a spec.
+    #[must_use]
+    pub fn of(spec: &StateSpec<K, V, S, E>) -> Self {
+        Self { function: Arc::clone(&spec.function), timeout: spec.timeout }
+    }
+
+    /// One record of the batch at `time`. `hash` is the key's [`hash_of`].
+    pub fn record(
+        &self,
+        table: &mut KeyedTable<K, (S, Time)>,
+        (hash, key, value): (u64, K, V),
+        time: Time,
+        out: &mut Vec<E>,
+    ) -> Result<(), TaskError> {
+        let Some(entry) = table.get_mut(hash, &key) else {
+            let mut state = State::default();
+            out.extend((self.function)(time, &key, Some(value), &mut state)?);
+            if let (true, Some(after)) = (state.is_updated(), state.into_value()) {
+                table.get_or_insert_with(hash, key, || (after, time));
+            }
+            return Ok(());
+        };
+        let mut state = State::of(Some(entry.0.clone()));
+        out.extend((self.function)(time, &key, Some(value), &mut state)?);
+        let touched = state.is_updated() || self.timeout.is_some();
+        match state.into_value() {
+            None => drop(table.remove(hash, &key)),
+            Some(after) if touched => *entry = (after, time),
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Gives the keys that were last touched before `threshold` to the function, and removes them.
+    pub fn time_out(
+        &self,
+        table: &mut KeyedTable<K, (S, Time)>,
+        threshold: Time,
+        time: Time,
+        out: &mut Vec<E>,
+    ) -> Result<(), TaskError> {
+        let mut failure = None;
+        table.retain(|key, (state, touched)| {
+            if failure.is_some() || *touched >= threshold {
+                return true;
+            }
+            let mut state = State::timing_out(state.clone());
+            match (self.function)(time, key, None, &mut state) {
+                Ok(row) => out.extend(row),
+                Err(error) => failure = Some(error),
+            }
+            false
+        });
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+struct MapWithState<K: Key, V: Data, S: Data, E: Data> {
+    deal: Deal<(K, V), Pairs>,
+    records: StateRecords<K, V, S, E>,
+    shared: Arc<Shared>,
+    /// That of the stream whose checkpoints decide when timeouts are looked at.
+    meta: Arc<OnceLock<Arc<Meta>>>,
+}
+
+impl<K: Key, V: Data, S: Data, E: Data> MapWithState<K, V, S, E> {
+    /// The time before which keys must have been touched to be kept, if this batch looks at it.
+    fn threshold(&self, time: Time) -> Option<Time> {
+        let timeout = u64::try_from(self.records.timeout?.as_nanos()).unwrap_or(u64::MAX);
+        let due = self.meta.get()?.is_checkpoint_due(time, self.shared.zero());
+        due.then(|| Time::from_ns(time.as_ns().saturating_sub(timeout)))
+    }
+}
+
+impl<K: Key, V: Data, S: Data, E: Data> MapSide<(K, V)> for MapWithState<K, V, S, E> {
+    type Block = Vec<(u64, K, V)>;
+    fn map(
+        &self,
+        input: Partition<'_, (K, V)>,
+        partitions: usize,
+    ) -> Result<Vec<Self::Block>, TaskError> {
+        self.deal.map(input, partitions)
+    }
+}
+
+impl<K: Key, V: Data, S: Data, E: Data> StatefulStage<(K, V)> for MapWithState<K, V, S, E> {
+    type State = Touched<K, S>;
+    type Out = E;
+    fn initial(&self) -> Self::State {
+        KeyedTable::new()
+    }
+    fn idle(&self, state: &Self::State, time: Time) -> bool {
+        state.is_empty() || self.threshold(time).is_none()
+    }
+    fn update(
+        &self,
+        state: &mut Self::State,
+        blocks: Vec<Self::Block>,
+        time: Time,
+        out: &mut Vec<E>,
+    ) -> Result<(), TaskError> {
+        for record in blocks.into_iter().flatten() {
+            debug_assert_eq!(record.0, hash_of(&record.1));
+            self.records.record(state, record, time, out)?;
+        }
+        match self.threshold(time) {
+            Some(threshold) => self.records.time_out(state, threshold, time, out),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,473 @@
+//! Cases that are a stream, a list of operations, and what comes out.
+
+use crate::value::{Value, normal};
+use serde_json::Value as Json;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use weir_dataflow::ManualClock;
+use weir_microbatch::{
+    ActiveScope, BatchInfo, ContextState, DStream, InputBatch, InputStream, MapWithStateDStream,
+    OutputOperationInfo, Rdd, SparkContext, StopOptions, StreamInfo, StreamingContext,
+    StreamingError, StreamingListener, Time,
+};
+
+pub(crate) const KEEP: StopOptions = StopOptions { stop_spark_context: false, graceful: false };
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Batches from a case: `None` is a batch without an RDD, batches past the end are empty.
+pub(crate) struct Script {
+    pub(crate) batches: Vec<Option<Vec<Value>>>,
+    pub(crate) batch_ms: u64,
+    pub(crate) zero_ms: u64,
+    pub(crate) partitions: usize,
+}
+
+impl InputStream<Value> for Script {
+    fn compute(&self, batch: &InputBatch<'_>) -> Result<Option<Rdd<Value>>, StreamingError> {
+        let index = (batch.time().as_ms() - self.zero_ms) / self.batch_ms - 1;
+        let empty = Some(Vec::new());
+        let rows = self.batches.get(index as usize).unwrap_or(&empty);
+        let Some(rows) = rows else { return Ok(None) };
+        batch.report(rows.len() as u64)?;
+        let rdd = batch.spark_context().parallelize(rows.clone(), self.partitions);
+        Ok(Some(rdd.expect("partitions")))
+    }
+}
+
+pub(crate) fn batches(json: &Json) -> Result<Vec<Option<Vec<Value>>>, String> {
+    let all = json.as_array().ok_or("no input")?;
+    all.iter().map(|batch| (!batch.is_null()).then(|| rows(batch)).transpose()).collect()
+}
+
+pub(crate) fn rows(json: &Json) -> Result<Vec<Value>, String> {
+    json.as_array().ok_or("no rows")?.iter().map(Value::of).collect()
+}
+
+/// A stream of one of the shapes that operations make.
+#[derive(Clone)]
+pub(crate) enum Stream {
+    Plain(DStream<Value>),
+    Pairs(DStream<(Value, Value)>),
+    Mapped(Arc<MapWithStateDStream<Value, Value, Value, Value>>),
+}
+
+impl Stream {
+    pub(crate) fn plain(&self) -> Result<DStream<Value>, StreamingError> {
+        match self {
+            Self::Plain(stream) => Ok(stream.clone()),
+            Self::Pairs(stream) => stream.map(|(key, value)| Value::pair(key, value)),
+            Self::Mapped(stream) => Ok((***stream).clone()),
+        }
+    }
+
+    pub(crate) fn pairs(&self) -> Result<DStream<(Value, Value)>, StreamingError> {
+        match self {
+            Self::Pairs(stream) => Ok(stream.clone()),
+            other => other.plain()?.map(Value::into_pair),
+        }
+    }
+
+    pub(crate) fn info(&self) -> StreamInfo {
+        match self {
+            Self::Plain(stream) => stream.info(),
+            Self::Pairs(stream) => stream.info(),
+            Self::Mapped(stream) => stream.info(),
+        }
+    }
+
+    pub(crate) fn generated_ms(&self) -> Vec<u64> {
+        let times = match self {
+            Self::Plain(stream) => stream.generated_times(),
+            Self::Pairs(stream) => stream.generated_times(),
+            Self::Mapped(stream) => stream.generated_times(),
+        };
+        times.iter().map(|time| time.as_ms()).collect()
+    }
+}
+
+/// Why a pipeline was not made: the case is not understood, or the definition was refused.
+pub(crate) enum Refusal {
+    Case(String),
+    Definition(StreamingError),
+}
+
+impl From<String> for Refusal {
+    fn from(error: String) -> Self {
+        Self::Case(error)
+    }
+}
+
+impl From<StreamingError> for Refusal {
+    fn from(error: StreamingError) -> Self {
+        Self::Definition(error)
+    }
+}
+
+/// One run of a case.
+pub(crate) struct Run {
+    pub(crate) sc: SparkContext,
+    pub(crate) ssc: StreamingContext,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) inputs: BTreeMap<String, DStream<Value>>,
+    pub(crate) batch_ms: u64,
+    pub(crate) start_ms: u64,
+}
+
+impl Run {
+    pub(crate) fn of(case: &Json) -> Result<Self, Refusal> {
+        let batch_ms = case["batch_ms"].as_u64().ok_or("no batch_ms".to_owned())?;
+        let start_ms = case["initial_clock_ms"].as_u64().unwrap_or(0);
+        let partitions = case["num_input_partitions"].as_u64().unwrap_or(2) as usize;
+        let run = Self::new(batch_ms, start_ms, true);
+        let mut inputs = BTreeMap::new();
+        for name in ["input", "input2"] {
+            if case[name].is_null() {
+                continue;
+            }
+            let zero_ms = start_ms - start_ms % batch_ms;
+            let script = Script { batches: batches(&case[name])?, batch_ms, zero_ms, partitions };
+            inputs.insert(name.to_owned(), run.ssc.input_stream(script)?);
+        }
+        Ok(Self { inputs, ..run })
+    }
+
+    pub(crate) fn new(batch_ms: u64, start_ms: u64, checkpoint: bool) -> Self {
+        let sc = SparkContext::local(2).expect("a context");
+        let clock = Arc::new(ManualClock::new());
+        clock.set(start_ms * 1_000_000);
+        let ssc = StreamingContext::builder(&sc, Duration::from_millis(batch_ms))
+            .clock(Arc::clone(&clock) as _)
+            .scope(ActiveScope::private())
+            .build()
+            .expect("a context");
+        if checkpoint {
+            let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("conformance-checkpoints");
+            ssc.checkpoint(place).expect("a directory");
+        }
+        Self { sc, ssc, clock, inputs: BTreeMap::new(), batch_ms, start_ms }
+    }
+
+    /// Moves the clock by that many batches at once, and waits until they are done.
+    pub(crate) fn advance(&self, batches: u64) -> Result<(), String> {
+        let end = self.start_ms + batches * self.batch_ms;
+        self.clock.set(end * 1_000_000);
+        let zero = self.start_ms - self.start_ms % self.batch_ms;
+        let last = Time::from_ms(zero + batches * self.batch_ms);
+        if self.ssc.await_batch(last, PATIENCE) { Ok(()) } else { Err("batches hang".into()) }
+    }
+
+    pub(crate) fn source(&self, from: &Json) -> Result<Stream, Refusal> {
+        let name = from.as_str().unwrap_or_default();
+        let stream = self.inputs.get(name).ok_or(format!("unknown source {name:?}"))?;
+        Ok(Stream::Plain(stream.clone()))
+    }
+
+    pub(crate) fn build(&self, from: Stream, steps: &Json) -> Result<Vec<Stream>, Refusal> {
+        let mut all = vec![from];
+        for step in steps.as_array().ok_or("no steps".to_owned())? {
+            let last = all.last().cloned().ok_or("no stream".to_owned())?;
+            all.push(self.step(&last, step)?);
+        }
+        Ok(all)
+    }
+}
+
+/// What an output saw: batch times, rows and partitions.
+pub(crate) type Seen = Arc<Mutex<BTreeMap<u64, (Vec<Value>, usize)>>>;
+
+pub(crate) fn watch(stream: &DStream<Value>) -> Result<Seen, StreamingError> {
+    let seen = Seen::default();
+    let into = Arc::clone(&seen);
+    stream.foreach_rdd(move |rdd, time| {
+        let rows = rdd.collect()?;
+        into.lock().expect("rows").insert(time.as_ms(), (rows, rdd.partitions()));
+        Ok(())
+    })?;
+    Ok(seen)
+}
+
+fn watch_any(stream: &Stream) -> Result<Seen, StreamingError> {
+    match stream {
+        Stream::Plain(stream) => watch(stream),
+        Stream::Mapped(stream) => watch(stream),
+        Stream::Pairs(stream) => {
+            let seen = Seen::default();
+            let into = Arc::clone(&seen);
+            stream.foreach_rdd(move |rdd, time| {
+                let rows = rdd.collect()?.into_iter().map(|(k, v)| Value::pair(k, v)).collect();
+                into.lock().expect("rows").insert(time.as_ms(), (rows, rdd.partitions()));
+                Ok(())
+            })?;
+            Ok(seen)
+        }
+    }
+}
+
+/// Events as the cases write them.
+#[derive(Default)]
+struct Log(Mutex<Vec<(u64, String)>>);
+
+impl Log {
+    fn push(&self, time: Time, text: String) {
+        self.0.lock().expect("events").push((time.as_ms(), text));
+    }
+}
+
+impl StreamingListener for Log {
+    fn on_batch_submitted(&self, batch: &BatchInfo) {
+        self.push(batch.time, format!("submitted {}", batch.time.as_ms()));
+    }
+    fn on_batch_started(&self, batch: &BatchInfo) {
+        self.push(batch.time, format!("started {}", batch.time.as_ms()));
+    }
+    fn on_batch_completed(&self, batch: &BatchInfo) {
+        self.push(batch.time, format!("completed {}", batch.time.as_ms()));
+    }
+    fn on_output_operation_started(&self, output: &OutputOperationInfo) {
+        self.push(output.time, format!("opStarted {} {}", output.time.as_ms(), output.id));
+    }
+    fn on_output_operation_completed(&self, output: &OutputOperationInfo) {
+        let failed = output.failure_reason.is_some();
+        let text = format!("opCompleted {} {} failed={failed}", output.time.as_ms(), output.id);
+        self.push(output.time, text);
+    }
+}
+
+pub(crate) fn run(kind: &str, case: &Json) -> Option<Result<(), String>> {
+    let result = match kind {
+        "pipeline" | "pipeline_property" | "pipeline_failure" => pipeline(case),
+        "definition_error" => return Some(definition_error(case)),
+        _ => return None,
+    };
+    Some(result.map_err(|refusal| match refusal {
+        Refusal::Case(error) => error,
+        Refusal::Definition(error) => format!("refused: {error}"),
+    }))
+}
+
+const FIELDS: &[&str] = &[
+    "name",
+    "kind",
+    "op",
+    "params",
+    "batch_ms",
+    "num_input_partitions",
+    "input",
+    "input2",
+    "num_batches",
+    "expected",
+    "ordered",
+    "source",
+    "expect_error",
+    "expected_num_partitions",
+    "output_times_ms",
+    "expected_zero_time_ms",
+    "expected_last_stream_remember_ms",
+    "expected_last_stream_checkpoint_ms",
+    "expected_snapshots",
+    "expected_events",
+    "expected_events_note",
+    "second_output",
+    "expected_second",
+    "expected_second_times_ms",
+    "initial_clock_ms",
+    "value_compare",
+    "properties",
+    "note",
+    "failed_batch_indices",
+    "expected_outputs_of_successful_batches",
+    "await_termination",
+];
+
+pub(crate) fn equal<T: PartialEq + std::fmt::Debug>(
+    what: &str,
+    got: &T,
+    want: &T,
+) -> Result<(), String> {
+    if got == want { Ok(()) } else { Err(format!("{what}: got {got:?}, want {want:?}")) }
+}
+
+fn numbers(json: &Json) -> Vec<u64> {
+    json.as_array().into_iter().flatten().filter_map(Json::as_u64).collect()
+}
+
+fn pipeline(case: &Json) -> Result<(), Refusal> {
+    let fields = case.as_object().ok_or("a case is an object".to_owned())?;
+    if let Some(field) = fields.keys().find(|field| !FIELDS.contains(&field.as_str())) {
+        return Err(Refusal::Case(format!("unknown field {field:?}")));
+    }
+    let run = Run::of(case)?;
+    let log = Arc::new(Log::default());
+    run.ssc.add_streaming_listener(Arc::clone(&log) as _);
+    let streams = run.build(run.source(&"input".into())?, &case["params"]["pipeline"])?;
+    let last = streams.last().ok_or("no stream".to_owned())?;
+    let seen = watch_any(last)?;
+    let second = match case["second_output"].as_str() {
+        None => None,
+        Some(_) => Some(watch_any(&streams[0])?),
+    };
+    let mapped = streams.iter().find_map(|stream| match stream {
+        Stream::Mapped(mapped) => Some(Arc::clone(mapped)),
+        _ => None,
+    });
+    let snapshots = match mapped {
+        Some(mapped) if case["expected_snapshots"].is_array() || case["properties"].is_object() => {
+            Some(watch_any(&Stream::Pairs(mapped.state_snapshots()?))?)
+        }
+        _ => None,
+    };
+    run.ssc.start()?;
+    run.advance(case["num_batches"].as_u64().ok_or("no num_batches".to_owned())?)?;
+    let outcome = run.ssc.await_termination_or_timeout(Duration::ZERO);
+    let (info, zero) = (last.info(), run.ssc.zero_time());
+    let pending: Vec<u64> = run.ssc.pending_times().iter().map(|time| time.as_ms()).collect();
+    run.ssc.stop(KEEP)?;
+    check_error(case, outcome, &pending)?;
+    let seen = seen.lock().expect("rows").clone();
+    let got: Vec<Vec<Value>> = seen.values().map(|(rows, _)| rows.clone()).collect();
+    let ordered = case["ordered"].as_bool().unwrap_or(false);
+    let op = case["op"].as_str().unwrap_or_default();
+    let grouped = !ordered && ["groupByKey", "groupByKeyAndWindow", "cogroup"].contains(&op);
+    let same = |what: &str, got: &[Vec<Value>], want: &Json, ordered: bool| {
+        let want = want.as_array().ok_or(format!("{what}: no rows"))?;
+        let want = want.iter().map(rows).collect::<Result<Vec<_>, _>>()?;
+        let normal = |all: &[Vec<Value>]| -> Vec<_> {
+            all.iter().map(|rows| normal(rows, ordered, grouped)).collect()
+        };
+        equal(what, &normal(got), &normal(&want))
+    };
+    for field in ["expected", "expected_outputs_of_successful_batches"] {
+        if !case[field].is_null() {
+            same(field, &got, &case[field], ordered)?;
+        }
+    }
+    if !case["output_times_ms"].is_null() {
+        let times: Vec<u64> = seen.keys().copied().collect();
+        equal("output_times_ms", &times, &numbers(&case["output_times_ms"]))?;
+    }
+    if !case["expected_num_partitions"].is_null() {
+        let partitions: Vec<u64> = seen.values().map(|(_, n)| *n as u64).collect();
+        equal("partitions", &partitions, &numbers(&case["expected_num_partitions"]))?;
+    }
+    if let Some(zero_ms) = case["expected_zero_time_ms"].as_u64() {
+        equal("zero time", &zero, &Some(Time::from_ms(zero_ms)))?;
+    }
+    let ms = |duration: Option<Duration>| duration.map(|duration| duration.as_millis() as u64);
+    if let Some(remember) = case["expected_last_stream_remember_ms"].as_u64() {
+        equal("remember", &ms(info.remember), &Some(remember))?;
+    }
+    if let Some(checkpoint) = fields.get("expected_last_stream_checkpoint_ms") {
+        equal("checkpoint", &ms(info.checkpoint), &checkpoint.as_u64())?;
+    }
+    let taken = |seen: &Seen| -> Vec<Vec<Value>> {
+        seen.lock().expect("rows").values().map(|(rows, _)| rows.clone()).collect()
+    };
+    if let Some(second) = second {
+        same("second output", &taken(&second), &case["expected_second"], false)?;
+        let times: Vec<u64> = second.lock().expect("rows").keys().copied().collect();
+        equal("second times", &times, &numbers(&case["expected_second_times_ms"]))?;
+    }
+    let snapshots = snapshots.map(|snapshots| taken(&snapshots));
+    if let (Some(snapshots), true) = (&snapshots, case["expected_snapshots"].is_array()) {
+        same("snapshots", snapshots, &case["expected_snapshots"], false)?;
+    }
+    if case["properties"].is_object() {
+        properties(&case["properties"], &got, &snapshots.unwrap_or_default())?;
+    }
+    if case["expected_events"].is_array() {
+        check_events(&case["expected_events"], &log)?;
+    }
+    Ok(())
+}
+
+fn check_error(
+    case: &Json,
+    outcome: Result<bool, StreamingError>,
+    pending: &[u64],
+) -> Result<(), String> {
+    let want = [&case["expect_error"], &case["await_termination"]];
+    let Some(want) = want.into_iter().find(|want| want.is_object()) else {
+        return outcome.map(drop).map_err(|error| format!("failed: {error}"));
+    };
+    let gist = want["message_gist"].as_str().unwrap_or_default();
+    match outcome {
+        Ok(_) => return Err(format!("no error; want {gist:?}")),
+        Err(error) if !error.to_string().contains(gist) => {
+            return Err(format!("error {error}; want {gist:?}"));
+        }
+        Err(_) => {}
+    }
+    match &want["pending_times_ms_after"] {
+        Json::Null => Ok(()),
+        times => equal("pending", &pending.to_vec(), &numbers(times)),
+    }
+}
+
+fn properties(want: &Json, got: &[Vec<Value>], snapshots: &[Vec<Value>]) -> Result<(), String> {
+    for (property, value) in want.as_object().into_iter().flatten() {
+        let value = normal(&rows(value)?, false, false);
+        let sorted = |rows: &Vec<Value>| normal(rows, false, false);
+        match property.as_str() {
+            "all_mapped_outputs_flattened_sorted" => {
+                equal(property, &normal(&got.concat(), false, false), &value)?;
+            }
+            "some_snapshot_equals" => {
+                equal(property, &snapshots.iter().any(|rows| sorted(rows) == value), &true)?;
+            }
+            "last_snapshot" => equal(property, &snapshots.last().map(sorted), &Some(value))?,
+            other => return Err(format!("unknown property {other:?}")),
+        }
+    }
+    Ok(())
+}
+
+/// The order within a batch is fixed; batches interleave.
+fn check_events(want: &Json, log: &Log) -> Result<(), String> {
+    let mut batches: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for event in want.as_array().into_iter().flatten().filter_map(Json::as_str) {
+        let time = event.split(' ').nth(1).and_then(|ms| ms.parse().ok());
+        let time = time.ok_or(format!("an event without a time: {event}"))?;
+        batches.entry(time).or_default().push(event.to_owned());
+    }
+    let mut got: BTreeMap<u64, Vec<String>> = BTreeMap::new();
+    for (time, event) in log.0.lock().expect("events").iter() {
+        got.entry(*time).or_default().push(event.clone());
+    }
+    equal("events", &got, &batches)
+}
+
+fn definition_error(case: &Json) -> Result<(), String> {
+    let gist = case["message_gist"].as_str().ok_or("no message_gist")?;
+    let run = match Run::of(case) {
+        Ok(run) => run,
+        Err(_) => return Err("the input was refused".into()),
+    };
+    let made = run.source(&"input".into()).and_then(|input| {
+        let streams = run.build(input, &case["params"]["pipeline"])?;
+        if let Some(last) = streams.last() {
+            watch_any(last)?;
+        }
+        Ok(())
+    });
+    let phase = case["phase"].as_str().unwrap_or_default();
+    let error = match (made, phase) {
+        (Err(Refusal::Case(error)), _) => return Err(error),
+        (Err(Refusal::Definition(error)), "definition") => error,
+        (Ok(()), "start()") => match run.ssc.start() {
+            Err(error) => error,
+            Ok(()) => return Err("it started".into()),
+        },
+        (made, phase) => return Err(format!("phase {phase:?}: refused {}", made.is_err())),
+    };
+    if !error.to_string().contains(gist) {
+        return Err(format!("error {error}; want {gist:?}"));
+    }
+    let state = match run.ssc.state() {
+        ContextState::Initialized => "INITIALIZED",
+        ContextState::Active => "ACTIVE",
+        ContextState::Stopped => "STOPPED",
+    };
+    equal("state", &state, &case["state_after"].as_str().unwrap_or_default())
+}

@@ -1,0 +1,45 @@
+//! What is not run here, and why.
+
+/// Cases that do not apply, by name.
+pub(crate) const SKIPS: &[(&str, &str)] = &[
+    ("transform with NULL", "a Rust function cannot return null"),
+    (
+        "lifecycle observed - no-such checkpoint",
+        "a context is never made from a checkpoint alone: recovery calls the set-up function",
+    ),
+];
+
+/// Kinds whose cases are hand-written tests, or are run together with the part that they belong to.
+pub(crate) const ELSEWHERE: &[&str] = &[
+    "steps",
+    "formula",
+    "timer_sequence",
+    "config",
+    "pid_construct",
+    "pid_sequence",
+    "rule",
+    "rate_limiter",
+    "rate_limiter_initial",
+    "throttle",
+    "allocation",
+    "block_generator",
+    "block_tracker",
+    "block_store",
+    "receiver",
+    "receiver_socket",
+    "file_stream",
+    "file_stream_binary",
+    "file_stream_recovery",
+    "checkpoint_files",
+    "checkpoint_recovery",
+    "checkpoint_recovery_timeline",
+    "failure",
+    "state_map",
+    "state_map_serde",
+    "state_map_exhaustive",
+    "wal",
+    "wal_files",
+    "wal_format",
+    "wal_batched",
+    "wal_rdd",
+];
