@@ -89,7 +89,8 @@ pub use rdd::{
 pub use streaming::{
     ActiveScope, BatchInfo, ContextState, Cut, DStream, DirectSource, InputBatch, InputInfoTracker,
     InputStream, MapWithStateDStream, OutputOperationInfo, Pacing, ProgressListener, ReceiverInfo,
-    Show, State, StateDStream, StateError, StateRecords, StateSpec, StatefulStage, StopOptions,
-    StreamInfo, StreamInputInfo, StreamStorage, StreamingContext, StreamingContextBuilder,
-    StreamingError, StreamingListener, Time, Totals, Values, batch_file_name,
+    Show, State, StateDStream, StateError, StateRecords, StateSpec, StatefulStage,
+    StatsReportListener, StopOptions, StreamInfo, StreamInputInfo, StreamStorage, StreamingContext,
+    StreamingContextBuilder, StreamingError, StreamingListener, Time, Totals, Values,
+    batch_file_name,
 };
