@@ -128,6 +128,36 @@ fn add(value: Option<Value>, state: &mut State<Value>) -> Result<i64, TaskError>
     Ok(sum)
 }
 
+/// One more than before, or zero for a new key.
+fn increment(state: &mut State<Value>) -> Result<(), TaskError> {
+    let next = state.get_option().map_or(0, |state| state.int() + 1);
+    Ok(state.update(Int(next))?)
+}
+
+fn command(value: Option<Value>, state: &mut State<Value>) -> Result<Option<Value>, TaskError> {
+    match value {
+        None if state.is_timing_out() => Ok(None),
+        None => Err(TaskError::new("no value and not timing out")),
+        Some(command) => match command.text() {
+            "noop" => Ok(None),
+            "get-state" => Ok(Some(state.get_option().cloned().unwrap_or(Int(-1)))),
+            "update-state" => increment(state).map(|()| None),
+            "remove-state" => Ok(state.remove().map(|()| None)?),
+            other => Err(TaskError::new(format!("unknown command {other}"))),
+        },
+    }
+}
+
+fn numbered(value: Option<Value>, state: &mut State<Value>) -> Result<Option<Value>, TaskError> {
+    match value {
+        Some(Int(0)) => {}
+        Some(Int(1)) => increment(state)?,
+        Some(Int(2)) => state.remove()?,
+        other => return Err(TaskError::new(format!("unknown command {other:?}"))),
+    }
+    Ok(Some(Null))
+}
+
 pub(crate) fn map_state(name: &str) -> Result<MapState, String> {
     Ok(match name {
         "mws_sum_return_sum" => |_, value, state| Ok(Some(Int(add(value, state)?))),
@@ -165,36 +195,8 @@ pub(crate) fn map_state(name: &str) -> Result<MapState, String> {
             Ok(None)
         },
         "mws_get_unset" => |_, _, state| Ok(Some(state.get()?.clone())),
-        "mws_cmd" => |_, value, state| match value {
-            None if state.is_timing_out() => Ok(None),
-            None => Err(TaskError::new("no value and not timing out")),
-            Some(command) => match command.text() {
-                "noop" => Ok(None),
-                "get-state" => Ok(Some(state.get_option().cloned().unwrap_or(Int(-1)))),
-                "update-state" => {
-                    let next = state.get_option().map_or(0, |state| state.int() + 1);
-                    state.update(Int(next))?;
-                    Ok(None)
-                }
-                "remove-state" => {
-                    state.remove()?;
-                    Ok(None)
-                }
-                other => Err(TaskError::new(format!("unknown command {other}"))),
-            },
-        },
-        "0=noop,1=increment or set 0,2=remove" => |_, value, state| {
-            match value {
-                Some(Int(0)) => {}
-                Some(Int(1)) => {
-                    let next = state.get_option().map_or(0, |state| state.int() + 1);
-                    state.update(Int(next))?;
-                }
-                Some(Int(2)) => state.remove()?,
-                other => return Err(TaskError::new(format!("unknown command {other:?}"))),
-            }
-            Ok(Some(Null))
-        },
+        "mws_cmd" => |_, value, state| command(value, state),
+        "0=noop,1=increment or set 0,2=remove" => |_, value, state| numbered(value, state),
         _ => return unknown("mapWithState", name),
     })
 }

@@ -210,6 +210,11 @@ fn remember(case: &Json) -> Result<(), String> {
         let outputs = seen.lock().expect("rows").len() as u64;
         equal("outputs", &Some(outputs), &case["expected_num_outputs"].as_u64())?;
     }
+    check_remembered(case, &streams)?;
+    run.ssc.stop(KEEP).map_err(text)
+}
+
+fn check_remembered(case: &Json, streams: &[Stream]) -> Result<(), String> {
     let named = |name: &str| match name.split('(').next().unwrap_or_default() {
         "mapped" => streams.get(1),
         "window1" => streams.get(2),
@@ -219,42 +224,30 @@ fn remember(case: &Json) -> Result<(), String> {
     };
     for (what, wanted) in case["expected"].as_object().into_iter().flatten() {
         if what == "checkpoint_ms" {
+            let last = streams.last().ok_or("no stream")?;
             let checkpoint = last.info().checkpoint.map(|every| every.as_millis() as u64);
             equal(what, &checkpoint, &wanted.as_u64())?;
             continue;
         }
         for (name, want) in wanted.as_object().into_iter().flatten() {
             let stream = named(name).ok_or(format!("unknown stream {name:?}"))?;
-            let times = stream.generated_ms();
-            let all = want.as_array().into_iter().flatten().filter_map(Json::as_u64);
-            match what.as_str() {
+            let kept = match what.as_str() {
                 "remember_ms" => {
                     let remember = stream.info().remember.map(|span| span.as_millis() as u64);
                     equal(name, &remember, &want.as_u64())?;
+                    continue;
                 }
-                "generated_times_present" => {
-                    for ms in all {
-                        equal(
-                            &format!("{name} at {ms} of {times:?}"),
-                            &times.contains(&ms),
-                            &true,
-                        )?;
-                    }
-                }
-                "generated_times_absent" => {
-                    for ms in all {
-                        equal(
-                            &format!("{name} at {ms} of {times:?}"),
-                            &times.contains(&ms),
-                            &false,
-                        )?;
-                    }
-                }
+                "generated_times_present" => true,
+                "generated_times_absent" => false,
                 other => return Err(format!("unknown expectation {other:?}")),
+            };
+            let times = stream.generated_ms();
+            for ms in want.as_array().into_iter().flatten().filter_map(Json::as_u64) {
+                equal(&format!("{name} at {ms} of {times:?}"), &times.contains(&ms), &kept)?;
             }
         }
     }
-    run.ssc.stop(KEEP).map_err(text)
+    Ok(())
 }
 
 fn remember_observed(case: &Json) -> Result<(), String> {
@@ -313,11 +306,28 @@ fn print(case: &Json) -> Result<(), String> {
     equal("text", &got, &want)
 }
 
+fn check_observed(case: &Json, result: Result<String, StreamingError>) -> Result<(), String> {
+    let observed = case["observed"].as_str().unwrap_or_default();
+    match (result, case["expect"].as_str()) {
+        (Ok(got), Some("ok")) => equal("result", &got.as_str(), &observed),
+        (Err(error), Some("error")) => {
+            // Spark says which exception first, and where the other context was started last.
+            let want = observed.split_once(": ").map_or(observed, |(_, message)| message);
+            let want = want.trim_start_matches("requirement failed: ");
+            let want = want.split(" JVM.").next().unwrap_or(want);
+            let message = error.to_string();
+            if message.starts_with(want) { Ok(()) } else { Err(format!("{message}; want {want}")) }
+        }
+        (result, expect) => Err(format!("got {result:?}, want {expect:?}")),
+    }
+}
+
 fn lifecycle(case: &Json) -> Result<(), String> {
     let name = case["name"].as_str().unwrap_or_default();
     let what = name.strip_prefix("lifecycle observed - ").ok_or("an unknown name")?;
     let scope = ActiveScope::private();
     let sc = weir_microbatch::SparkContext::local(1).map_err(|error| error.to_string())?;
+    let none = |_| String::new();
     let make = |ms: u64| {
         StreamingContext::builder(&sc, Duration::from_millis(ms))
             .clock(Arc::new(ManualClock::new()))
@@ -342,9 +352,9 @@ fn lifecycle(case: &Json) -> Result<(), String> {
             ssc.await_termination_or_timeout(Duration::from_millis(1)).map(|over| over.to_string())
         }
         "second context start" => started().and_then(|_| second()),
-        "map after start" => started().and_then(|_| input.map(|x| x).map(|_| String::new())),
+        "map after start" => started().and_then(|_| input.map(|x| x)).map(none),
         "transform closure after start" => {
-            started().and_then(|_| input.transform(|rdd, _| rdd).map(|_| String::new()))
+            started().and_then(|_| input.transform(|rdd, _| rdd)).map(none)
         }
         "persist after start" => started().and_then(|_| input.persist().map(|_| String::new())),
         "checkpoint interval after start" => {
@@ -360,9 +370,9 @@ fn lifecycle(case: &Json) -> Result<(), String> {
         "second context start after first stopped" => {
             started().and_then(|ssc| ssc.stop(KEEP)).and_then(|()| second())
         }
-        "map after stop" => started()
-            .and_then(|ssc| ssc.stop(KEEP))
-            .and_then(|()| input.map(|x| x).map(|_| String::new())),
+        "map after stop" => {
+            started().and_then(|ssc| ssc.stop(KEEP)).and_then(|()| input.map(|x| x)).map(none)
+        }
         "stop twice" => started()
             .and_then(|ssc| ssc.stop(KEEP).and_then(|()| ssc.stop(KEEP)))
             .map(|()| state(&ssc)),
@@ -372,19 +382,7 @@ fn lifecycle(case: &Json) -> Result<(), String> {
         "new StreamingContext with 0 batch" => make(0).map(|ssc| state(&ssc)),
         other => return Err(format!("unknown step {other:?}")),
     };
-    let observed = case["observed"].as_str().unwrap_or_default();
-    match (result, case["expect"].as_str()) {
-        (Ok(got), Some("ok")) => equal("result", &got.as_str(), &observed),
-        (Err(error), Some("error")) => {
-            // Spark says which exception first, and where the other context was started last.
-            let want = observed.split_once(": ").map_or(observed, |(_, message)| message);
-            let want = want.trim_start_matches("requirement failed: ");
-            let want = want.split(" JVM.").next().unwrap_or(want);
-            let message = error.to_string();
-            if message.starts_with(want) { Ok(()) } else { Err(format!("{message}; want {want}")) }
-        }
-        (result, expect) => Err(format!("got {result:?}, want {expect:?}")),
-    }
+    check_observed(case, result)
 }
 
 #[derive(Default)]

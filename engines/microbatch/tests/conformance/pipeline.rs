@@ -293,6 +293,65 @@ fn numbers(json: &Json) -> Vec<u64> {
     json.as_array().into_iter().flatten().filter_map(Json::as_u64).collect()
 }
 
+/// How the rows of a case are compared.
+struct Comparison {
+    ordered: bool,
+    /// The order within a key's values says nothing.
+    grouped: bool,
+}
+
+impl Comparison {
+    fn of(case: &Json) -> Self {
+        let ordered = case["ordered"].as_bool().unwrap_or(false);
+        let op = case["op"].as_str().unwrap_or_default();
+        let grouped = !ordered && ["groupByKey", "groupByKeyAndWindow", "cogroup"].contains(&op);
+        Self { ordered, grouped }
+    }
+
+    fn same(
+        &self,
+        what: &str,
+        got: &[Vec<Value>],
+        want: &Json,
+        ordered: bool,
+    ) -> Result<(), String> {
+        let want = want.as_array().ok_or(format!("{what}: no rows"))?;
+        let want = want.iter().map(rows).collect::<Result<Vec<_>, _>>()?;
+        let normal = |all: &[Vec<Value>]| -> Vec<_> {
+            all.iter().map(|rows| normal(rows, ordered, self.grouped)).collect()
+        };
+        equal(what, &normal(got), &normal(&want))
+    }
+}
+
+/// When there were outputs, in how many partitions, and what the last stream keeps.
+fn check_shape(
+    case: &Json,
+    seen: &BTreeMap<u64, (Vec<Value>, usize)>,
+    info: &weir_microbatch::StreamInfo,
+    zero: Option<Time>,
+) -> Result<(), String> {
+    if !case["output_times_ms"].is_null() {
+        let times: Vec<u64> = seen.keys().copied().collect();
+        equal("output_times_ms", &times, &numbers(&case["output_times_ms"]))?;
+    }
+    if !case["expected_num_partitions"].is_null() {
+        let partitions: Vec<u64> = seen.values().map(|(_, n)| *n as u64).collect();
+        equal("partitions", &partitions, &numbers(&case["expected_num_partitions"]))?;
+    }
+    if let Some(zero_ms) = case["expected_zero_time_ms"].as_u64() {
+        equal("zero time", &zero, &Some(Time::from_ms(zero_ms)))?;
+    }
+    let ms = |duration: Option<Duration>| duration.map(|duration| duration.as_millis() as u64);
+    if let Some(remember) = case["expected_last_stream_remember_ms"].as_u64() {
+        equal("remember", &ms(info.remember), &Some(remember))?;
+    }
+    if let Some(checkpoint) = case.get("expected_last_stream_checkpoint_ms") {
+        equal("checkpoint", &ms(info.checkpoint), &checkpoint.as_u64())?;
+    }
+    Ok(())
+}
+
 fn pipeline(case: &Json) -> Result<(), Refusal> {
     let fields = case.as_object().ok_or("a case is an object".to_owned())?;
     if let Some(field) = fields.keys().find(|field| !FIELDS.contains(&field.as_str())) {
@@ -304,10 +363,8 @@ fn pipeline(case: &Json) -> Result<(), Refusal> {
     let streams = run.build(run.source(&"input".into())?, &case["params"]["pipeline"])?;
     let last = streams.last().ok_or("no stream".to_owned())?;
     let seen = watch_any(last)?;
-    let second = match case["second_output"].as_str() {
-        None => None,
-        Some(_) => Some(watch_any(&streams[0])?),
-    };
+    let first = case["second_output"].is_string().then(|| &streams[0]);
+    let second = first.map(watch_any).transpose()?;
     let mapped = streams.iter().find_map(|stream| match stream {
         Stream::Mapped(mapped) => Some(Arc::clone(mapped)),
         _ => None,
@@ -327,51 +384,24 @@ fn pipeline(case: &Json) -> Result<(), Refusal> {
     check_error(case, outcome, &pending)?;
     let seen = seen.lock().expect("rows").clone();
     let got: Vec<Vec<Value>> = seen.values().map(|(rows, _)| rows.clone()).collect();
-    let ordered = case["ordered"].as_bool().unwrap_or(false);
-    let op = case["op"].as_str().unwrap_or_default();
-    let grouped = !ordered && ["groupByKey", "groupByKeyAndWindow", "cogroup"].contains(&op);
-    let same = |what: &str, got: &[Vec<Value>], want: &Json, ordered: bool| {
-        let want = want.as_array().ok_or(format!("{what}: no rows"))?;
-        let want = want.iter().map(rows).collect::<Result<Vec<_>, _>>()?;
-        let normal = |all: &[Vec<Value>]| -> Vec<_> {
-            all.iter().map(|rows| normal(rows, ordered, grouped)).collect()
-        };
-        equal(what, &normal(got), &normal(&want))
-    };
+    let comparison = Comparison::of(case);
     for field in ["expected", "expected_outputs_of_successful_batches"] {
         if !case[field].is_null() {
-            same(field, &got, &case[field], ordered)?;
+            comparison.same(field, &got, &case[field], comparison.ordered)?;
         }
     }
-    if !case["output_times_ms"].is_null() {
-        let times: Vec<u64> = seen.keys().copied().collect();
-        equal("output_times_ms", &times, &numbers(&case["output_times_ms"]))?;
-    }
-    if !case["expected_num_partitions"].is_null() {
-        let partitions: Vec<u64> = seen.values().map(|(_, n)| *n as u64).collect();
-        equal("partitions", &partitions, &numbers(&case["expected_num_partitions"]))?;
-    }
-    if let Some(zero_ms) = case["expected_zero_time_ms"].as_u64() {
-        equal("zero time", &zero, &Some(Time::from_ms(zero_ms)))?;
-    }
-    let ms = |duration: Option<Duration>| duration.map(|duration| duration.as_millis() as u64);
-    if let Some(remember) = case["expected_last_stream_remember_ms"].as_u64() {
-        equal("remember", &ms(info.remember), &Some(remember))?;
-    }
-    if let Some(checkpoint) = fields.get("expected_last_stream_checkpoint_ms") {
-        equal("checkpoint", &ms(info.checkpoint), &checkpoint.as_u64())?;
-    }
+    check_shape(case, &seen, &info, zero)?;
     let taken = |seen: &Seen| -> Vec<Vec<Value>> {
         seen.lock().expect("rows").values().map(|(rows, _)| rows.clone()).collect()
     };
     if let Some(second) = second {
-        same("second output", &taken(&second), &case["expected_second"], false)?;
+        comparison.same("second output", &taken(&second), &case["expected_second"], false)?;
         let times: Vec<u64> = second.lock().expect("rows").keys().copied().collect();
         equal("second times", &times, &numbers(&case["expected_second_times_ms"]))?;
     }
     let snapshots = snapshots.map(|snapshots| taken(&snapshots));
     if let (Some(snapshots), true) = (&snapshots, case["expected_snapshots"].is_array()) {
-        same("snapshots", snapshots, &case["expected_snapshots"], false)?;
+        comparison.same("snapshots", snapshots, &case["expected_snapshots"], false)?;
     }
     if case["properties"].is_object() {
         properties(&case["properties"], &got, &snapshots.unwrap_or_default())?;

@@ -9,6 +9,42 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_microbatch::{DStream, Rdd, StateSpec};
 
+fn millis(step: &Json, field: &str) -> Duration {
+    Duration::from_millis(step[field].as_u64().unwrap_or(0))
+}
+
+fn count(step: &Json, field: &str) -> usize {
+    step[field].as_u64().unwrap_or(0) as usize
+}
+
+const fn number(n: u64) -> Value {
+    Value::Int(n as i64)
+}
+
+/// Refuses a step that says more than is understood.
+fn known_fields(step: &Json) -> Result<(), Refusal> {
+    const KNOWN: &[&str] = &[
+        "op",
+        "fn",
+        "with",
+        "streams",
+        "n",
+        "window_ms",
+        "slide_ms",
+        "inv_fn",
+        "filter_fn",
+        "initial",
+        "num_partitions",
+        "timeout_ms",
+        "interval_ms",
+    ];
+    let fields = step.as_object().ok_or("a step is an object".to_owned())?;
+    if let Some(field) = fields.keys().find(|field| !KNOWN.contains(&field.as_str())) {
+        return Err(Refusal::Case(format!("unknown field {field:?} of a step")));
+    }
+    Ok(())
+}
+
 impl Run {
     fn other(&self, step: &Json) -> Result<Stream, Refusal> {
         let mut made = self.build(self.source(&step["with"]["from"])?, &step["with"]["steps"])?;
@@ -24,33 +60,18 @@ impl Run {
     }
 
     pub(crate) fn step(&self, stream: &Stream, step: &Json) -> Result<Stream, Refusal> {
-        const KNOWN: &[&str] = &[
-            "op",
-            "fn",
-            "with",
-            "streams",
-            "n",
-            "window_ms",
-            "slide_ms",
-            "inv_fn",
-            "filter_fn",
-            "initial",
-            "num_partitions",
-            "timeout_ms",
-            "interval_ms",
-        ];
-        let fields = step.as_object().ok_or("a step is an object".to_owned())?;
-        if let Some(field) = fields.keys().find(|field| !KNOWN.contains(&field.as_str())) {
-            return Err(Refusal::Case(format!("unknown field {field:?} of a step")));
-        }
+        known_fields(step)?;
+        let made = self.plain_step(stream, step)?;
+        let made = if made.is_none() { self.pair_step(stream, step)? } else { made };
+        let made = if made.is_none() { self.kept_step(stream, step)? } else { made };
+        made.ok_or_else(|| Refusal::Case(format!("unknown operation {}", step["op"])))
+    }
+
+    /// Operations of any stream.
+    fn plain_step(&self, stream: &Stream, step: &Json) -> Result<Option<Stream>, Refusal> {
+        use Stream::{Pairs, Plain};
         let name = step["fn"].as_str().unwrap_or_default();
-        let ms = |field: &str| Duration::from_millis(step[field].as_u64().unwrap_or(0));
-        let (length, slide) = (ms("window_ms"), ms("slide_ms"));
-        let count = |field: &str| step[field].as_u64().unwrap_or(0) as usize;
-        let partitions = count("num_partitions");
-        let number = |n: u64| Value::Int(n as i64);
-        use Stream::{Mapped, Pairs, Plain};
-        Ok(match step["op"].as_str().unwrap_or_default() {
+        Ok(Some(match step["op"].as_str().unwrap_or_default() {
             "map" => Plain(stream.plain()?.map(functions::map(name)?)?),
             "flatMap" => Plain(stream.plain()?.flat_map(functions::flat_map(name)?)?),
             "filter" => Plain(stream.plain()?.filter(functions::filter(name)?)?),
@@ -67,7 +88,7 @@ impl Run {
                     Ok(())
                 })?)
             }
-            "repartition" => Plain(stream.plain()?.repartition(count("n"))?),
+            "repartition" => Plain(stream.plain()?.repartition(count(step, "n"))?),
             "reduce" => Plain(stream.plain()?.reduce(functions::reduce(name)?)?),
             "count" => Plain(stream.plain()?.count()?.map(number)?),
             "countByValue" => {
@@ -90,6 +111,16 @@ impl Run {
                 let sc = self.sc.clone();
                 Plain(self.ssc.transform(&streams, move |rdds, _| sc.union(&rdds))?)
             }
+            _ => return Ok(None),
+        }))
+    }
+
+    /// Operations of pairs, and windows.
+    fn pair_step(&self, stream: &Stream, step: &Json) -> Result<Option<Stream>, Refusal> {
+        use Stream::{Pairs, Plain};
+        let name = step["fn"].as_str().unwrap_or_default();
+        let (length, slide) = (millis(step, "window_ms"), millis(step, "slide_ms"));
+        Ok(Some(match step["op"].as_str().unwrap_or_default() {
             "mapValues" => Pairs(stream.pairs()?.map_values(functions::map(name)?)?),
             "groupByKey" => Pairs(stream.pairs()?.group_by_key(0)?.map_values(Value::List)?),
             "reduceByKey" => Pairs(stream.pairs()?.reduce_by_key(functions::reduce(name)?, 0)?),
@@ -140,6 +171,16 @@ impl Run {
                     )?,
                 })
             }
+            _ => return Ok(None),
+        }))
+    }
+
+    /// State, and how it is kept.
+    fn kept_step(&self, stream: &Stream, step: &Json) -> Result<Option<Stream>, Refusal> {
+        use Stream::{Mapped, Pairs, Plain};
+        let name = step["fn"].as_str().unwrap_or_default();
+        let partitions = count(step, "num_partitions");
+        Ok(Some(match step["op"].as_str().unwrap_or_default() {
             "updateStateByKey" => {
                 let update = functions::update(name)?;
                 let initial = self.initial(step)?;
@@ -163,12 +204,12 @@ impl Run {
                     spec = spec.initial_state(&initial);
                 }
                 if !step["timeout_ms"].is_null() {
-                    spec = spec.timeout(ms("timeout_ms"));
+                    spec = spec.timeout(millis(step, "timeout_ms"));
                 }
                 Mapped(Arc::new(stream.pairs()?.map_with_state(spec)?))
             }
             "checkpoint" => {
-                let interval = ms("interval_ms");
+                let interval = millis(step, "interval_ms");
                 match stream {
                     Plain(stream) => drop(stream.checkpoint(interval)?),
                     Pairs(stream) => drop(stream.checkpoint(interval)?),
@@ -176,8 +217,8 @@ impl Run {
                 }
                 stream.clone()
             }
-            other => return Err(Refusal::Case(format!("unknown operation {other:?}"))),
-        })
+            _ => return Ok(None),
+        }))
     }
 
     fn joined(&self, op: &Json, stream: &Stream, step: &Json) -> Result<Stream, Refusal> {
