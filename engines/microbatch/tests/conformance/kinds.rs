@@ -322,6 +322,12 @@ fn check_observed(case: &Json, result: Result<String, StreamingError>) -> Result
     }
 }
 
+fn start_second(second: StreamingContext) -> Result<String, StreamingError> {
+    second.queue_stream::<Value>(Queue::default())?.foreach_rdd(|_, _| Ok(()))?;
+    second.start()?;
+    Ok(format!("{:?}", second.state()).to_uppercase())
+}
+
 fn lifecycle(case: &Json) -> Result<(), String> {
     let name = case["name"].as_str().unwrap_or_default();
     let what = name.strip_prefix("lifecycle observed - ").ok_or("an unknown name")?;
@@ -338,12 +344,7 @@ fn lifecycle(case: &Json) -> Result<(), String> {
     let input = ssc.queue_stream::<Value>(Queue::default()).map_err(text)?;
     input.foreach_rdd(|_, _| Ok(())).map_err(text)?;
     let started = || ssc.start().map(|()| ssc.clone());
-    let second = || {
-        let second = make(1_000)?;
-        second.queue_stream::<Value>(Queue::default())?.foreach_rdd(|_, _| Ok(()))?;
-        second.start()?;
-        Ok(format!("{:?}", second.state()).to_uppercase())
-    };
+    let second = || start_second(make(1_000)?);
     let unit = |(): ()| "()".to_owned();
     let state = |ssc: &StreamingContext| format!("{:?}", ssc.state()).to_uppercase();
     let after = Duration::from_secs(5);
