@@ -12,6 +12,10 @@
 //! job.rs       jobs, stages, tasks and their attempts
 //! context.rs   SparkContext: the pool; conf.rs: SparkConf
 //! accumulator.rs, broadcast.rs   what tasks and driver share
+//! receiver/    receivers, block generator, sockets, what stores blocks; tracker/: which batch gets them
+//! wal/         write-ahead logs; files/, lines.rs: which files a batch reads, and their lines
+//! rate/        rate limits and back-pressure; time.rs, timer.rs: formulas of time, recurring ticks
+//! state_map.rs a map of states that remembers what changed since its last copy
 //! ```
 //!
 //! **Static per record, dynamic per boundary.** A record crosses a dynamic call where two native
