@@ -49,6 +49,11 @@ fn dont_call_ssc_stop_in_listener() {
 }
 
 #[test]
+fn stop_within_listener_thread() {
+    dont_call_ssc_stop_in_listener();
+}
+
+#[test]
 fn jobs_of_one_batch_run_at_once_where_that_is_allowed() {
     let (ssc, clock, _) = context(2);
     let input = ssc.queue_stream::<i32>(Arc::default()).expect("an input");

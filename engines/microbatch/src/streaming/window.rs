@@ -21,6 +21,8 @@ impl<T: Data> DStream<T> {
     /// Both durations must be multiples of this stream's slide duration. The stream is
     /// [persisted](Self::persist).
     pub fn window(&self, length: Duration, slide: Duration) -> Result<Self, StreamingError> {
+        // Before the parent is persisted, whose refusal would speak of that.
+        drop(self.shared().open()?);
         let parent_ns = self.slide_ns();
         let (length_ns, slide_ns) = (nanos(length), nanos(slide));
         for (what, given_ns) in [("window duration", length_ns), ("slide duration", slide_ns)] {
