@@ -17,6 +17,8 @@ const DO_NOT_APPLY: &[(&str, &str)] = &[
         "DStream and generated RDD creation sites",
         "streams are named by operation, not by call site",
     ),
+    ("driver host/port from checkpoint", "there are no ports"),
+    ("ui port and blockmanager port", "there are no ports"),
 ];
 
 /// Cases whose tests are still to be written. A name that has a test does not belong here.
