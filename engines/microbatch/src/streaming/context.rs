@@ -2,11 +2,15 @@
 
 use super::clock::EpochClock;
 use super::generator::{Plan, Runtime};
+use super::input::Input;
 use super::lifecycle::{Graph, Shared, Waiter};
 use super::listener::{Event, ListenerBus};
 use super::meta::StreamInfo;
+use super::receivers::Receivers;
 use super::{ActiveScope, ContextState, StreamingError, StreamingListener, Time};
 use crate::SparkContext;
+use crate::settings::Settings;
+use crate::wal::WalRegistry;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -73,6 +77,7 @@ pub struct StreamingContextBuilder {
     drain: Duration,
     graceful_stop_timeout: Option<Duration>,
     scope: ActiveScope,
+    wal_registry: Arc<WalRegistry>,
 }
 
 impl PartialEq for StreamingContext {
@@ -99,6 +104,7 @@ impl StreamingContext {
             drain: Duration::ZERO,
             graceful_stop_timeout: None,
             scope: ActiveScope::process(),
+            wal_registry: Arc::default(),
         }
     }
 
@@ -272,7 +278,10 @@ impl StreamingContext {
         shared.running.get_or_init(|| Arc::downgrade(&streams));
         graph.running = Some(streams);
         shared.bus.post(|| Event::Started(shared.clock.now_ns()));
-        graph.inputs.iter().for_each(|input| input.start());
+        let sources = Arc::new(graph.inputs.clone());
+        shared.sources.get_or_init(|| Arc::downgrade(&sources));
+        graph.sources = Some(Arc::clone(&sources));
+        self.start_inputs(&sources)?;
         let plan = Plan {
             inputs: graph.inputs.clone(),
             outputs: graph.outputs.iter().map(|output| Arc::clone(&output.make)).collect(),
@@ -281,6 +290,19 @@ impl StreamingContext {
             drain_ns: super::dstream::nanos(self.handle.builder.drain),
         };
         Runtime::start(shared, plan)
+    }
+
+    fn start_inputs(&self, inputs: &[Arc<dyn Input>]) -> Result<(), StreamingError> {
+        let shared = &self.handle.shared;
+        let receivers: Vec<usize> = inputs.iter().filter_map(|input| input.receiver()).collect();
+        let settings = Settings::from(shared.sc.conf());
+        let (place, clock) = (self.checkpoint_dir(), &shared.clock);
+        shared.receivers.start(&receivers, clock, place.as_deref(), &settings, false)?;
+        let started = inputs.iter().try_for_each(|input| Arc::clone(input).start(shared));
+        if started.is_err() {
+            inputs.iter().for_each(|input| input.stop_receiving());
+        }
+        started
     }
 
     /// Waits until the context has been stopped, or until all its inputs have ended and their batches
@@ -316,9 +338,12 @@ impl Handle {
         let inputs = std::mem::take(&mut graph.inputs);
         let outputs = std::mem::take(&mut graph.outputs);
         let streams = (std::mem::take(&mut graph.streams), graph.running.take());
+        let sources = graph.sources.take();
         drop(graph);
+        inputs.iter().for_each(|input| input.stop_receiving());
         inputs.iter().for_each(|input| input.stop());
-        drop((inputs, outputs, streams));
+        self.shared.receivers.stop();
+        drop((inputs, outputs, streams, sources));
     }
 
     fn stop(&self, options: StopOptions) -> Result<(), StreamingError> {
@@ -330,6 +355,9 @@ impl Handle {
             return Err(StreamingError::StopInsideJob);
         }
         if let Some(runtime) = self.close() {
+            // First, so that the last batch has everything that was received.
+            let sources = self.shared.graph().sources.clone();
+            sources.iter().flat_map(|all| all.iter()).for_each(|input| input.stop_receiving());
             let interval = Duration::from_nanos(self.shared.interval_ns);
             let patience = self.builder.graceful_stop_timeout.unwrap_or(interval * 10);
             runtime.stop(options.graceful, patience);
@@ -405,6 +433,13 @@ impl StreamingContextBuilder {
         self
     }
 
+    /// The kinds of write-ahead logs that `spark.streaming.{driver,receiver}.writeAheadLog.class` may
+    /// name. Default: none but the log in files.
+    pub fn wal_registry(mut self, registry: Arc<WalRegistry>) -> Self {
+        self.wal_registry = registry;
+        self
+    }
+
     /// Makes the context.
     pub fn build(self) -> Result<StreamingContext, StreamingError> {
         let interval_ns = u64::try_from(self.interval.as_nanos()).unwrap_or(0);
@@ -412,7 +447,8 @@ impl StreamingContextBuilder {
         if (1..1_000_000).contains(&interval_ns) {
             return Err(StreamingError::BatchInterval(self.interval));
         }
-        let clock = self.clock.clone().unwrap_or_else(|| Arc::new(EpochClock::new()));
+        let receiving: Arc<dyn Clock> = Arc::new(EpochClock::new());
+        let clock = self.clock.clone().unwrap_or_else(|| Arc::clone(&receiving));
         let shared = Arc::new(Shared {
             sc: self.sc.clone(),
             interval_ns,
@@ -422,6 +458,8 @@ impl StreamingContextBuilder {
             waiter: Waiter::default(),
             bus: ListenerBus::default(),
             inputs: super::InputInfoTracker::default(),
+            receivers: Receivers::new(receiving, self.wal_registry.clone()),
+            sources: OnceLock::new(),
             input_count: AtomicUsize::new(0),
             remember: OnceLock::new(),
             checkpoint_dir: Mutex::default(),

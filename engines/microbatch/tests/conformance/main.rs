@@ -6,6 +6,7 @@
 
 mod functions;
 mod kinds;
+mod parts;
 mod pipeline;
 mod records;
 mod skips;
@@ -19,7 +20,7 @@ use std::path::{Path, PathBuf};
 type Runner = fn(kind: &str, case: &Json) -> Option<Result<(), String>>;
 
 /// Asked in turn.
-const RUNNERS: &[Runner] = &[pipeline::run, records::run, kinds::run];
+const RUNNERS: &[Runner] = &[pipeline::run, records::run, kinds::run, parts::run];
 
 fn folder() -> PathBuf {
     std::env::var_os("WEIR_CONFORMANCE").map_or_else(
