@@ -8,14 +8,17 @@ use super::listener::{Event, ListenerBus};
 use super::meta::StreamInfo;
 use super::receivers::Receivers;
 use super::{ActiveScope, ContextState, StreamingError, StreamingListener, Time};
-use crate::SparkContext;
 use crate::settings::Settings;
 use crate::wal::WalRegistry;
+use crate::{SparkConf, SparkContext};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use weir_dataflow::Clock;
+
+const CONCURRENT_JOBS: &str = "spark.streaming.concurrentJobs";
+const STOP_TIMEOUT: &str = "spark.streaming.gracefulStopTimeout";
 
 /// What the job generator waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,7 +76,7 @@ pub struct StreamingContextBuilder {
     clock: Option<Arc<dyn Clock>>,
     zero: Option<Time>,
     pacing: Pacing,
-    concurrent_jobs: usize,
+    concurrent_jobs: Option<usize>,
     drain: Duration,
     graceful_stop_timeout: Option<Duration>,
     scope: ActiveScope,
@@ -92,6 +95,17 @@ impl StreamingContext {
         Self::builder(sc, interval).build()
     }
 
+    /// A context with a Spark context of its own, made with these settings. The keys
+    /// `spark.streaming.*` of a Spark context hold for every streaming context on it.
+    ///
+    /// # Errors
+    ///
+    /// A setting cannot be used.
+    pub fn from_conf(conf: &SparkConf, interval: Duration) -> Result<Self, StreamingError> {
+        let sc = SparkContext::from_conf(conf)?;
+        Self::new(&sc, interval)
+    }
+
     /// More to choose.
     pub fn builder(sc: &SparkContext, interval: Duration) -> StreamingContextBuilder {
         StreamingContextBuilder {
@@ -100,7 +114,7 @@ impl StreamingContext {
             clock: None,
             zero: None,
             pacing: Pacing::Clock,
-            concurrent_jobs: 1,
+            concurrent_jobs: None,
             drain: Duration::ZERO,
             graceful_stop_timeout: None,
             scope: ActiveScope::process(),
@@ -145,6 +159,12 @@ impl StreamingContext {
     #[must_use]
     pub fn pending_times(&self) -> Vec<Time> {
         self.handle.shared.pending_times()
+    }
+
+    /// Records that receivers have stored and that no batch holds yet, as far as they are counted.
+    #[must_use]
+    pub fn waiting_records(&self) -> u64 {
+        self.handle.shared.receivers.waiting_records()
     }
 
     /// Waits until the batch at `time` and all before it have been generated and have ended, well or
@@ -286,7 +306,7 @@ impl StreamingContext {
             inputs: graph.inputs.clone(),
             outputs: graph.outputs.iter().map(|output| Arc::clone(&output.make)).collect(),
             pacing: self.handle.builder.pacing,
-            concurrent_jobs: self.handle.builder.concurrent_jobs,
+            concurrent_jobs: self.handle.builder.concurrent_jobs.unwrap_or(1).max(1),
             drain_ns: super::dstream::nanos(self.handle.builder.drain),
         };
         Runtime::start(shared, plan)
@@ -408,9 +428,10 @@ impl StreamingContextBuilder {
         self
     }
 
-    /// How many batches may run at a time; 0 is taken as 1. Default: 1, so that batches run in order.
+    /// How many batches may run at a time; 0 is taken as 1. Default: `spark.streaming.concurrentJobs`,
+    /// or 1, so that batches run in order.
     pub const fn concurrent_jobs(mut self, jobs: usize) -> Self {
-        self.concurrent_jobs = if jobs == 0 { 1 } else { jobs };
+        self.concurrent_jobs = Some(jobs);
         self
     }
 
@@ -421,7 +442,8 @@ impl StreamingContextBuilder {
         self
     }
 
-    /// How long a graceful stop may take; what is left then is dropped. Default: 10 batch intervals.
+    /// How long a graceful stop may take; what is left then is dropped. Default:
+    /// `spark.streaming.gracefulStopTimeout`, or 10 batch intervals.
     pub const fn graceful_stop_timeout(mut self, timeout: Duration) -> Self {
         self.graceful_stop_timeout = Some(timeout);
         self
@@ -441,7 +463,15 @@ impl StreamingContextBuilder {
     }
 
     /// Makes the context.
-    pub fn build(self) -> Result<StreamingContext, StreamingError> {
+    pub fn build(mut self) -> Result<StreamingContext, StreamingError> {
+        let settings = Settings::from(self.sc.conf());
+        if self.concurrent_jobs.is_none() && self.sc.conf().contains(CONCURRENT_JOBS) {
+            self.concurrent_jobs = Some(settings.number(CONCURRENT_JOBS, 1)?);
+        }
+        if self.graceful_stop_timeout.is_none() && self.sc.conf().contains(STOP_TIMEOUT) {
+            let timeout_ms = settings.time_ms(STOP_TIMEOUT, 0)?;
+            self.graceful_stop_timeout = Some(Duration::from_millis(timeout_ms));
+        }
         let interval_ns = u64::try_from(self.interval.as_nanos()).unwrap_or(0);
         // Spark takes 0 here, too; it cannot be started.
         if (1..1_000_000).contains(&interval_ns) {
@@ -467,6 +497,10 @@ impl StreamingContextBuilder {
             batches_moved: std::sync::Condvar::new(),
             running: OnceLock::new(),
         });
-        Ok(StreamingContext { handle: Arc::new(Handle { shared, builder: self }) })
+        let directory =
+            self.sc.conf().get("spark.streaming.checkpoint.directory").map(str::to_owned);
+        let made = StreamingContext { handle: Arc::new(Handle { shared, builder: self }) };
+        directory.map_or(Ok(()), |directory| made.checkpoint(directory))?;
+        Ok(made)
     }
 }

@@ -15,6 +15,7 @@ pub(super) struct Receivers {
     clock: Arc<dyn Clock>,
     logs: Arc<WalRegistry>,
     tracker: OnceLock<Arc<ReceivedBlockTracker>>,
+    streams: OnceLock<Vec<usize>>,
     checkpoints: OnceLock<PathBuf>,
     /// The logs of receivers, closed at the end.
     open: Mutex<Vec<Arc<dyn WriteAheadLog>>>,
@@ -22,8 +23,14 @@ pub(super) struct Receivers {
 
 impl Receivers {
     pub(super) fn new(clock: Arc<dyn Clock>, logs: Arc<WalRegistry>) -> Self {
-        let (tracker, checkpoints) = (OnceLock::new(), OnceLock::new());
-        Self { clock, logs, tracker, checkpoints, open: Mutex::default() }
+        Self {
+            clock,
+            logs,
+            tracker: OnceLock::new(),
+            streams: OnceLock::new(),
+            checkpoints: OnceLock::new(),
+            open: Mutex::default(),
+        }
     }
 
     /// Makes the tracker, with a log if there is a directory for it; `recover` reads what the log says.
@@ -47,6 +54,7 @@ impl Receivers {
         if let Some(folder) = checkpoints {
             let _ = self.checkpoints.set(folder.to_owned());
         }
+        let _ = self.streams.set(streams.to_vec());
         let streams = streams.iter().copied();
         let made = ReceivedBlockTracker::new(streams, Arc::clone(batches), log, recover);
         let tracker = made.map_err(|error| refused(error.to_string()))?;
@@ -57,6 +65,14 @@ impl Receivers {
     pub(super) fn tracker(&self) -> Result<Arc<ReceivedBlockTracker>, StreamingError> {
         let why = || StreamingError::ReceivedBlocks("the context was not started".into());
         self.tracker.get().cloned().ok_or_else(why)
+    }
+
+    pub(super) fn waiting_records(&self) -> u64 {
+        let (Some(tracker), Some(streams)) = (self.tracker.get(), self.streams.get()) else {
+            return 0;
+        };
+        let waiting = streams.iter().flat_map(|stream| tracker.unallocated_blocks(*stream));
+        waiting.filter_map(|block| block.num_records).sum()
     }
 
     /// What receivers measure time on.
