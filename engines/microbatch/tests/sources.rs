@@ -8,8 +8,8 @@ use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant, UNIX_EPOCH};
-use weir_dataflow::ManualClock;
+use std::time::{Duration, UNIX_EPOCH};
+use weir_dataflow::{Clock, ManualClock, SystemClock};
 use weir_microbatch::receiver::{Receiver, ReceiverError, ReceiverHandle};
 use weir_microbatch::{
     ActiveScope, DStream, ReceiverInfo, SparkConf, SparkContext, StopOptions, StreamingContext,
@@ -50,9 +50,13 @@ fn collect<T: weir_dataflow::Data + Ord>(stream: &DStream<T>) -> Arc<Mutex<Vec<V
 
 /// Waits until so many records wait for a batch, and then for the batch that has them.
 fn next_batch(ssc: &StreamingContext, clock: &ManualClock, records: u64, batch_s: u64) {
-    let started = Instant::now();
+    let started = SystemClock::new();
     while ssc.waiting_records() < records {
-        assert!(started.elapsed() < PATIENCE, "{} of {records}", ssc.waiting_records());
+        assert!(
+            started.now_ns() < PATIENCE.as_nanos() as u64,
+            "{} of {records}",
+            ssc.waiting_records()
+        );
         std::thread::yield_now();
     }
     clock.advance(Duration::from_secs(1));
@@ -133,7 +137,7 @@ impl Receiver<u64> for Numbers {
         self.from = to;
         let end = self.ends > 0;
         self.ends = self.ends.saturating_sub(1);
-        self.thread = Some(std::thread::spawn(move || {
+        let store = move || {
             for number in from..to {
                 // Half of them in blocks of one's own.
                 if number % 2 == 0 {
@@ -146,7 +150,9 @@ impl Receiver<u64> for Numbers {
             if end {
                 handle.stop("enough");
             }
-        }));
+        };
+        let named = std::thread::Builder::new().name("numbers".into());
+        self.thread = Some(named.spawn(store).expect("a thread"));
         Ok(())
     }
     fn on_stop(&mut self) {

@@ -12,8 +12,6 @@ pub(crate) const SKIPS: &[(&str, &str)] = &[
 /// Kinds whose cases are hand-written tests, or are run together with the part that they belong to.
 pub(crate) const ELSEWHERE: &[&str] = &[
     "steps",
-    "receiver",
-    "receiver_socket",
     "file_stream_recovery",
     "checkpoint_files",
     "checkpoint_recovery",
