@@ -1,7 +1,7 @@
 //! Settings by Spark's key names.
 
 mod known;
-mod units;
+pub(crate) mod units;
 
 pub use known::{KNOWN_KEYS, KnownKey, ValueKind};
 

@@ -94,7 +94,7 @@ pub use streaming::{
     ActiveScope, BatchInfo, ContextState, Cut, DStream, DirectSource, InputBatch, InputInfoTracker,
     InputStream, MapWithStateDStream, OutputOperationInfo, Pacing, ProgressListener, ReceiverInfo,
     Show, State, StateDStream, StateError, StateRecords, StateSpec, StatefulStage,
-    StatsReportListener, StopOptions, StreamInfo, StreamInputInfo, StreamStorage, StreamingContext,
+    StatsReportListener, StopOptions, StreamInfo, StreamInputInfo, StreamingContext,
     StreamingContextBuilder, StreamingError, StreamingListener, Time, Totals, Values,
     batch_file_name,
 };

@@ -19,5 +19,5 @@ pub use block_generator::{BlockGenerator, BlockGeneratorError, BlockGeneratorLis
 pub use block_store::{BlockHandler, BlockStore, Codec, StorageLevel, StoreError};
 pub use raw_socket::RawSocketReceiver;
 pub use sink::{BlockReports, StoringSink};
-pub use socket::SocketReceiver;
+pub use socket::{ConvertingSocketReceiver, SocketReceiver};
 pub use supervisor::{ReceiverState, ReceiverSupervisor};

@@ -1,5 +1,7 @@
 //! Settings under Spark's key names.
 
+use crate::SparkConf;
+use crate::conf::units;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 use thiserror::Error;
@@ -50,31 +52,11 @@ impl<K: Into<String>, V: Into<String>> FromIterator<(K, V)> for Settings {
     }
 }
 
-/// `(ending, how many of the smallest unit)`, longest endings first.
-type Units = &'static [(&'static str, u64)];
-
-const TIMES: Units =
-    &[("min", 60_000), ("ms", 1), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
-
-const SIZES: Units = &[
-    ("kb", 1 << 10),
-    ("mb", 1 << 20),
-    ("gb", 1 << 30),
-    ("tb", 1 << 40),
-    ("k", 1 << 10),
-    ("m", 1 << 20),
-    ("g", 1 << 30),
-    ("t", 1 << 40),
-    ("b", 1),
-];
-
-fn with_unit(text: &str, units: Units, default: u64) -> Option<u64> {
-    let text = text.trim().to_ascii_lowercase();
-    let unit = units.iter().find(|(ending, _)| text.ends_with(ending));
-    let (number, size) = unit.map_or((text.as_str(), default), |(ending, size)| {
-        (text[..text.len() - ending.len()].trim_end(), *size)
-    });
-    number.parse::<u64>().ok()?.checked_mul(size)
+impl From<&SparkConf> for Settings {
+    /// What is set in a context's configuration, under the names that keys have now.
+    fn from(conf: &SparkConf) -> Self {
+        conf.all().collect()
+    }
 }
 
 impl Settings {
@@ -132,7 +114,7 @@ impl Settings {
     ///
     /// [`SettingError::Malformed`].
     pub fn time_ms(&self, key: &str, default: u64) -> Result<u64, SettingError> {
-        self.time(key, default, 1)
+        self.time(key, default, "ms")
     }
 
     /// Milliseconds, from a text that is in seconds where it names no unit.
@@ -141,11 +123,12 @@ impl Settings {
     ///
     /// [`SettingError::Malformed`].
     pub fn time_s_as_ms(&self, key: &str, default: u64) -> Result<u64, SettingError> {
-        self.time(key, default, 1_000)
+        self.time(key, default, "s")
     }
 
-    fn time(&self, key: &str, default: u64, unit: u64) -> Result<u64, SettingError> {
-        self.parsed(key, default, ("a time", "200ms"), |text| with_unit(text, TIMES, unit))
+    fn time(&self, key: &str, default: u64, unit: &str) -> Result<u64, SettingError> {
+        let parse = |text: &str| u64::try_from(units::time(text, unit)?.as_millis()).ok();
+        self.parsed(key, default, ("a time", "200ms"), parse)
     }
 
     /// Bytes, from `1024`, `64k`, `16m` or `1g`.
@@ -154,7 +137,7 @@ impl Settings {
     ///
     /// [`SettingError::Malformed`].
     pub fn bytes(&self, key: &str, default: u64) -> Result<u64, SettingError> {
-        self.parsed(key, default, ("a size", "64k"), |text| with_unit(text, SIZES, 1))
+        self.parsed(key, default, ("a size", "64k"), units::size)
     }
 }
 

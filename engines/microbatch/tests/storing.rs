@@ -36,7 +36,8 @@ fn what_is_stored_reaches_a_batch_and_survives_in_the_log() {
     let tracker = ReceivedBlockTracker::new([7], clock.clone(), None, false).expect("a tracker");
     let driver = Arc::new(Driver(tracker));
     let settings = Settings::default();
-    let sink = StoringSink::<u64>::new(7, &settings, clock.clone(), handler(), driver.clone());
+    let sink =
+        StoringSink::<u64>::new(7, &settings, clock.clone(), Arc::new(handler()), driver.clone());
     let sink = Arc::new(sink.expect("good settings"));
     sink.start().expect("starts");
     sink.push_block(ReceivedBlock::Records(vec![1, 2])).expect("stored");

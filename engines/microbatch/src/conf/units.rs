@@ -9,7 +9,7 @@ fn split(text: &str) -> Option<(u64, String)> {
     Some((text[..end].parse().ok()?, text[end..].trim().to_owned()))
 }
 
-pub(super) fn time(text: &str, default_unit: &str) -> Option<Duration> {
+pub(crate) fn time(text: &str, default_unit: &str) -> Option<Duration> {
     let (count, unit) = split(text)?;
     let unit = if unit.is_empty() { default_unit } else { &unit };
     let seconds = |each: u64| count.checked_mul(each).map(Duration::from_secs);
@@ -24,7 +24,7 @@ pub(super) fn time(text: &str, default_unit: &str) -> Option<Duration> {
     }
 }
 
-pub(super) fn size(text: &str) -> Option<u64> {
+pub(crate) fn size(text: &str) -> Option<u64> {
     let (count, unit) = split(text)?;
     let power = match &*unit {
         "" | "b" => 0,

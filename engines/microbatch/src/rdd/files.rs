@@ -11,6 +11,9 @@ use std::sync::Arc;
 /// The last piece of a file may be this much longer than the others (Hadoop's split slop).
 const SLOP: f64 = 1.1;
 
+/// The pieces of a file that somebody else asked for: the block size of Hadoop's local files.
+const PIECE_BYTES: u64 = 32 << 20;
+
 impl SparkContext {
     /// The lines of text files: a file, the files of a folder, a pattern (`*`, `?`, `[a-z]`), or
     /// several of them with commas in between. Files whose names begin with `_` or `.` are left out
@@ -26,18 +29,14 @@ impl SparkContext {
         let files = files_of(path)?;
         let sizes: Vec<u64> = files.iter().map(|file| size_of(file)).collect::<Result<_, _>>()?;
         let goal = (sizes.iter().sum::<u64>() / min_partitions.max(1) as u64).max(1);
-        let mut pieces = Vec::new();
-        for (file, size) in files.iter().zip(sizes) {
-            let (mut start, file) = (0, Arc::<Path>::from(file.as_path()));
-            while (size - start) as f64 / goal as f64 > SLOP {
-                pieces.push(Piece { file: Arc::clone(&file), start, end: start + goal });
-                start += goal;
-            }
-            // An empty file is a partition, as it is in Hadoop.
-            if start < size || size == 0 {
-                pieces.push(Piece { file, start, end: size });
-            }
-        }
+        let cut = |(file, size): (&PathBuf, u64)| cut(file, size, goal);
+        let pieces = files.iter().zip(sizes).flat_map(cut).collect();
+        Ok(Rdd::new(self.clone(), Arc::new(Lines { pieces })).labelled("textFile"))
+    }
+
+    /// The lines of one text file, whatever characters its name has, in pieces of [`PIECE_BYTES`].
+    pub(crate) fn lines_of_file(&self, file: &Path) -> Result<Rdd<String>, ContextError> {
+        let pieces = cut(file, size_of(file)?, PIECE_BYTES);
         Ok(Rdd::new(self.clone(), Arc::new(Lines { pieces })).labelled("textFile"))
     }
 
@@ -63,6 +62,19 @@ impl SparkContext {
         });
         Ok(read.labelled("wholeTextFiles"))
     }
+}
+
+/// A file in pieces of about `goal` bytes. An empty file is a piece, as it is in Hadoop.
+fn cut(file: &Path, size: u64, goal: u64) -> Vec<Piece> {
+    let (mut start, file, mut pieces) = (0, Arc::<Path>::from(file), Vec::new());
+    while (size - start) as f64 / goal as f64 > SLOP {
+        pieces.push(Piece { file: Arc::clone(&file), start, end: start + goal });
+        start += goal;
+    }
+    if start < size || size == 0 {
+        pieces.push(Piece { file, start, end: size });
+    }
+    pieces
 }
 
 /// The files that a path means, by name.

@@ -24,6 +24,18 @@ pub enum StorageLevel {
     DiskOnly,
 }
 
+impl From<crate::StorageLevel> for StorageLevel {
+    /// As far as it matters to blocks: memory, disk, or both.
+    fn from(level: crate::StorageLevel) -> Self {
+        match (level.uses_memory(), level.uses_disk()) {
+            (true, false) => Self::MemoryOnly,
+            (false, true) => Self::DiskOnly,
+            // Blocks that were received must be somewhere.
+            (true, true) | (false, false) => Self::MemoryAndDisk,
+        }
+    }
+}
+
 /// Why a block could not be stored or read.
 #[derive(Clone, Debug, Error)]
 #[non_exhaustive]

@@ -5,7 +5,6 @@ use super::{
     ReceiverSink,
 };
 use crate::settings::{SettingError, Settings};
-use crate::time::ms_to_ns;
 use crate::tracker::{BlockId, ReceivedBlockInfo};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,7 +31,7 @@ pub struct StoringSink<T> {
 
 struct Blocks<T> {
     stream_id: usize,
-    handler: BlockHandler<T>,
+    handler: Arc<BlockHandler<T>>,
     reports: Arc<dyn BlockReports>,
     next_id: AtomicU64,
 }
@@ -47,12 +46,13 @@ impl<T: Send + Sync + 'static> StoringSink<T> {
         stream_id: usize,
         settings: &Settings,
         clock: Arc<dyn Clock>,
-        handler: BlockHandler<T>,
+        handler: Arc<BlockHandler<T>>,
         reports: Arc<dyn BlockReports>,
     ) -> Result<Self, SettingError> {
         // Later than any name that an earlier run of this stream gave, and apart from those of the
-        // generator, which are of the clock's milliseconds.
-        let next_id = AtomicU64::new(clock.now_ns() / ms_to_ns(1) + (1 << 62));
+        // generator, which are of the clock's milliseconds. In nanoseconds, as a sink before this one may
+        // have named many blocks in a millisecond.
+        let next_id = AtomicU64::new(clock.now_ns() + (1 << 62));
         let blocks = Arc::new(Blocks { stream_id, handler, reports, next_id });
         let listener: Arc<dyn BlockGeneratorListener<T, ()>> = Arc::clone(&blocks) as _;
         let generator = BlockGenerator::new(stream_id, settings, clock, listener)?;

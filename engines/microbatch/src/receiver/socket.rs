@@ -66,6 +66,54 @@ impl Receiver<String> for SocketReceiver {
     }
 }
 
+/// Connects to a server and stores the records that a function finds in what it sends. Connects again
+/// as [`SocketReceiver`] does.
+pub struct ConvertingSocketReceiver<F> {
+    connection: Connection,
+    convert: Arc<F>,
+}
+
+impl<F> ConvertingSocketReceiver<F> {
+    /// A receiver of what `host` sends at `port`. `convert` is called with every connection.
+    pub fn new(host: &str, port: u16, convert: F) -> Self {
+        let connection = Connection::new("socket", host, port);
+        Self { connection, convert: Arc::new(convert) }
+    }
+}
+
+impl<F> std::fmt::Debug for ConvertingSocketReceiver<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConvertingSocketReceiver")
+            .field("connection", &self.connection)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<T, I, F> Receiver<T> for ConvertingSocketReceiver<F>
+where
+    T: 'static,
+    I: Iterator<Item = std::io::Result<T>>,
+    F: Fn(TcpStream) -> I + Send + Sync + 'static,
+{
+    fn on_start(&mut self, handle: ReceiverHandle<T>) -> Result<(), ReceiverError> {
+        let convert = Arc::clone(&self.convert);
+        self.connection.start(handle, move |stream, handle| {
+            for record in convert(stream) {
+                let record = record?;
+                if handle.is_stopped() {
+                    break;
+                }
+                handle.store(record).map_err(|error| Error::other(error.to_string()))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn on_stop(&mut self) {
+        self.connection.stop();
+    }
+}
+
 /// A thread that reads from a connection.
 #[derive(Debug)]
 pub(super) struct Connection {

@@ -2,16 +2,23 @@
 
 use super::clock::EpochClock;
 use super::generator::{Plan, Runtime};
+use super::input::Input;
 use super::lifecycle::{Graph, Shared, Waiter};
 use super::listener::{Event, ListenerBus};
 use super::meta::StreamInfo;
+use super::receivers::Receivers;
 use super::{ActiveScope, ContextState, StreamingError, StreamingListener, Time};
-use crate::SparkContext;
+use crate::settings::Settings;
+use crate::wal::WalRegistry;
+use crate::{SparkConf, SparkContext};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use weir_dataflow::Clock;
+
+const CONCURRENT_JOBS: &str = "spark.streaming.concurrentJobs";
+const STOP_TIMEOUT: &str = "spark.streaming.gracefulStopTimeout";
 
 /// What the job generator waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,10 +76,11 @@ pub struct StreamingContextBuilder {
     clock: Option<Arc<dyn Clock>>,
     zero: Option<Time>,
     pacing: Pacing,
-    concurrent_jobs: usize,
+    concurrent_jobs: Option<usize>,
     drain: Duration,
     graceful_stop_timeout: Option<Duration>,
     scope: ActiveScope,
+    wal_registry: Arc<WalRegistry>,
 }
 
 impl PartialEq for StreamingContext {
@@ -87,6 +95,17 @@ impl StreamingContext {
         Self::builder(sc, interval).build()
     }
 
+    /// A context with a Spark context of its own, made with these settings. The keys
+    /// `spark.streaming.*` of a Spark context hold for every streaming context on it.
+    ///
+    /// # Errors
+    ///
+    /// A setting cannot be used.
+    pub fn from_conf(conf: &SparkConf, interval: Duration) -> Result<Self, StreamingError> {
+        let sc = SparkContext::from_conf(conf)?;
+        Self::new(&sc, interval)
+    }
+
     /// More to choose.
     pub fn builder(sc: &SparkContext, interval: Duration) -> StreamingContextBuilder {
         StreamingContextBuilder {
@@ -95,10 +114,11 @@ impl StreamingContext {
             clock: None,
             zero: None,
             pacing: Pacing::Clock,
-            concurrent_jobs: 1,
+            concurrent_jobs: None,
             drain: Duration::ZERO,
             graceful_stop_timeout: None,
             scope: ActiveScope::process(),
+            wal_registry: Arc::default(),
         }
     }
 
@@ -139,6 +159,12 @@ impl StreamingContext {
     #[must_use]
     pub fn pending_times(&self) -> Vec<Time> {
         self.handle.shared.pending_times()
+    }
+
+    /// Records that receivers have stored and that no batch holds yet, as far as they are counted.
+    #[must_use]
+    pub fn waiting_records(&self) -> u64 {
+        self.handle.shared.receivers.waiting_records()
     }
 
     /// Waits until the batch at `time` and all before it have been generated and have ended, well or
@@ -272,15 +298,31 @@ impl StreamingContext {
         shared.running.get_or_init(|| Arc::downgrade(&streams));
         graph.running = Some(streams);
         shared.bus.post(|| Event::Started(shared.clock.now_ns()));
-        graph.inputs.iter().for_each(|input| input.start());
+        let sources = Arc::new(graph.inputs.clone());
+        shared.sources.get_or_init(|| Arc::downgrade(&sources));
+        graph.sources = Some(Arc::clone(&sources));
+        self.start_inputs(&sources)?;
         let plan = Plan {
             inputs: graph.inputs.clone(),
             outputs: graph.outputs.iter().map(|output| Arc::clone(&output.make)).collect(),
             pacing: self.handle.builder.pacing,
-            concurrent_jobs: self.handle.builder.concurrent_jobs,
+            concurrent_jobs: self.handle.builder.concurrent_jobs.unwrap_or(1).max(1),
             drain_ns: super::dstream::nanos(self.handle.builder.drain),
         };
         Runtime::start(shared, plan)
+    }
+
+    fn start_inputs(&self, inputs: &[Arc<dyn Input>]) -> Result<(), StreamingError> {
+        let shared = &self.handle.shared;
+        let receivers: Vec<usize> = inputs.iter().filter_map(|input| input.receiver()).collect();
+        let settings = Settings::from(shared.sc.conf());
+        let (place, clock) = (self.checkpoint_dir(), &shared.clock);
+        shared.receivers.start(&receivers, clock, place.as_deref(), &settings, false)?;
+        let started = inputs.iter().try_for_each(|input| Arc::clone(input).start(shared));
+        if started.is_err() {
+            inputs.iter().for_each(|input| input.stop_receiving());
+        }
+        started
     }
 
     /// Waits until the context has been stopped, or until all its inputs have ended and their batches
@@ -316,9 +358,12 @@ impl Handle {
         let inputs = std::mem::take(&mut graph.inputs);
         let outputs = std::mem::take(&mut graph.outputs);
         let streams = (std::mem::take(&mut graph.streams), graph.running.take());
+        let sources = graph.sources.take();
         drop(graph);
+        inputs.iter().for_each(|input| input.stop_receiving());
         inputs.iter().for_each(|input| input.stop());
-        drop((inputs, outputs, streams));
+        self.shared.receivers.stop();
+        drop((inputs, outputs, streams, sources));
     }
 
     fn stop(&self, options: StopOptions) -> Result<(), StreamingError> {
@@ -330,6 +375,9 @@ impl Handle {
             return Err(StreamingError::StopInsideJob);
         }
         if let Some(runtime) = self.close() {
+            // First, so that the last batch has everything that was received.
+            let sources = self.shared.graph().sources.clone();
+            sources.iter().flat_map(|all| all.iter()).for_each(|input| input.stop_receiving());
             let interval = Duration::from_nanos(self.shared.interval_ns);
             let patience = self.builder.graceful_stop_timeout.unwrap_or(interval * 10);
             runtime.stop(options.graceful, patience);
@@ -380,9 +428,10 @@ impl StreamingContextBuilder {
         self
     }
 
-    /// How many batches may run at a time; 0 is taken as 1. Default: 1, so that batches run in order.
+    /// How many batches may run at a time; 0 is taken as 1. Default: `spark.streaming.concurrentJobs`,
+    /// or 1, so that batches run in order.
     pub const fn concurrent_jobs(mut self, jobs: usize) -> Self {
-        self.concurrent_jobs = if jobs == 0 { 1 } else { jobs };
+        self.concurrent_jobs = Some(jobs);
         self
     }
 
@@ -393,7 +442,8 @@ impl StreamingContextBuilder {
         self
     }
 
-    /// How long a graceful stop may take; what is left then is dropped. Default: 10 batch intervals.
+    /// How long a graceful stop may take; what is left then is dropped. Default:
+    /// `spark.streaming.gracefulStopTimeout`, or 10 batch intervals.
     pub const fn graceful_stop_timeout(mut self, timeout: Duration) -> Self {
         self.graceful_stop_timeout = Some(timeout);
         self
@@ -405,14 +455,30 @@ impl StreamingContextBuilder {
         self
     }
 
+    /// The kinds of write-ahead logs that `spark.streaming.{driver,receiver}.writeAheadLog.class` may
+    /// name. Default: none but the log in files.
+    pub fn wal_registry(mut self, registry: Arc<WalRegistry>) -> Self {
+        self.wal_registry = registry;
+        self
+    }
+
     /// Makes the context.
-    pub fn build(self) -> Result<StreamingContext, StreamingError> {
+    pub fn build(mut self) -> Result<StreamingContext, StreamingError> {
+        let settings = Settings::from(self.sc.conf());
+        if self.concurrent_jobs.is_none() && self.sc.conf().contains(CONCURRENT_JOBS) {
+            self.concurrent_jobs = Some(settings.number(CONCURRENT_JOBS, 1)?);
+        }
+        if self.graceful_stop_timeout.is_none() && self.sc.conf().contains(STOP_TIMEOUT) {
+            let timeout_ms = settings.time_ms(STOP_TIMEOUT, 0)?;
+            self.graceful_stop_timeout = Some(Duration::from_millis(timeout_ms));
+        }
         let interval_ns = u64::try_from(self.interval.as_nanos()).unwrap_or(0);
         // Spark takes 0 here, too; it cannot be started.
         if (1..1_000_000).contains(&interval_ns) {
             return Err(StreamingError::BatchInterval(self.interval));
         }
-        let clock = self.clock.clone().unwrap_or_else(|| Arc::new(EpochClock::new()));
+        let receiving: Arc<dyn Clock> = Arc::new(EpochClock::new());
+        let clock = self.clock.clone().unwrap_or_else(|| Arc::clone(&receiving));
         let shared = Arc::new(Shared {
             sc: self.sc.clone(),
             interval_ns,
@@ -422,6 +488,8 @@ impl StreamingContextBuilder {
             waiter: Waiter::default(),
             bus: ListenerBus::default(),
             inputs: super::InputInfoTracker::default(),
+            receivers: Receivers::new(receiving, self.wal_registry.clone()),
+            sources: OnceLock::new(),
             input_count: AtomicUsize::new(0),
             remember: OnceLock::new(),
             checkpoint_dir: Mutex::default(),
@@ -429,6 +497,10 @@ impl StreamingContextBuilder {
             batches_moved: std::sync::Condvar::new(),
             running: OnceLock::new(),
         });
-        Ok(StreamingContext { handle: Arc::new(Handle { shared, builder: self }) })
+        let directory =
+            self.sc.conf().get("spark.streaming.checkpoint.directory").map(str::to_owned);
+        let made = StreamingContext { handle: Arc::new(Handle { shared, builder: self }) };
+        directory.map_or(Ok(()), |directory| made.checkpoint(directory))?;
+        Ok(made)
     }
 }

@@ -2,9 +2,8 @@
 
 use super::lifecycle::Shared;
 use super::meta::{AnyStream, Kind, Meta, StreamInfo};
-use super::storage::StreamStorage;
 use super::{StreamingError, Time};
-use crate::rdd::Rdd;
+use crate::rdd::{Rdd, StorageLevel};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -177,7 +176,7 @@ impl<T: Data> DStream<T> {
             return Ok(Some(rdd.clone()));
         }
         let Some(rdd) = stream.node.compute(time, stream)? else { return Ok(None) };
-        if stream.meta.storage() != StreamStorage::None {
+        if stream.meta.storage() != StorageLevel::NONE {
             // One that refuses has a level of its own, and is kept there.
             let _ = rdd.cache();
         }
@@ -205,7 +204,7 @@ impl<T: Data> DStream<T> {
     /// Keeps the partitions of its RDDs once computed, for as long as the RDDs are remembered, in
     /// Spark's default level for streams.
     pub fn persist(&self) -> Result<&Self, StreamingError> {
-        self.persist_at(StreamStorage::MemoryOnlySer)
+        self.persist_at(StorageLevel::MEMORY_ONLY_SER)
     }
 
     /// The same as [`persist`](Self::persist), under Spark's other name.
@@ -215,7 +214,7 @@ impl<T: Data> DStream<T> {
 
     /// Keeps the partitions of its RDDs in a level. A windowed stream passes it on to its parent, whose
     /// RDDs its own are made of. Fails once the context has been started.
-    pub fn persist_at(&self, level: StreamStorage) -> Result<&Self, StreamingError> {
+    pub fn persist_at(&self, level: StorageLevel) -> Result<&Self, StreamingError> {
         if self.stream.shared.open().is_err() {
             return Err(StreamingError::StorageAfterStart);
         }

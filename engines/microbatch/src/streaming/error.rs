@@ -1,7 +1,8 @@
 //! What can go wrong with a streaming context.
 
 use super::Time;
-use crate::JobError;
+use crate::settings::SettingError;
+use crate::{ContextError, JobError};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -154,6 +155,32 @@ pub enum StreamingError {
         /// The batch.
         time: Time,
     },
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// A configuration of a Spark context cannot be used.
+    #[error(transparent)]
+    Context(#[from] ContextError),
+    /// An input cannot start or make its batch.
+    #[error("input stream {stream} failed: {message}")]
+    Input {
+        /// The input.
+        stream: usize,
+        /// Why.
+        message: String,
+    },
+    /// A receiver needs batches of whole milliseconds.
+    #[error("a batch interval of {0:?} does not work with receivers; use whole milliseconds")]
+    ReceiverInterval(Duration),
+    /// The driver cannot keep account of received blocks.
+    #[error("cannot keep account of received blocks: {0}")]
+    ReceivedBlocks(String),
+    /// A receiver's log has no place.
+    #[error(
+        "Cannot enable receiver write-ahead log without checkpoint directory set. Please use \
+         StreamingContext.checkpoint() to set the checkpoint directory."
+    )]
+    LogWithoutCheckpoints,
     /// The batch interval is too short.
     #[error("a batch interval of {0:?} is not supported; use 1 ms or more")]
     BatchInterval(Duration),

@@ -97,8 +97,23 @@ pub trait InputStream<T>: Send + Sync + 'static {
 
 /// An input, as the generator sees it.
 pub(super) trait Input: Send + Sync {
-    fn start(&self) {}
+    /// The context starts; its zero time is known.
+    fn start(self: Arc<Self>, shared: &Arc<Shared>) -> Result<(), StreamingError> {
+        let _ = shared;
+        Ok(())
+    }
+    /// The number of an input with a receiver.
+    fn receiver(&self) -> Option<usize> {
+        None
+    }
+    /// Ends to take anything in. Batches go on.
+    fn stop_receiving(&self) {}
+    /// The context has stopped.
     fn stop(&self) {}
+    /// No stream remembers batches before a time.
+    fn cleanup(&self, before: Time) {
+        let _ = before;
+    }
     /// Fixes what the batch holds, before any job is made for it; whether no later one holds anything.
     fn allocate(&self, time: Time, shared: &Shared) -> Result<bool, StreamingError> {
         let _ = (time, shared);
@@ -113,8 +128,9 @@ struct Custom<T, S> {
 }
 
 impl<T: Data, S: InputStream<T>> Input for Custom<T, S> {
-    fn start(&self) {
+    fn start(self: Arc<Self>, _: &Arc<Shared>) -> Result<(), StreamingError> {
         self.source.start();
+        Ok(())
     }
     fn stop(&self) {
         self.source.stop();

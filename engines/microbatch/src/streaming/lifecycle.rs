@@ -4,6 +4,7 @@ use super::generator::Runtime;
 use super::input::Input;
 use super::listener::ListenerBus;
 use super::meta::{AnyStream, Meta};
+use super::receivers::Receivers;
 use super::scheduler::Job;
 use super::{InputInfoTracker, StreamingError, Time};
 use crate::SparkContext;
@@ -40,6 +41,9 @@ pub(crate) struct Shared {
     pub(super) waiter: Waiter,
     pub(super) bus: ListenerBus,
     pub(super) inputs: InputInfoTracker,
+    pub(super) receivers: Receivers,
+    /// The inputs, for what is done to all of them when a batch is over; set at the start.
+    pub(super) sources: OnceLock<std::sync::Weak<Vec<Arc<dyn Input>>>>,
     /// How many inputs there are.
     pub(super) input_count: AtomicUsize,
     pub(super) remember: OnceLock<Duration>,
@@ -84,6 +88,8 @@ pub(super) struct Graph {
     pub(super) streams: Vec<Arc<dyn AnyStream>>,
     /// The same once the context runs.
     pub(super) running: Option<Arc<Vec<Arc<dyn AnyStream>>>>,
+    /// The inputs once the context runs.
+    pub(super) sources: Option<Arc<Vec<Arc<dyn Input>>>>,
     pub(super) runtime: Option<Runtime>,
 }
 
@@ -153,7 +159,11 @@ impl Shared {
             stream.clear_metadata(time);
             longest = longest.max(stream.meta().remember_ns());
         }
-        self.inputs.cleanup(Time::from_ns(time.as_ns().saturating_sub(longest)));
+        let before = Time::from_ns(time.as_ns().saturating_sub(longest));
+        self.inputs.cleanup(before);
+        self.receivers.cleanup(before);
+        let sources = self.sources.get().and_then(std::sync::Weak::upgrade);
+        sources.iter().flat_map(|inputs| inputs.iter()).for_each(|input| input.cleanup(before));
     }
 
     pub(super) fn zero(&self) -> Time {

@@ -77,6 +77,9 @@ pub trait StreamingListener: Send + Sync {
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     Started(u64),
+    ReceiverStarted(ReceiverInfo),
+    ReceiverError(ReceiverInfo),
+    ReceiverStopped(ReceiverInfo),
     Submitted(BatchInfo),
     BatchStarted(BatchInfo),
     Completed(BatchInfo),
@@ -88,6 +91,9 @@ impl Event {
     fn tell(&self, listener: &dyn StreamingListener) {
         match self {
             Self::Started(at) => listener.on_streaming_started(*at),
+            Self::ReceiverStarted(receiver) => listener.on_receiver_started(receiver),
+            Self::ReceiverError(receiver) => listener.on_receiver_error(receiver),
+            Self::ReceiverStopped(receiver) => listener.on_receiver_stopped(receiver),
             Self::Submitted(batch) => listener.on_batch_submitted(batch),
             Self::BatchStarted(batch) => listener.on_batch_started(batch),
             Self::Completed(batch) => listener.on_batch_completed(batch),

@@ -4,8 +4,8 @@
 //! twice its checkpoint interval where that is no shorter than the slide; its parents remember at least
 //! as long, and those of a window longer by the window. (The numbers are Spark's.)
 
-use super::storage::StreamStorage;
 use super::{StreamingError, Time};
+use crate::StorageLevel;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -54,7 +54,7 @@ pub(super) struct Meta {
     demand_ns: AtomicU64,
     /// 0 for none.
     checkpoint_ns: AtomicU64,
-    storage: Mutex<StreamStorage>,
+    storage: Mutex<StorageLevel>,
     started: AtomicU64,
 }
 
@@ -68,7 +68,7 @@ impl Meta {
             remember_ns: AtomicU64::new(0),
             demand_ns: AtomicU64::new(0),
             checkpoint_ns: AtomicU64::new(0),
-            storage: Mutex::default(),
+            storage: Mutex::new(StorageLevel::NONE),
             started: AtomicU64::new(0),
         }
     }
@@ -89,11 +89,11 @@ impl Meta {
         self.checkpoint_ns.store(ns, Ordering::Relaxed);
     }
 
-    pub(super) fn storage(&self) -> StreamStorage {
+    pub(super) fn storage(&self) -> StorageLevel {
         *self.storage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn set_storage(&self, level: StreamStorage) {
+    pub(super) fn set_storage(&self, level: StorageLevel) {
         *self.storage.lock().unwrap_or_else(PoisonError::into_inner) = level;
     }
 
@@ -208,7 +208,7 @@ pub struct StreamInfo {
     /// How often its RDDs are checkpointed.
     pub checkpoint: Option<Duration>,
     /// How its RDDs are kept.
-    pub storage: StreamStorage,
+    pub storage: StorageLevel,
     /// Whether the stream needs a checkpoint directory.
     pub must_checkpoint: bool,
     /// The number of the input, for inputs.

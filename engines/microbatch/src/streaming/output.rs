@@ -7,6 +7,7 @@ use super::show::Show;
 use super::{DStream, StreamingError, Time};
 use crate::JobError;
 use crate::rdd::Rdd;
+use serde::Serialize;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
@@ -90,6 +91,20 @@ impl<T: Data> DStream<T> {
                     "failed to write {name}: {error}; choose a prefix that can be written"
                 )),
             })
+        })
+    }
+}
+
+impl<T: Data + Serialize> DStream<T> {
+    /// Writes every batch into a directory of its own, named as by
+    /// [`save_as_text_files`](Self::save_as_text_files), in the form that
+    /// [`SparkContext::object_file`](crate::SparkContext::object_file) reads. A batch that is run again
+    /// replaces its directory.
+    pub fn save_as_object_files(&self, prefix: &str, suffix: &str) -> Result<(), StreamingError> {
+        let (prefix, suffix) = (prefix.to_owned(), suffix.to_owned());
+        self.foreach_rdd(move |rdd, time| {
+            let name = batch_file_name(&prefix, &suffix, time);
+            rdd.write_objects(Path::new(&name))
         })
     }
 }

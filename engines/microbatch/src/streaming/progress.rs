@@ -1,7 +1,7 @@
 //! Counts batches and records as they go, for gauges and tables.
 
 use super::{BatchInfo, StreamingListener, Time};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Keeps what a page about a running context would show. Add it as a listener before the start.
@@ -14,6 +14,7 @@ pub struct ProgressListener {
 #[derive(Debug, Default)]
 struct Progress {
     started_ns: Option<u64>,
+    receivers: BTreeSet<usize>,
     waiting: BTreeMap<Time, BatchInfo>,
     running: BTreeMap<Time, BatchInfo>,
     completed: VecDeque<BatchInfo>,
@@ -104,6 +105,7 @@ impl ProgressListener {
         };
         let records = received.as_ref().map_or(-1, |batch| batch.num_records() as i64);
         BTreeMap::from([
+            ("receivers", self.progress().receivers.len() as i64),
             ("totalCompletedBatches", totals.completed_batches as i64),
             ("totalReceivedRecords", totals.received_records as i64),
             ("totalProcessedRecords", totals.processed_records as i64),
@@ -128,6 +130,9 @@ impl ProgressListener {
 impl StreamingListener for ProgressListener {
     fn on_streaming_started(&self, at_ns: u64) {
         self.progress().started_ns = Some(at_ns);
+    }
+    fn on_receiver_started(&self, receiver: &super::ReceiverInfo) {
+        self.progress().receivers.insert(receiver.stream);
     }
     fn on_batch_submitted(&self, batch: &BatchInfo) {
         self.progress().waiting.insert(batch.time, batch.clone());

@@ -2,9 +2,8 @@
 
 use super::dstream::{Stream, StreamNode, nanos};
 use super::meta::Kind;
-use super::storage::StreamStorage;
 use super::{DStream, StreamingError, Time};
-use crate::rdd::Rdd;
+use crate::rdd::{Rdd, StorageLevel};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_dataflow::{Data, Key};
@@ -31,7 +30,7 @@ impl<T: Data> DStream<T> {
                 return Err(StreamingError::NotMultiple { what, given_ns, parent_ns });
             }
         }
-        if self.meta().storage() == StreamStorage::None {
+        if self.meta().storage() == StorageLevel::NONE {
             self.persist()?;
         }
         let node = Windowed { parent: self.clone(), length_ns };

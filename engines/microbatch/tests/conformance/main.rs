@@ -6,7 +6,9 @@
 
 mod functions;
 mod kinds;
+mod parts;
 mod pipeline;
+mod received;
 mod records;
 mod skips;
 mod steps;
@@ -19,7 +21,7 @@ use std::path::{Path, PathBuf};
 type Runner = fn(kind: &str, case: &Json) -> Option<Result<(), String>>;
 
 /// Asked in turn.
-const RUNNERS: &[Runner] = &[pipeline::run, records::run, kinds::run];
+const RUNNERS: &[Runner] = &[pipeline::run, records::run, kinds::run, parts::run, received::run];
 
 fn folder() -> PathBuf {
     std::env::var_os("WEIR_CONFORMANCE").map_or_else(
