@@ -61,6 +61,7 @@
 
 mod accumulator;
 mod broadcast;
+pub mod checkpoint_files;
 mod conf;
 mod context;
 pub mod files;

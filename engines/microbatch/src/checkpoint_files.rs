@@ -1,0 +1,144 @@
+//! The files of a directory of metadata checkpoints: their names, order, replacement and recovery.
+//!
+//! The rules are those of Spark's `Checkpoint.scala` (`CheckpointWriter`, `getCheckpointFiles`,
+//! `CheckpointReader`). What a checkpoint says is the caller's; here it is bytes behind a checksum.
+
+use crate::rdd::rows_file;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Files kept in the directory, backups counted.
+pub const MOST_FILES: usize = 10;
+
+const PREFIX: &str = "checkpoint-";
+const BACKUP: &str = ".bk";
+
+/// Why checkpoints could not be listed, written or read.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum CheckpointFilesError {
+    /// The file system refused.
+    #[error("failed to use {}: {source}; check that it exists and may be written", path.display())]
+    Io {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The contents cannot be written down.
+    #[error("failed to encode a checkpoint: {0}; report it")]
+    Encode(String),
+    /// There are files, and none is intact.
+    #[error("Failed to read checkpoint from directory {}; remove it to start afresh", .0.display())]
+    Unreadable(PathBuf),
+}
+
+fn io_at(path: &Path) -> impl FnOnce(io::Error) -> CheckpointFilesError {
+    let path = path.to_owned();
+    move |source| CheckpointFilesError::Io { path, source }
+}
+
+/// Time in ms and whether it is the main file: backups come first among files of one time.
+fn rank(name: &str) -> Option<(u64, bool)> {
+    let rest = name.strip_prefix(PREFIX)?;
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let (digits, tail) = rest.split_at(end);
+    let word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '.';
+    if !tail.chars().all(word) {
+        return None;
+    }
+    Some((digits.parse().ok()?, !tail.ends_with(BACKUP)))
+}
+
+/// The checkpoints of a directory, oldest first. Only regular files whose name is a checkpoint's
+/// count; a directory that does not exist has none.
+///
+/// # Errors
+/// [`CheckpointFilesError::Io`].
+pub fn list(directory: &Path) -> Result<Vec<PathBuf>, CheckpointFilesError> {
+    let entries = match fs::read_dir(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(io_at(directory))?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(io_at(directory))?;
+        let Some(rank) = entry.file_name().to_str().and_then(rank) else { continue };
+        if entry.file_type().map_err(io_at(&entry.path()))?.is_file() {
+            found.push((rank, entry.path()));
+        }
+    }
+    found.sort();
+    Ok(found.into_iter().map(|(_, path)| path).collect())
+}
+
+/// The newest intact checkpoint, `None` where there is no file. A damaged file is passed over with a
+/// warning.
+///
+/// # Errors
+/// [`CheckpointFilesError::Unreadable`] if there are files and none is intact.
+pub fn newest(directory: &Path) -> Result<Option<Vec<u8>>, CheckpointFilesError> {
+    let files = list(directory)?;
+    for path in files.iter().rev() {
+        match rows_file::read::<u8>(path) {
+            Ok(content) => return Ok(Some(content)),
+            Err(why) => log::warn!("checkpoint passed over, an older one is tried: {why}"),
+        }
+    }
+    if files.is_empty() {
+        Ok(None)
+    } else {
+        Err(CheckpointFilesError::Unreadable(directory.into()))
+    }
+}
+
+/// Writes the checkpoints of one run of a program.
+#[derive(Debug)]
+pub struct CheckpointFiles {
+    directory: PathBuf,
+    latest_ms: u64,
+}
+
+impl CheckpointFiles {
+    /// Into `directory`, made if it is not there.
+    ///
+    /// # Errors
+    /// [`CheckpointFilesError::Io`].
+    pub fn new(directory: impl Into<PathBuf>) -> Result<Self, CheckpointFilesError> {
+        let directory = directory.into();
+        fs::create_dir_all(&directory).map_err(io_at(&directory))?;
+        Ok(Self { directory, latest_ms: 0 })
+    }
+
+    /// Writes a checkpoint of the batch at `time_ms`. One that comes late for an older batch replaces
+    /// the newest file, because it is what is known last (SPARK-11267); the file replaced stays as
+    /// its backup. Beyond [`MOST_FILES`] the oldest files go.
+    ///
+    /// # Errors
+    /// [`CheckpointFilesError::Io`], [`CheckpointFilesError::Encode`].
+    pub fn write(&mut self, time_ms: u64, content: &[u8]) -> Result<(), CheckpointFilesError> {
+        let bytes = rows_file::encode(content).map_err(CheckpointFilesError::Encode)?;
+        self.latest_ms = self.latest_ms.max(time_ms);
+        let main = self.directory.join(format!("{PREFIX}{}", self.latest_ms));
+        let backup = self.directory.join(format!("{PREFIX}{}{BACKUP}", self.latest_ms));
+        // One name for all: what a killed run left is overwritten, not added to.
+        let temp = self.directory.join("temp");
+        let mut file = File::create(&temp).map_err(io_at(&temp))?;
+        file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(io_at(&temp))?;
+        if main.exists() {
+            fs::rename(&main, &backup).map_err(io_at(&main))?;
+        }
+        fs::rename(&temp, &main).map_err(io_at(&main))?;
+        // Makes the names durable.
+        File::open(&self.directory)
+            .and_then(|folder| folder.sync_all())
+            .map_err(io_at(&self.directory))?;
+        let files = list(&self.directory)?;
+        for path in &files[..files.len().saturating_sub(MOST_FILES)] {
+            fs::remove_file(path).map_err(io_at(path))?;
+        }
+        Ok(())
+    }
+}
