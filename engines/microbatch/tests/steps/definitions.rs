@@ -3,7 +3,7 @@
 use crate::{Bench, SECOND, refused};
 use std::sync::Arc;
 use std::time::Duration;
-use weir_microbatch::{DStream, StreamingContext, Time};
+use weir_microbatch::{DStream, StorageLevel, StreamingContext, Time};
 
 const MS: fn(u64) -> Duration = Duration::from_millis;
 
@@ -78,12 +78,13 @@ fn py_invalid_window() {
 fn window_persistence_level() {
     let bench = Bench::new();
     let input = bench.input();
-    let storage = |stream: &DStream<i64>| format!("{:?}", stream.info().storage);
-    assert_eq!(storage(&input), "None");
+    let storage = |stream: &DStream<i64>| stream.info().storage;
+    assert_eq!(storage(&input), StorageLevel::NONE);
     let window = input.window(2 * SECOND, SECOND).expect("a window");
-    assert_eq!((&*storage(&window), &*storage(&input)), ("None", "MemoryOnlySer"));
-    window.persist_at(weir_microbatch::StreamStorage::MemoryOnly).expect("in time");
-    assert_eq!((&*storage(&window), &*storage(&input)), ("None", "MemoryOnly"));
+    let levels = || (storage(&window), storage(&input));
+    assert_eq!(levels(), (StorageLevel::NONE, StorageLevel::MEMORY_ONLY_SER));
+    window.persist_at(StorageLevel::MEMORY_ONLY).expect("in time");
+    assert_eq!(levels(), (StorageLevel::NONE, StorageLevel::MEMORY_ONLY));
 }
 
 #[test]
