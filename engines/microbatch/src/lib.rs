@@ -97,5 +97,4 @@ pub use streaming::{
     Show, State, StateDStream, StateError, StateRecords, StateSpec, StatefulStage,
     StatsReportListener, StopOptions, StreamInfo, StreamInputInfo, StreamingContext,
     StreamingContextBuilder, StreamingError, StreamingListener, Time, Totals, Values,
-    batch_file_name,
 };

@@ -55,7 +55,6 @@ pub use lifecycle::ContextState;
 pub use listener::{InputInfoTracker, ReceiverInfo, StreamingListener};
 pub use map_with_state::{MapWithStateDStream, StateRecords};
 pub use meta::StreamInfo;
-pub use output::batch_file_name;
 pub use progress::{ProgressListener, Totals};
 pub use scope::ActiveScope;
 pub use show::Show;

@@ -15,7 +15,7 @@ use crate::job::TaskError;
 use crate::rdd::{Deal, MapSide, Pairs, Partition, Rdd};
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use weir_dataflow::{Data, Key, KeyedTable, hash_of};
 
@@ -47,18 +47,13 @@ impl<K: Key, V: Data> DStream<(K, V)> {
             meta: Arc::clone(&meta),
         };
         let parent = self.clone();
-        let source = Arc::new(StateSource {
-            shared: Arc::clone(self.shared()),
-            slide_ns: self.slide_ns(),
-            input: Box::new(move |time| parent.rdd_at(time)),
-            absent_is_empty: true,
-            update: Arc::new(stage),
-            seed,
-            partitions: width,
-            map_label: "map with state: map side".into(),
-            label: "map with state: state".into(),
-            last: Mutex::default(),
-        });
+        let input = move |time| parent.rdd_at(time);
+        let label = "map with state";
+        let mut source =
+            StateSource::new(self.shared(), self.slide_ns(), label, stage, width, input);
+        source.absent_is_empty = true;
+        source.seed = seed;
+        let source = Arc::new(source);
         let kind = Kind::of("InternalMapWithStateDStream", self.slide_ns());
         let kind = Kind { must_checkpoint: true, checkpoint_slides: 10, ..kind };
         let node = Box::new(States(Arc::clone(&source)));

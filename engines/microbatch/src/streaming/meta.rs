@@ -179,15 +179,9 @@ pub(super) trait AnyStream: Send + Sync {
     /// The batches that it remembers.
     fn generated(&self) -> Vec<Time>;
     /// What a checkpoint keeps of it beyond its definition.
-    fn save(&self, time: Time) -> Vec<u8> {
-        let _ = time;
-        Vec::new()
-    }
+    fn save(&self, time: Time) -> Vec<u8>;
     /// Takes back what a checkpoint kept.
-    fn restore(&self, saved: &[u8]) -> Result<(), StreamingError> {
-        let _ = saved;
-        Ok(())
-    }
+    fn restore(&self, saved: &[u8]) -> Result<(), StreamingError>;
 }
 
 /// A stream of a context, described.

@@ -7,6 +7,7 @@ use super::show::Show;
 use super::{DStream, StreamingError, Time};
 use crate::JobError;
 use crate::rdd::Rdd;
+use crate::time::rdd_to_file_name;
 use serde::Serialize;
 use std::fs;
 use std::io::{self, BufWriter, Write};
@@ -76,7 +77,7 @@ impl<T: Data> DStream<T> {
     }
 
     /// Writes every batch as text, one record per line and one file per partition, into a directory
-    /// of its own: `PREFIX-TIME_MS.SUFFIX`, see [`batch_file_name`]. A batch that is run again
+    /// of its own: `PREFIX-TIME_MS.SUFFIX`, see [`rdd_to_file_name`]. A batch that is run again
     /// replaces its directory.
     pub fn save_as_text_files(&self, prefix: &str, suffix: &str) -> Result<(), StreamingError>
     where
@@ -84,7 +85,7 @@ impl<T: Data> DStream<T> {
     {
         let (prefix, suffix) = (prefix.to_owned(), suffix.to_owned());
         self.foreach_rdd(move |rdd, time| {
-            let name = batch_file_name(&prefix, &suffix, time);
+            let name = rdd_to_file_name(&prefix, &suffix, time);
             write_text(&rdd, Path::new(&name)).map_err(|error| match error {
                 Failure::Job(error) => error,
                 Failure::Io(error) => JobError::Output(format!(
@@ -103,24 +104,10 @@ impl<T: Data + Serialize> DStream<T> {
     pub fn save_as_object_files(&self, prefix: &str, suffix: &str) -> Result<(), StreamingError> {
         let (prefix, suffix) = (prefix.to_owned(), suffix.to_owned());
         self.foreach_rdd(move |rdd, time| {
-            let name = batch_file_name(&prefix, &suffix, time);
+            let name = rdd_to_file_name(&prefix, &suffix, time);
             rdd.write_objects(Path::new(&name))
         })
     }
-}
-
-/// The name of a batch's directory: `PREFIX-TIME_MS.SUFFIX`, without the parts that are empty.
-#[must_use]
-pub fn batch_file_name(prefix: &str, suffix: &str, time: Time) -> String {
-    let mut name = String::new();
-    if !prefix.is_empty() {
-        name = format!("{prefix}-");
-    }
-    name += &time.as_ms().to_string();
-    if !suffix.is_empty() {
-        name = format!("{name}.{suffix}");
-    }
-    name
 }
 
 enum Failure {

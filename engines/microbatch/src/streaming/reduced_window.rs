@@ -7,11 +7,12 @@ use super::dstream::nanos;
 use super::meta::Kind;
 use super::stateful::StateSource;
 use super::update_state::StateOf;
+use super::window::check_multiples;
 use super::{DStream, StatefulStage, StreamingError, Time};
 use crate::job::TaskError;
 use crate::rdd::{Deal, MapSide, Pairs, Partition, Rdd};
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 use weir_dataflow::{Data, Either, Key, KeyedTable};
 
@@ -29,7 +30,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         slide: Duration,
         partitions: usize,
     ) -> Result<Self, StreamingError> {
-        self.reduced_window(f, inverse, length, slide, partitions, |_, _| true)
+        self.reduce_by_key_and_window_filtered(f, inverse, length, slide, partitions, |_, _| true)
     }
 
     /// The same, without the keys that `keep` refuses: they are out of the result, and begin anew when
@@ -44,26 +45,11 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         partitions: usize,
         keep: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
     ) -> Result<Self, StreamingError> {
-        self.reduced_window(f, inverse, length, slide, partitions, keep)
-    }
-
-    fn reduced_window(
-        &self,
-        f: impl Fn(V, V) -> V + Send + Sync + 'static,
-        inverse: impl Fn(V, V) -> V + Send + Sync + 'static,
-        length: Duration,
-        slide: Duration,
-        partitions: usize,
-        keep: impl Fn(&K, &V) -> bool + Send + Sync + 'static,
-    ) -> Result<Self, StreamingError> {
         let parent_ns = self.slide_ns();
         let (length_ns, slide_ns) = (nanos(length), nanos(slide));
-        for (what, given_ns) in [("window duration", length_ns), ("slide duration", slide_ns)] {
-            let zero_slide = what == "slide duration" && given_ns == 0;
-            if zero_slide || !given_ns.is_multiple_of(parent_ns) {
-                return Err(StreamingError::ReducedNotMultiple { what, given_ns, parent_ns });
-            }
-        }
+        check_multiples(parent_ns, length_ns, slide_ns, |what, given_ns| {
+            StreamingError::ReducedNotMultiple { what, given_ns, parent_ns }
+        })?;
         let (f, width) = (Arc::new(f), self.width(partitions));
         let reduce = Arc::clone(&f);
         let reduced = self.reduce_by_key(move |a, b| reduce(a, b), width)?;
@@ -77,18 +63,10 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         };
         let parent = reduced.clone();
         let input = move |time| changes(&parent, time, length_ns, slide_ns).map(Some);
-        let source = Arc::new(StateSource {
-            shared: Arc::clone(self.shared()),
-            slide_ns,
-            input: Box::new(input),
-            absent_is_empty: true,
-            update: Arc::new(stage),
-            seed: None,
-            partitions: width,
-            map_label: "window with inverse: map side".into(),
-            label: "window with inverse: state".into(),
-            last: Mutex::default(),
-        });
+        let label = "window with inverse";
+        let mut source = StateSource::new(self.shared(), slide_ns, label, stage, width, input);
+        source.absent_is_empty = true;
+        let source = Arc::new(source);
         let kind = Kind::of("ReducedWindowedDStream", slide_ns);
         let kind = Kind { window_ns: length_ns, must_checkpoint: true, ..kind };
         let node = Box::new(StateOf::new(source, |table: &KeyedTable<K, V>, out| {

@@ -63,18 +63,10 @@ impl<T: Data> DStream<T> {
         seed: Option<Arc<dyn Seed<U::State>>>,
     ) -> Arc<StateSource<T, U>> {
         let parent = self.clone();
-        Arc::new(StateSource {
-            shared: Arc::clone(self.shared()),
-            slide_ns: self.slide_ns(),
-            input: Box::new(move |time| parent.rdd_at(time)),
-            absent_is_empty: false,
-            update: Arc::new(stage),
-            seed,
-            partitions,
-            map_label: format!("{label}: map side").into(),
-            label: format!("{label}: state").into(),
-            last: Mutex::default(),
-        })
+        let input = move |time| parent.rdd_at(time);
+        let source =
+            StateSource::new(self.shared(), self.slide_ns(), label, stage, partitions, input);
+        Arc::new(StateSource { seed, ..source })
     }
 }
 
@@ -121,21 +113,21 @@ pub(super) trait Seed<S>: Send + Sync {
 }
 
 pub(super) struct StateSource<T: 'static, U: StatefulStage<T>> {
-    pub(super) shared: Arc<Shared>,
-    pub(super) slide_ns: u64,
-    pub(super) input: Box<dyn Fn(Time) -> Result<Option<Rdd<T>>, StreamingError> + Send + Sync>,
+    shared: Arc<Shared>,
+    slide_ns: u64,
+    input: Box<dyn Fn(Time) -> Result<Option<Rdd<T>>, StreamingError> + Send + Sync>,
     /// Whether a batch without an RDD is one without records, even before there is a state.
     pub(super) absent_is_empty: bool,
-    pub(super) update: Arc<U>,
+    update: Arc<U>,
     pub(super) seed: Option<Arc<dyn Seed<U::State>>>,
-    pub(super) partitions: usize,
-    pub(super) map_label: Arc<str>,
-    pub(super) label: Arc<str>,
-    pub(super) last: Mutex<Last<T, U>>,
+    partitions: usize,
+    map_label: Arc<str>,
+    label: Arc<str>,
+    last: Mutex<Last<T, U>>,
 }
 
 /// The newest batch that passed through a state.
-pub(super) struct Last<T: 'static, U: StatefulStage<T>> {
+struct Last<T: 'static, U: StatefulStage<T>> {
     at: Option<Time>,
     stage: Option<Arc<StateStage<T, U>>>,
 }
@@ -147,6 +139,29 @@ impl<T: 'static, U: StatefulStage<T>> Default for Last<T, U> {
 }
 
 impl<T: Data, U: StatefulStage<T>> StateSource<T, U> {
+    /// A state that starts empty, for what `input` has at each multiple of the slide.
+    pub(super) fn new(
+        shared: &Arc<Shared>,
+        slide_ns: u64,
+        label: &str,
+        stage: U,
+        partitions: usize,
+        input: impl Fn(Time) -> Result<Option<Rdd<T>>, StreamingError> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            slide_ns,
+            input: Box::new(input),
+            absent_is_empty: false,
+            update: Arc::new(stage),
+            seed: None,
+            partitions,
+            map_label: format!("{label}: map side").into(),
+            label: format!("{label}: state").into(),
+            last: Mutex::default(),
+        }
+    }
+
     /// The state of a batch, and of those before it that nobody has asked for: every batch has to
     /// pass through the state.
     fn at(&self, time: Time) -> Result<Option<Arc<StateStage<T, U>>>, StreamingError> {

@@ -11,6 +11,22 @@ use weir_dataflow::{Data, Key};
 /// Spark's name for a plain window.
 pub(super) const WINDOWED: &str = "WindowedDStream";
 
+/// Refuses durations that do not fit the slide of the parent, and windows that do not move.
+pub(super) fn check_multiples(
+    parent_ns: u64,
+    length_ns: u64,
+    slide_ns: u64,
+    refuse: impl Fn(&'static str, u64) -> StreamingError,
+) -> Result<(), StreamingError> {
+    if !length_ns.is_multiple_of(parent_ns) {
+        return Err(refuse("window duration", length_ns));
+    }
+    if slide_ns == 0 || !slide_ns.is_multiple_of(parent_ns) {
+        return Err(refuse("slide duration", slide_ns));
+    }
+    Ok(())
+}
+
 impl<T: Data> DStream<T> {
     /// A stream whose RDD at time *t* holds the batches of `(t - length, t]`, oldest first, for every
     /// *t* that is a multiple of `slide` from the context's zero time. Windows that begin before that
@@ -24,12 +40,9 @@ impl<T: Data> DStream<T> {
         drop(self.shared().open()?);
         let parent_ns = self.slide_ns();
         let (length_ns, slide_ns) = (nanos(length), nanos(slide));
-        for (what, given_ns) in [("window duration", length_ns), ("slide duration", slide_ns)] {
-            let zero_slide = what == "slide duration" && given_ns == 0;
-            if zero_slide || !given_ns.is_multiple_of(parent_ns) {
-                return Err(StreamingError::NotMultiple { what, given_ns, parent_ns });
-            }
-        }
+        check_multiples(parent_ns, length_ns, slide_ns, |what, given_ns| {
+            StreamingError::NotMultiple { what, given_ns, parent_ns }
+        })?;
         if self.meta().storage() == StorageLevel::NONE {
             self.persist()?;
         }
