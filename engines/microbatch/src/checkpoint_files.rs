@@ -80,9 +80,19 @@ pub fn list(directory: &Path) -> Result<Vec<PathBuf>, CheckpointFilesError> {
 /// # Errors
 /// [`CheckpointFilesError::Unreadable`] if there are files and none is intact.
 pub fn newest(directory: &Path) -> Result<Option<Vec<u8>>, CheckpointFilesError> {
+    newest_that(directory, |content| Ok(content.to_vec()))
+}
+
+/// The same for contents that `read` can make sense of; others are passed over, too.
+pub(crate) fn newest_that<C>(
+    directory: &Path,
+    mut read: impl FnMut(&[u8]) -> Result<C, String>,
+) -> Result<Option<C>, CheckpointFilesError> {
     let files = list(directory)?;
     for path in files.iter().rev() {
-        match rows_file::read::<u8>(path) {
+        match rows_file::read::<u8>(path).and_then(|content| {
+            read(&content).map_err(|why| format!("{} is not understood: {why}", path.display()))
+        }) {
             Ok(content) => return Ok(Some(content)),
             Err(why) => log::warn!("checkpoint passed over, an older one is tried: {why}"),
         }
@@ -94,11 +104,18 @@ pub fn newest(directory: &Path) -> Result<Option<Vec<u8>>, CheckpointFilesError>
     }
 }
 
+/// What the intact checkpoints of a directory say, oldest first.
+pub(crate) fn contents(directory: &Path) -> Vec<Vec<u8>> {
+    let files = list(directory).unwrap_or_default();
+    files.iter().filter_map(|path| rows_file::read::<u8>(path).ok()).collect()
+}
+
 /// Writes the checkpoints of one run of a program.
 #[derive(Debug)]
 pub struct CheckpointFiles {
     directory: PathBuf,
     latest_ms: u64,
+    sync: bool,
 }
 
 impl CheckpointFiles {
@@ -109,7 +126,14 @@ impl CheckpointFiles {
     pub fn new(directory: impl Into<PathBuf>) -> Result<Self, CheckpointFilesError> {
         let directory = directory.into();
         fs::create_dir_all(&directory).map_err(io_at(&directory))?;
-        Ok(Self { directory, latest_ms: 0 })
+        Ok(Self { directory, latest_ms: 0, sync: true })
+    }
+
+    /// Does not wait until the disk has what was written: it then survives the process, not the machine.
+    #[must_use]
+    pub const fn unsynced(mut self) -> Self {
+        self.sync = false;
+        self
     }
 
     /// Writes a checkpoint of the batch at `time_ms`. One that comes late for an older batch replaces
@@ -126,15 +150,19 @@ impl CheckpointFiles {
         // One name for all: what a killed run left is overwritten, not added to.
         let temp = self.directory.join("temp");
         let mut file = File::create(&temp).map_err(io_at(&temp))?;
-        file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(io_at(&temp))?;
+        file.write_all(&bytes).map_err(io_at(&temp))?;
+        if self.sync {
+            file.sync_all().map_err(io_at(&temp))?;
+        }
         if main.exists() {
             fs::rename(&main, &backup).map_err(io_at(&main))?;
         }
         fs::rename(&temp, &main).map_err(io_at(&main))?;
-        // Makes the names durable.
-        File::open(&self.directory)
-            .and_then(|folder| folder.sync_all())
-            .map_err(io_at(&self.directory))?;
+        if self.sync {
+            // Makes the names durable.
+            let synced = File::open(&self.directory).and_then(|folder| folder.sync_all());
+            synced.map_err(io_at(&self.directory))?;
+        }
         let files = list(&self.directory)?;
         for path in &files[..files.len().saturating_sub(MOST_FILES)] {
             fs::remove_file(path).map_err(io_at(path))?;

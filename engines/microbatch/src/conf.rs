@@ -3,6 +3,7 @@
 mod known;
 pub(crate) mod units;
 
+pub(crate) use known::CHECKPOINT_SYNC;
 pub use known::{KNOWN_KEYS, KnownKey, ValueKind};
 
 use std::collections::BTreeMap;

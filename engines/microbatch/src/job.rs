@@ -16,6 +16,7 @@
 use crate::rdd::{Partition, RddNode, lineage};
 use crate::{ContextError, SparkContext, accumulator};
 use rayon::prelude::*;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -130,6 +131,29 @@ impl TaskContext {
     pub fn check_cancelled(&self) -> Result<(), TaskError> {
         if self.cancel.is_cancelled() { Err(TaskError::Cancelled) } else { Ok(()) }
     }
+}
+
+thread_local! {
+    static OF_A_STREAM: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs what a streaming context calls: a batch's job, or the making of it. The rules of Spark for jobs in
+/// there: output that is there already is replaced, because a batch may be run again, and all checkpoints
+/// of a lineage are written, not only the last one.
+pub(crate) fn within_stream<R>(body: impl FnOnce() -> R) -> R {
+    struct Back(bool);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            OF_A_STREAM.set(self.0);
+        }
+    }
+    let _back = Back(OF_A_STREAM.replace(true));
+    body()
+}
+
+/// Whether the calling thread is [`within_stream`].
+pub(crate) fn is_within_stream() -> bool {
+    OF_A_STREAM.get()
 }
 
 /// A set of tasks behind a barrier, whose output stays for the stages that follow.

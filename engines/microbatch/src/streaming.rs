@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `microbatch-generator` | waits for the tick, cuts the batch, makes its jobs |
 //! | `microbatch-scheduler-N` | runs jobs, in the order of batches and outputs |
+//! | `microbatch-checkpoint` | writes checkpoints, if there is a directory for them |
 //! | `microbatch-listener` | tells listeners, if there are any |
 //! | `microbatch-worker-N` | runs tasks |
 //!
@@ -16,6 +17,7 @@
 //! that it missed back to back afterwards, with their nominal times.
 
 mod batch;
+mod checkpoint;
 mod clock;
 mod context;
 mod dstream;
@@ -38,6 +40,7 @@ mod scope;
 mod show;
 mod sockets;
 mod state;
+mod state_files;
 mod stateful;
 mod stateless;
 mod stats;
@@ -47,6 +50,7 @@ mod update_state;
 mod window;
 
 pub use batch::{BatchInfo, OutputOperationInfo, StreamInputInfo};
+pub use checkpoint::{Checkpoint, Recovery};
 pub use context::{Pacing, StopOptions, StreamingContext, StreamingContextBuilder};
 pub use dstream::DStream;
 pub use error::StreamingError;

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_dataflow::ManualClock;
 use weir_microbatch::{
-    ActiveScope, Rdd, SparkContext, StateSpec, StopOptions, StreamingContext, StreamingError, Time,
+    ActiveScope, Rdd, SparkConf, SparkContext, StateSpec, StopOptions, StreamingContext,
+    StreamingError, Time,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -57,7 +58,9 @@ fn define(
 
 #[test]
 fn memory_is_flat_over_a_day_of_batches() {
-    let sc = SparkContext::local(2).expect("a context");
+    // Checkpoints are written as ever, but a day of them does not wait for the disk.
+    let conf = SparkConf::new().set_master("local[2]").set("weir.streaming.checkpoint.sync", false);
+    let sc = SparkContext::from_conf(&conf).expect("a context");
     let clock = Arc::new(ManualClock::new());
     let ssc = StreamingContext::builder(&sc, SECOND)
         .clock(Arc::clone(&clock) as _)

@@ -45,7 +45,10 @@ const fn open(key: &'static str, kind: ValueKind) -> KnownKey {
 const LONG_MAX: &str = "9223372036854775807";
 const INT_MAX: &str = "2147483647";
 
-/// Keys with a meaning, with Spark 4's defaults.
+/// Whether the files of checkpoints are synced to the disk before they count.
+pub(crate) const CHECKPOINT_SYNC: &str = "weir.streaming.checkpoint.sync";
+
+/// Keys with a meaning, with Spark 4's defaults; those that Spark does not have begin with `weir`.
 pub const KNOWN_KEYS: &[KnownKey] = &[
     open("spark.app.name", Text),
     open("spark.default.parallelism", Positive),
@@ -94,6 +97,8 @@ pub const KNOWN_KEYS: &[KnownKey] = &[
     key("spark.streaming.dynamicAllocation.maxExecutors", Number, INT_MAX),
     key("spark.streaming.raw.maxBlockSizeBytes", Bytes, "1g"),
     open("spark.streaming.extraListeners", Text),
+    // Ours: whether checkpoints outlive a loss of power, not only of the process.
+    key(CHECKPOINT_SYNC, Bool, "true"),
 ];
 
 /// Names that Spark has replaced.

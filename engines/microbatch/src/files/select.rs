@@ -47,11 +47,12 @@ pub fn accept_visible(path: &Path) -> bool {
 pub struct FileSelection {
     /// The files of each batch, by its time in ms.
     pub batches: BTreeMap<u64, Vec<PathBuf>>,
+    /// Files modified at this time or before are never taken, in ms: the stream did not exist then.
+    pub initial_threshold_ms: u64,
 }
 
 /// Decides which files belong to a batch.
 pub struct FileSelector {
-    initial_threshold_ms: u64,
     remember_ms: u64,
     accept: Box<dyn Fn(&Path) -> bool + Send + Sync>,
     selection: FileSelection,
@@ -78,10 +79,12 @@ impl FileSelector {
         let batch_ms = u64::try_from(batch.as_millis()).unwrap_or(u64::MAX);
         let remember_ms = batch_ms.saturating_mul(num_batches_to_remember(batch, min_remember));
         Ok(Self {
-            initial_threshold_ms: if new_files_only { now_ms } else { 0 },
             remember_ms,
             accept: Box::new(accept_visible),
-            selection: FileSelection::default(),
+            selection: FileSelection {
+                initial_threshold_ms: if new_files_only { now_ms } else { 0 },
+                ..FileSelection::default()
+            },
             recent: BTreeSet::new(),
         })
     }
@@ -102,7 +105,7 @@ impl FileSelector {
     /// Files modified at this time or before do not belong to the batch.
     #[must_use]
     pub fn ignore_threshold_ms(&self, batch_ms: u64) -> u64 {
-        self.initial_threshold_ms.max(batch_ms.saturating_sub(self.remember_ms))
+        self.selection.initial_threshold_ms.max(batch_ms.saturating_sub(self.remember_ms))
     }
 
     /// The new files of a listing, in its order. They belong to the batch from here on.
@@ -133,10 +136,12 @@ impl FileSelector {
         &self.selection
     }
 
-    /// Remembers what a checkpoint says. Returns it by batch: the batches' files are to be read again.
+    /// Remembers what a checkpoint says; files that came while the program was down are new. Returns it
+    /// by batch: the batches' files are to be read again.
     pub fn restore(&mut self, selection: FileSelection) -> &BTreeMap<u64, Vec<PathBuf>> {
         self.recent.extend(selection.batches.values().flatten().cloned());
         self.selection.batches.extend(selection.batches);
+        self.selection.initial_threshold_ms = selection.initial_threshold_ms;
         &self.selection.batches
     }
 }
@@ -144,7 +149,6 @@ impl FileSelector {
 impl std::fmt::Debug for FileSelector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut out = f.debug_struct("FileSelector");
-        out.field("initial_threshold_ms", &self.initial_threshold_ms);
         out.field("remember_ms", &self.remember_ms).field("selection", &self.selection);
         out.finish_non_exhaustive()
     }

@@ -3,7 +3,7 @@
 use super::partitioner::Partitioning;
 use super::tracked::{Writer, Written};
 use super::{Partition, Rdd, RddNode, rows_file};
-use crate::job::{self, JobError, Stage, TaskContext, TaskError};
+use crate::job::{self, JobError, Stage, TaskContext, TaskError, is_within_stream};
 use crate::{ContextError, SparkContext};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -24,21 +24,36 @@ impl<T: Data> Rdd<T> {
         T: Serialize + DeserializeOwned,
     {
         let folder = self.sc.checkpoint_dir().ok_or(ContextError::NoCheckpointDir)?;
-        let folder = folder.join(format!("rdd-{}", self.id()));
+        self.checkpoint_to(folder.join(format!("rdd-{}", self.id())), || {});
+        Ok(())
+    }
+
+    /// The same into a folder of the caller's, who is told when it is there. In the jobs of streams it is
+    /// synced by who writes down that it is there; see `streaming/checkpoint`.
+    pub(crate) fn checkpoint_to(
+        &self,
+        folder: PathBuf,
+        written: impl Fn() + Clone + Send + Sync + 'static,
+    ) where
+        T: Serialize + DeserializeOwned,
+    {
         let sc = self.sc.clone();
         let writer = move || -> Writer<T> {
-            let (sc, folder) = (sc.clone(), folder.clone());
+            let (sc, folder, written) = (sc.clone(), folder.clone(), written.clone());
             Box::new(move |node| {
                 let partitioning = node.partitioning();
                 write_node(&sc, &node, &folder)?;
+                if !is_within_stream() {
+                    rows_file::sync_folder(&folder).map_err(JobError::Output)?;
+                }
                 let partitions = node.partitions();
                 let of = PhantomData;
                 let reader = Files::<T> { folder: folder.clone(), partitions, partitioning, of };
+                written();
                 Ok(Written { reader: Arc::new(reader), folder: Some(folder) })
             })
         };
         self.tracked.mark(&self.sc, Arc::new(writer));
-        Ok(())
     }
 
     /// Marks it to be kept in memory and cut from its lineage behind the next job that uses it:
@@ -88,34 +103,48 @@ fn write_node<T: Data + Serialize>(
     node: &Arc<dyn RddNode<T>>,
     folder: &Path,
 ) -> Result<(), JobError> {
+    write_parts(sc, node, folder, |input| match input {
+        Some(input) => {
+            rows_file::encode(&super::actions::to_vec(input)?).map_err(TaskError::Failed)
+        }
+        None => rows_file::encode::<T>(&[]).map_err(TaskError::Failed),
+    })
+}
+
+/// Writes a file for each partition, with the bytes that `encode` makes of it, and the manifest when
+/// all are there. Partitions that are known to be empty are none.
+pub(crate) fn write_parts<T: 'static>(
+    sc: &SparkContext,
+    node: &Arc<dyn RddNode<T>>,
+    folder: &Path,
+    encode: impl Fn(Option<Partition<'_, T>>) -> Result<Vec<u8>, TaskError> + Sync,
+) -> Result<(), JobError> {
     let failed = |error: std::io::Error| JobError::output(folder, &error);
     std::fs::create_dir_all(folder).map_err(failed)?;
     match std::fs::remove_file(folder.join(MANIFEST)) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
     }
+    let write = |partition, bytes: Vec<u8>| {
+        rows_file::write_whole(&part(folder, partition), &bytes).map_err(TaskError::Failed)
+    };
     let written = Mutex::new(vec![false; node.partitions()]);
     job::run(sc, node, None, &"checkpoint".into(), |input: Partition<'_, T>| {
         let partition = input.index();
-        write_part(folder, partition, &super::actions::to_vec(input)?)?;
+        write(partition, encode(Some(input))?)?;
         written.lock().unwrap_or_else(PoisonError::into_inner)[partition] = true;
         Ok(())
     })?;
     let written = written.into_inner().unwrap_or_else(PoisonError::into_inner);
     let whole = |why: TaskError| JobError::Output(why.to_string());
     for (partition, _) in written.iter().enumerate().filter(|(_, written)| !**written) {
-        write_part::<T>(folder, partition, &[]).map_err(whole)?;
+        write(partition, encode(None).map_err(whole)?).map_err(whole)?;
     }
     let manifest = rows_file::encode(&[node.partitions() as u64]).map_err(JobError::Output)?;
     rows_file::write_whole(&folder.join(MANIFEST), &manifest).map_err(JobError::Output)
 }
 
-fn write_part<T: Serialize>(folder: &Path, partition: usize, rows: &[T]) -> Result<(), TaskError> {
-    let bytes = rows_file::encode(rows).map_err(TaskError::Failed)?;
-    rows_file::write_whole(&part(folder, partition), &bytes).map_err(TaskError::Failed)
-}
-
-fn part(folder: &Path, partition: usize) -> PathBuf {
+pub(crate) fn part(folder: &Path, partition: usize) -> PathBuf {
     folder.join(format!("part-{partition:05}"))
 }
 
@@ -125,14 +154,21 @@ pub(crate) fn read_checkpoint<T: Data + DeserializeOwned>(
     sc: &SparkContext,
     folder: &Path,
 ) -> Result<Rdd<T>, ContextError> {
-    let manifest = rows_file::read::<u64>(&folder.join(MANIFEST)).map_err(ContextError::Input)?;
-    let partitions = manifest.first().map_or(0, |&count| count as usize);
-    if let Some(missing) = (0..partitions).map(|p| part(folder, p)).find(|path| !path.exists()) {
-        let text = format!("{} is missing from the checkpoint; make it anew", missing.display());
-        return Err(ContextError::Input(text));
-    }
+    let partitions = parts(folder).map_err(ContextError::Input)?;
     let node = Files { folder: folder.into(), partitions, partitioning: None, of: PhantomData };
     Ok(Rdd::new(sc.clone(), Arc::new(node)))
+}
+
+/// How many parts a folder has, all of which are there.
+pub(crate) fn parts(folder: &Path) -> Result<usize, String> {
+    let manifest = rows_file::read::<u64>(&folder.join(MANIFEST))?;
+    let partitions = manifest.first().map_or(0, |&count| count as usize);
+    match (0..partitions).map(|p| part(folder, p)).find(|path| !path.exists()) {
+        None => Ok(partitions),
+        Some(missing) => {
+            Err(format!("{} is missing from the checkpoint; make it anew", missing.display()))
+        }
+    }
 }
 
 /// A checkpoint in files.

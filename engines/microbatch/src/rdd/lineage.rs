@@ -1,7 +1,7 @@
 //! What an RDD is made from, and how that is shown.
 
 use super::storage::StorageLevel;
-use crate::job::JobError;
+use crate::job::{JobError, is_within_stream};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -26,12 +26,18 @@ pub(crate) struct Dependency {
 }
 
 /// Writes the checkpoints that were asked for, from `last` upwards. As in Spark, what is above a
-/// checkpointed RDD is left alone: nobody will read it.
+/// checkpointed RDD is left alone, as nobody will read it; but not in the jobs of streams, whose states
+/// are each the beginning of a recovery.
 pub(crate) fn checkpoint_all(last: Arc<dyn Lineage>) -> Result<(), JobError> {
     let (mut seen, mut open) = (BTreeSet::new(), vec![last]);
+    let all = is_within_stream();
     while let Some(rdd) = open.pop() {
-        if seen.insert(rdd.id()) && !rdd.do_checkpoint()? {
-            open.extend(rdd.dependencies().into_iter().map(|dependency| dependency.on));
+        if seen.insert(rdd.id()) {
+            // Before the checkpoint, which cuts them off.
+            let above = rdd.dependencies();
+            if !rdd.do_checkpoint()? || all {
+                open.extend(above.into_iter().map(|dependency| dependency.on));
+            }
         }
     }
     Ok(())

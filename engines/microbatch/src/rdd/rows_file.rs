@@ -15,11 +15,16 @@ const HEADER: usize = MAGIC.len() + 4 + 8;
 
 /// Rows as bytes.
 pub(crate) fn encode<T: Serialize>(rows: &[T]) -> Result<Vec<u8>, String> {
+    encode_as::<T>(rows)
+}
+
+/// Rows as bytes, from whatever holds them: `rows` serializes as a `[T]` does.
+pub(crate) fn encode_as<T>(rows: impl Serialize) -> Result<Vec<u8>, String> {
     let refused = |error: postcard::Error| {
         format!("{} cannot be serialized: {error}", std::any::type_name::<T>())
     };
-    let mut rest = postcard::to_stdvec(std::any::type_name::<T>()).map_err(refused)?;
-    rest.extend(postcard::to_stdvec(rows).map_err(refused)?);
+    let name = postcard::to_stdvec(std::any::type_name::<T>()).map_err(refused)?;
+    let rest = postcard::to_extend(&rows, name).map_err(refused)?;
     let mut bytes = Vec::with_capacity(HEADER + rest.len());
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&crc32fast::hash(&rest).to_le_bytes());
@@ -56,18 +61,26 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, String
     if rest.is_empty() { Ok(rows) } else { Err("bytes follow its rows".into()) }
 }
 
-/// Writes a whole file: under another name, then renamed, so that the name never holds a part.
+/// Writes a whole file: under another name, then renamed, so that the name never holds a part, whatever
+/// ends the process. [`sync_folder`] makes it outlive the machine's power, too.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), String> {
     let write = || {
-        let folder = path.parent().unwrap_or_else(|| Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
         file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        // Makes the new name durable.
-        File::open(folder)?.sync_all()
+        file.persist(path).map(drop).map_err(|error| error.error)
     };
     write().map_err(|error| format!("failed to write {}: {error}; check the disk", path.display()))
+}
+
+/// Waits until the files of a folder are on the disk, and their names.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), String> {
+    let sync = || {
+        for entry in std::fs::read_dir(folder)? {
+            File::open(entry?.path())?.sync_all()?;
+        }
+        File::open(folder)?.sync_all()
+    };
+    sync().map_err(|error| format!("failed to sync {}: {error}; check the disk", folder.display()))
 }
 
 /// Reads a file of rows.

@@ -1,7 +1,7 @@
 //! RDDs as files.
 
 use super::{Partition, Rdd, checkpoint, rows_file};
-use crate::job::{JobError, TaskError};
+use crate::job::{JobError, TaskError, is_within_stream};
 use crate::{ContextError, SparkContext};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -86,7 +86,8 @@ impl SparkContext {
 }
 
 fn refuse_existing(folder: &Path) -> Result<(), JobError> {
-    if folder.exists() {
+    // A batch that is run again replaces what it wrote.
+    if folder.exists() && !is_within_stream() {
         return Err(JobError::OutputExists(folder.display().to_string()));
     }
     Ok(())

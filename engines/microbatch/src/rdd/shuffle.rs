@@ -166,7 +166,8 @@ impl<T: Data, M: MapSide<T>> ShuffleStage<T, M> {
         })
     }
 
-    fn parent_dependency(&self) -> Vec<Dependency> {
+    /// The RDD that its blocks are made of, as a part of the lineage.
+    pub(crate) fn parent_dependency(&self) -> Vec<Dependency> {
         dependency(self.parent.node(), true).into_iter().collect()
     }
 }

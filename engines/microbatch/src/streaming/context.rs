@@ -1,9 +1,10 @@
 //! The entry point of streaming: definition, start and stop.
 
+use super::checkpoint::{About, Writer};
 use super::clock::EpochClock;
 use super::generator::{Plan, Runtime};
 use super::input::Input;
-use super::lifecycle::{Graph, Shared, Waiter};
+use super::lifecycle::{Checkpoints, Graph, Shared, Waiter};
 use super::listener::{Event, ListenerBus};
 use super::meta::StreamInfo;
 use super::receivers::Receivers;
@@ -174,19 +175,6 @@ impl StreamingContext {
         self.handle.shared.await_batch(time, timeout)
     }
 
-    /// What a checkpoint at `time` keeps of each stream beyond its definition, in the order of creation.
-    #[must_use]
-    pub fn save_streams(&self, time: Time) -> Vec<Vec<u8>> {
-        self.handle.shared.graph().streams.iter().map(|stream| stream.save(time)).collect()
-    }
-
-    /// Gives back what [`save_streams`](Self::save_streams) kept, to a context of the same definition
-    /// that has not been started.
-    pub fn restore_streams(&self, saved: &[Vec<u8>]) -> Result<(), StreamingError> {
-        let graph = self.handle.shared.open()?;
-        graph.streams.iter().zip(saved).try_for_each(|(stream, saved)| stream.restore(saved))
-    }
-
     /// The context that is active in this process, if there is one.
     #[must_use]
     pub fn get_active() -> Option<Self> {
@@ -211,14 +199,16 @@ impl StreamingContext {
             .map_err(|_| StreamingError::RememberedTwice(place.get().copied().unwrap_or_default()))
     }
 
-    /// Where state is checkpointed: streams with state need it. The directory is made if it does not
-    /// exist.
+    /// Where checkpoints are written, from the start on: of the context, so that the program can be
+    /// [recovered](super::Recovery), and of the streams with state, which need it. The directory is made
+    /// if it does not exist, and the Spark context's RDDs are checkpointed there, too.
     pub fn checkpoint(&self, directory: impl AsRef<Path>) -> Result<(), StreamingError> {
         let path = directory.as_ref();
         std::fs::create_dir_all(path).map_err(|error| StreamingError::CheckpointDirectory {
             path: path.display().to_string(),
             message: error.to_string(),
         })?;
+        self.handle.shared.sc.set_checkpoint_dir(path)?;
         *self.checkpoint_place() = Some(path.to_owned());
         Ok(())
     }
@@ -292,6 +282,7 @@ impl StreamingContext {
             output.meta.validate(checkpointed)?;
         }
         let now = Time::from_ns(shared.clock.now_ns());
+        // A recovered context has the zero time of the run before.
         let zero = self.handle.builder.zero.unwrap_or_else(|| now.floor(shared.interval_ns));
         shared.zero.get_or_init(|| zero);
         let streams = Arc::new(graph.streams.clone());
@@ -301,6 +292,11 @@ impl StreamingContext {
         let sources = Arc::new(graph.inputs.clone());
         shared.sources.get_or_init(|| Arc::downgrade(&sources));
         graph.sources = Some(Arc::clone(&sources));
+        if let Some(directory) = self.checkpoint_dir() {
+            let about = About::of(shared.sc.conf(), graph);
+            let writer = Writer::start(shared, &directory, about)?;
+            shared.checkpoints.get_or_init(|| Checkpoints { directory, writer });
+        }
         self.start_inputs(&sources)?;
         let plan = Plan {
             inputs: graph.inputs.clone(),
@@ -317,7 +313,8 @@ impl StreamingContext {
         let receivers: Vec<usize> = inputs.iter().filter_map(|input| input.receiver()).collect();
         let settings = Settings::from(shared.sc.conf());
         let (place, clock) = (self.checkpoint_dir(), &shared.clock);
-        shared.receivers.start(&receivers, clock, place.as_deref(), &settings, false)?;
+        let recover = shared.recovered.get().is_some();
+        shared.receivers.start(&receivers, clock, place.as_deref(), &settings, recover)?;
         let started = inputs.iter().try_for_each(|input| Arc::clone(input).start(shared));
         if started.is_err() {
             inputs.iter().for_each(|input| input.stop_receiving());
@@ -362,6 +359,9 @@ impl Handle {
         drop(graph);
         inputs.iter().for_each(|input| input.stop_receiving());
         inputs.iter().for_each(|input| input.stop());
+        if let Some(checkpoints) = self.shared.checkpoints.get() {
+            checkpoints.writer.close();
+        }
         self.shared.receivers.stop();
         drop((inputs, outputs, streams, sources));
     }
@@ -493,6 +493,8 @@ impl StreamingContextBuilder {
             input_count: AtomicUsize::new(0),
             remember: OnceLock::new(),
             checkpoint_dir: Mutex::default(),
+            checkpoints: OnceLock::new(),
+            recovered: OnceLock::new(),
             batches: Mutex::default(),
             batches_moved: std::sync::Condvar::new(),
             running: OnceLock::new(),

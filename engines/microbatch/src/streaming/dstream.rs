@@ -1,11 +1,17 @@
 //! Discretized streams: one RDD per batch.
 
+use super::checkpoint::StreamSaved;
 use super::lifecycle::Shared;
 use super::meta::{AnyStream, Kind, Meta, StreamInfo};
 use super::{StreamingError, Time};
+use crate::rdd::checkpoint::read_checkpoint;
 use crate::rdd::{Rdd, StorageLevel};
+use crate::{ContextError, SparkContext};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use weir_dataflow::Data;
 
@@ -46,6 +52,26 @@ pub(super) struct Stream<T> {
     /// The batches that are remembered. Beyond what others ask for, the time alone: an RDD that nobody
     /// will look at must not hold state that the next batch could change in place.
     generated: Mutex<BTreeMap<Time, Option<Rdd<T>>>>,
+    /// How its RDDs are checkpointed, if they are; streams with a state see to theirs themselves.
+    files: OnceLock<Files<T>>,
+}
+
+/// How a stream's RDDs get to files and back: found where the type is known to be serializable.
+struct Files<T> {
+    write: fn(&Rdd<T>, PathBuf, Arc<Meta>, Time),
+    read: fn(&SparkContext, &Path) -> Result<Rdd<T>, ContextError>,
+}
+
+impl<T: Data + Serialize + DeserializeOwned> Files<T> {
+    fn new() -> Self {
+        Self {
+            write: |rdd, folder, meta, time| {
+                let written = (folder.clone(), meta);
+                rdd.checkpoint_to(folder, move || written.1.places.add(time, written.0.clone()));
+            },
+            read: |sc, folder| read_checkpoint(sc, folder),
+        }
+    }
 }
 
 impl<T> Stream<T> {
@@ -91,16 +117,33 @@ impl<T: Data> AnyStream for Stream<T> {
         if self.meta.is_initialized() {
             self.forget(&mut self.kept(), completed);
             self.node.clear(completed, self.meta.remember_ns());
+            if let Some(limit) = completed.as_ns().checked_sub(self.meta.remember_ns()) {
+                self.meta.places.supersede(Time::from_ns(limit));
+            }
         }
     }
     fn generated(&self) -> Vec<Time> {
         self.kept().keys().copied().collect()
     }
-    fn save(&self, time: Time) -> Vec<u8> {
-        self.node.save(time)
+    fn save(&self, time: Time, directory: &Path) -> StreamSaved {
+        // What is outside of the directory would not be found again.
+        let below = |(time, folder): (Time, PathBuf)| {
+            Some((time.as_ns(), folder.strip_prefix(directory).ok()?.to_path_buf()))
+        };
+        let folders = self.meta.places.all().into_iter().filter_map(below).collect();
+        StreamSaved { folders, own: self.node.save(time) }
     }
-    fn restore(&self, saved: &[u8]) -> Result<(), StreamingError> {
-        self.node.restore(saved)
+    fn restore(&self, saved: &StreamSaved, directory: &Path) -> Result<(), StreamingError> {
+        self.node.restore(&saved.own)?;
+        for (&time, folder) in &saved.folders {
+            let (time, folder) = (Time::from_ns(time), directory.join(folder));
+            if let Some(files) = self.files.get() {
+                let rdd = (files.read)(&self.shared.sc, &folder)?;
+                self.kept().insert(time, Some(rdd));
+            }
+            self.meta.places.add(time, folder);
+        }
+        Ok(())
     }
 }
 
@@ -128,7 +171,8 @@ impl<T: Data> DStream<T> {
         let item = std::any::type_name::<T>();
         let meta = Arc::new(Meta::new(graph.streams.len(), kind, item, parents));
         let generated = Mutex::default();
-        let stream = Arc::new(Stream { shared: Arc::clone(shared), meta, node, generated });
+        let (shared, files) = (Arc::clone(shared), OnceLock::new());
+        let stream = Arc::new(Stream { shared, meta, node, generated, files });
         graph.streams.push(Arc::clone(&stream) as Arc<dyn AnyStream>);
         Ok(Self { stream })
     }
@@ -180,6 +224,11 @@ impl<T: Data> DStream<T> {
             // One that refuses has a level of its own, and is kept there.
             let _ = rdd.cache();
         }
+        if let Some(files) = stream.files.get()
+            && let Some(folder) = stream.shared.checkpoint_folder(&stream.meta, time)
+        {
+            (files.write)(&rdd, folder, Arc::clone(&stream.meta), time);
+        }
         kept.insert(time, Some(rdd.clone()));
         // Inputs hold no state, and could not make a batch again: theirs go when the batch is done.
         if !stream.meta.parents.is_empty() {
@@ -228,15 +277,27 @@ impl<T: Data> DStream<T> {
         Ok(self)
     }
 
-    /// Checkpoints the stream's RDDs every `interval`, a multiple of its slide, and persists it. That
-    /// is checked when the context starts. Fails once it has been started.
-    pub fn checkpoint(&self, interval: Duration) -> Result<&Self, StreamingError> {
+    /// Checkpoints the stream's RDDs (of a stream with state: the state) every `interval`, a multiple
+    /// of its slide, and persists it. That is checked when the context starts. Fails once it has been
+    /// started.
+    pub fn checkpoint(&self, interval: Duration) -> Result<&Self, StreamingError>
+    where
+        T: Serialize + DeserializeOwned,
+    {
+        self.checkpoint_every(interval)?;
+        if !self.stream.meta.kind.must_checkpoint {
+            let _ = self.stream.files.set(Files::new());
+        }
+        Ok(self)
+    }
+
+    pub(super) fn checkpoint_every(&self, interval: Duration) -> Result<(), StreamingError> {
         if self.stream.shared.open().is_err() {
             return Err(StreamingError::CheckpointAfterStart);
         }
         self.persist()?;
         self.stream.meta.set_checkpoint_ns(nanos(interval));
-        Ok(self)
+        Ok(())
     }
 
     /// The RDDs of the batches from `from` to `to`, both included, oldest first; those that were not

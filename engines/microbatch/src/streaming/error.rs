@@ -106,6 +106,30 @@ pub enum StreamingError {
         /// How often it is checkpointed.
         interval_ns: u64,
     },
+    /// A checkpoint cannot be written, read or used; says why.
+    #[error("{0}")]
+    Checkpoint(String),
+    /// A program's streams are not those of the checkpoint that it should go on from.
+    #[error(
+        "the program defines other streams than the checkpoint in {directory}; run the program that wrote \
+         it, or use another directory:{difference}"
+    )]
+    GraphDiffers {
+        /// The checkpoint directory.
+        directory: String,
+        /// What differs, two lines for each place.
+        difference: String,
+    },
+    /// A stream of a checkpointed context cannot be written down.
+    #[error(
+        "DStream checkpointing has been enabled but the DStreams with their functions are not \
+         serializable: the state of {operation} cannot be written down; use update_state_by_key or \
+         map_with_state, or do not call checkpoint"
+    )]
+    NotSerializable {
+        /// The stream.
+        operation: &'static str,
+    },
     /// `remember` was called twice.
     #[error("Remember duration already set as {} ms. Cannot set it again.", .0.as_millis())]
     RememberedTwice(Duration),

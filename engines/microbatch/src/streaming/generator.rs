@@ -1,10 +1,12 @@
 //! Makes the jobs of every batch, on time.
 
+use super::checkpoint::Moment;
 use super::input::Input;
 use super::lifecycle::{MakeJob, Shared};
 use super::listener::Event;
 use super::scheduler::{JobSet, Queued, Scheduler, outputs_of};
 use super::{BatchInfo, Pacing, StreamingError, Time};
+use crate::job::within_stream;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -149,9 +151,36 @@ impl Generator {
         drop(ending);
     }
 
+    /// The first time that the clock is waited for; what a context that was recovered has to run again
+    /// before that is generated here. Nothing if the context was stopped meanwhile.
+    fn catch_up(&self) -> Option<Time> {
+        let (zero, interval) = (self.shared.zero(), self.shared.interval_ns);
+        let Some(recovered) = self.shared.recovered.get() else { return Some(zero.plus(interval)) };
+        let now = self.shared.clock.now_ns().max(recovered.time.as_ns());
+        let since = now.saturating_sub(zero.as_ns());
+        let restart = zero.plus(since - since % interval).plus(interval);
+        for time in recovered.reschedule(restart, interval) {
+            if matches!(self.poll(), Tick::Stop) {
+                return None;
+            }
+            match self.generate(time) {
+                // As in Spark, batches that are run again have no input information.
+                Ok((mut set, _)) => {
+                    set.info.inputs = Arc::default();
+                    if !set.jobs.is_empty() && !self.hand_over(set) {
+                        return None;
+                    }
+                }
+                Err(error) => self.shared.waiter.fail(error),
+            }
+            self.shared.batch_generated(time);
+        }
+        Some(restart)
+    }
+
     fn generate_all(&mut self) {
         let interval = self.shared.interval_ns;
-        let mut time = self.shared.zero().plus(interval);
+        let Some(mut time) = self.catch_up() else { return };
         let mut drain_until = None;
         loop {
             let tick = match drain_until {
@@ -167,6 +196,7 @@ impl Generator {
                     if !set.jobs.is_empty() && !self.hand_over(set) {
                         return;
                     }
+                    self.shared.checkpoint(time, Moment::Generated);
                     ended
                 }
                 // The batch has no jobs; later ones go on.
@@ -248,7 +278,7 @@ impl Generator {
             }
             let mut jobs = Vec::with_capacity(self.plan.outputs.len());
             for make in &self.plan.outputs {
-                jobs.extend(make(time)?);
+                jobs.extend(within_stream(|| make(time))?);
             }
             let info = BatchInfo {
                 time,

@@ -7,11 +7,11 @@ use super::{DStream, StreamInputInfo, StreamingContext, StreamingError, Time};
 use crate::SparkContext;
 use crate::rdd::sources::Offsets;
 use crate::rdd::{Rdd, ReadRange};
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::marker::PhantomData;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use weir_dataflow::Data;
 
 /// Where a batch of a direct source ends.
@@ -163,8 +163,7 @@ impl StreamingContext {
             source: Arc::new(source),
             stream,
             parallelism: self.spark_context().default_parallelism(),
-            next: AtomicU64::new(0),
-            batches: Mutex::default(),
+            cuts: Mutex::default(),
             of: PhantomData,
         });
         self.shared().open()?.inputs.push(Arc::clone(&node) as Arc<dyn Input>);
@@ -224,6 +223,10 @@ struct Silent;
 
 impl Input for Silent {}
 
+/// Why a queue's stream cannot be recovered.
+const QUEUED: &str = "queueStream doesn't support checkpointing. Please don't use queueStream when \
+                      checkpointing is enabled.";
+
 struct Queue<T> {
     queue: Arc<Mutex<VecDeque<Rdd<T>>>>,
     one_at_a_time: bool,
@@ -242,45 +245,90 @@ impl<T: Data> StreamNode<T> for Queue<T> {
         let all: Vec<_> = queue.drain(..).collect();
         Ok(Some(stream.context().sc.union(&all)))
     }
+    fn save(&self, _: Time) -> Vec<u8> {
+        log::warn!("{QUEUED}");
+        Vec::new()
+    }
+    fn restore(&self, _: &[u8]) -> Result<(), StreamingError> {
+        Err(StreamingError::Checkpoint(QUEUED.into()))
+    }
+}
+
+/// How far a direct source has been given to batches. It is also what a checkpoint keeps.
+#[derive(Default, Serialize, Deserialize)]
+struct Cuts {
+    /// The first offset that no batch holds yet.
+    next: u64,
+    /// What batches hold that may still be asked for, by their time in ns: a range, and how many pieces.
+    batches: BTreeMap<u64, (Range<u64>, usize)>,
 }
 
 struct Direct<T, S> {
     source: Arc<S>,
     stream: usize,
     parallelism: usize,
-    /// The first offset that no batch holds yet.
-    next: AtomicU64,
-    /// What batches hold that may still be asked for: a range, and how many pieces.
-    batches: Mutex<BTreeMap<Time, (Range<u64>, usize)>>,
+    cuts: Mutex<Cuts>,
     of: PhantomData<fn() -> T>,
+}
+
+impl<T, S> Direct<T, S> {
+    fn cuts(&self) -> MutexGuard<'_, Cuts> {
+        self.cuts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<T: Data, S: DirectSource<T>> Input for Direct<T, S> {
     fn allocate(&self, time: Time, shared: &Shared) -> Result<bool, StreamingError> {
-        let from = self.next.load(Ordering::Relaxed);
+        let report = |range: &Range<u64>| {
+            let records = range.end - range.start;
+            shared.inputs.report(time, StreamInputInfo::new(self.stream, records))
+        };
+        let (known, from) = {
+            let cuts = self.cuts();
+            (cuts.batches.get(&time.as_ns()).cloned(), cuts.next)
+        };
+        if let Some((range, _)) = known {
+            // A checkpoint has it: the batch is run again, with what it had.
+            return report(&range).map(|()| false);
+        }
         let cut = self.source.cut(from, time);
-        let until = cut.until.max(from);
-        self.next.store(until, Ordering::Relaxed);
+        let range = from..cut.until.max(from);
         let pieces = cut.pieces.unwrap_or(self.parallelism).max(1);
-        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
-        batches.insert(time, (from..until, pieces));
-        shared.inputs.report(time, StreamInputInfo::new(self.stream, until - from))?;
-        Ok(cut.ended)
+        {
+            // Both at once: a checkpoint must not have one without the other.
+            let mut cuts = self.cuts();
+            cuts.next = range.end;
+            cuts.batches.insert(time.as_ns(), (range.clone(), pieces));
+        }
+        report(&range).map(|()| cut.ended)
     }
 }
 
 impl<T: Data, S: DirectSource<T>> StreamNode<T> for Arc<Direct<T, S>> {
     fn compute(&self, time: Time, stream: &Stream<T>) -> Result<Option<Rdd<T>>, StreamingError> {
-        let batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
-        let (range, pieces) = batches.get(&time).cloned().unwrap_or((0..0, 1));
+        let known = self.cuts().batches.get(&time.as_ns()).cloned();
+        let (range, pieces) = known.unwrap_or((0..0, 1));
         let node = Offsets::new(Arc::clone(&self.source), range, pieces);
         Ok(Some(Rdd::new(stream.context().sc.clone(), Arc::new(node))))
     }
     fn clear(&self, completed: Time, remember_ns: u64) {
-        let mut batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cuts = self.cuts();
         let oldest = completed.as_ns().saturating_sub(remember_ns);
-        while batches.first_key_value().is_some_and(|(time, _)| time.as_ns() <= oldest) {
-            batches.pop_first();
+        while cuts.batches.first_key_value().is_some_and(|(time, _)| *time <= oldest) {
+            cuts.batches.pop_first();
         }
+    }
+    fn save(&self, _: Time) -> Vec<u8> {
+        postcard::to_stdvec(&*self.cuts()).unwrap_or_else(|error| {
+            log::error!("the offsets of stream {} are not in the checkpoint: {error}", self.stream);
+            Vec::new()
+        })
+    }
+    fn restore(&self, saved: &[u8]) -> Result<(), StreamingError> {
+        *self.cuts() = postcard::from_bytes(saved).map_err(|error| {
+            let message = format!("its offsets in the checkpoint cannot be read: {error}");
+            StreamingError::Input { stream: self.stream, message }
+        })?;
+        Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! What the handles, streams and threads of one streaming context share.
 
+use super::checkpoint::{Moment, Recovered, Writer};
 use super::generator::Runtime;
 use super::input::Input;
 use super::listener::ListenerBus;
@@ -9,7 +10,7 @@ use super::scheduler::Job;
 use super::{InputInfoTracker, StreamingError, Time};
 use crate::SparkContext;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -48,11 +49,21 @@ pub(crate) struct Shared {
     pub(super) input_count: AtomicUsize,
     pub(super) remember: OnceLock<Duration>,
     pub(super) checkpoint_dir: Mutex<Option<PathBuf>>,
+    /// Where checkpoints are written; set at the start, where there is a directory for them.
+    pub(super) checkpoints: OnceLock<Checkpoints>,
+    /// Where to go on, in a context that was made from a checkpoint.
+    pub(super) recovered: OnceLock<Recovered>,
     /// How far batches have come.
     pub(super) batches: Mutex<BatchesUnderWay>,
     pub(super) batches_moved: Condvar,
     /// The streams, for what is done to all of them when a batch is over; set at the start.
     pub(super) running: OnceLock<std::sync::Weak<Vec<Arc<dyn AnyStream>>>>,
+}
+
+/// The checkpoints of a context that runs.
+pub(super) struct Checkpoints {
+    pub(super) directory: PathBuf,
+    pub(super) writer: Writer,
 }
 
 /// How far the batches of a context have come.
@@ -150,15 +161,49 @@ impl Shared {
         !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 
-    /// A batch is over: what was kept for it alone is dropped.
+    /// All streams, while the context runs.
+    pub(super) fn all_streams(&self) -> Option<Arc<Vec<Arc<dyn AnyStream>>>> {
+        self.running.get().and_then(std::sync::Weak::upgrade)
+    }
+
+    /// The directory of checkpoints, if they are written.
+    pub(super) fn checkpointing(&self) -> Option<&Path> {
+        self.checkpoints.get().map(|checkpoints| checkpoints.directory.as_path())
+    }
+
+    /// Where a stream's checkpoint of a batch goes, if one is due and checkpoints are written.
+    pub(super) fn checkpoint_folder(&self, meta: &Meta, time: Time) -> Option<PathBuf> {
+        self.checkpointing().filter(|_| meta.is_checkpoint_due(time, self.zero()))?;
+        // The Spark context's own folder, below the directory: no other run has written to it.
+        Some(self.sc.checkpoint_dir()?.join(meta.folder_name(time)))
+    }
+
+    /// Has a checkpoint written, if they are.
+    pub(super) fn checkpoint(&self, time: Time, moment: Moment) {
+        if let Some(checkpoints) = self.checkpoints.get() {
+            checkpoints.writer.checkpoint(self, time, moment);
+        }
+    }
+
+    /// A batch is over: what streams kept for it alone is dropped. What was received for it is dropped
+    /// once a checkpoint says that it is over.
     pub(super) fn batch_done(&self, time: Time) {
         self.under_way().pending.remove(&time);
-        let Some(streams) = self.running.get().and_then(std::sync::Weak::upgrade) else { return };
-        let mut longest = 0;
-        for stream in streams.iter() {
+        for stream in self.all_streams().iter().flat_map(|streams| streams.iter()) {
             stream.clear_metadata(time);
-            longest = longest.max(stream.meta().remember_ns());
         }
+        if self.checkpointing().is_some() {
+            self.checkpoint(time, Moment::Completed);
+        } else {
+            self.clean_up(time);
+        }
+    }
+
+    /// A batch will not be run again: what was received for it, or for one that nobody remembers any
+    /// more, is dropped.
+    pub(super) fn clean_up(&self, time: Time) {
+        let Some(streams) = self.all_streams() else { return };
+        let longest = streams.iter().map(|stream| stream.meta().remember_ns()).max().unwrap_or(0);
         let before = Time::from_ns(time.as_ns().saturating_sub(longest));
         self.inputs.cleanup(before);
         self.receivers.cleanup(before);

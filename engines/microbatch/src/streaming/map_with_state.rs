@@ -7,19 +7,22 @@ use super::dstream::{Stream, StreamNode};
 use super::lifecycle::Shared;
 use super::meta::{Kind, Meta};
 use super::state::{Mapping, State, StateSpec};
+use super::state_files::{ByKey, ReadState};
 use super::stateful::{Rows, StateSource, States};
 use super::update_state::PairSeed;
 use super::{DStream, StatefulStage, StreamingError, Time};
 use crate::StorageLevel;
 use crate::job::TaskError;
 use crate::rdd::{Deal, MapSide, Pairs, Partition, Rdd};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use weir_dataflow::{Data, Key, KeyedTable, hash_of};
 
-impl<K: Key, V: Data> DStream<(K, V)> {
+impl<K: Key + Serialize + DeserializeOwned, V: Data> DStream<(K, V)> {
     /// A stream of what `spec`'s function emits for each record, with a state per key. Needs a
     /// checkpoint directory.
     ///
@@ -29,10 +32,14 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     /// That is looked at in batches whose state is checkpointed, after the batch's own data.
     ///
     /// A batch without an RDD is one without records.
-    pub fn map_with_state<S: Data, E: Data>(
+    pub fn map_with_state<S, E>(
         &self,
         spec: StateSpec<K, V, S, E>,
-    ) -> Result<MapWithStateDStream<K, V, S, E>, StreamingError> {
+    ) -> Result<MapWithStateDStream<K, V, S, E>, StreamingError>
+    where
+        S: Data + Serialize + DeserializeOwned,
+        E: Data + Serialize + DeserializeOwned,
+    {
         let width = self.width(spec.partitions);
         let load = |state: &mut Touched<K, S>, (hash, key, value): (u64, K, S), time: Time| {
             state.get_or_insert_with(hash, key, || (value, time));
@@ -60,6 +67,12 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         let internal = DStream::define(self.shared(), kind, &[self.meta()], node)?;
         internal.persist_at(StorageLevel::MEMORY_ONLY)?;
         let _ = meta.set(Arc::clone(internal.meta()));
+        let read: ReadState<Touched<K, S>, K, (S, Time)> =
+            |table, out| table.iter().for_each(|(key, touched)| out(key, touched));
+        let load = |table: &mut Touched<K, S>, (hash, key, touched)| {
+            table.get_or_insert_with(hash, key, || touched);
+        };
+        source.checkpointed(internal.meta(), ByKey::new(read, load));
         let rows = Mapped { internal: internal.clone(), rows: Rows(source) };
         let mapped = internal.child("MapWithStateDStreamImpl", Box::new(rows))?;
         Ok(MapWithStateDStream { mapped, internal, of: PhantomData })
@@ -89,7 +102,7 @@ impl<K: Key, V: Data, S: Data, E: Data> MapWithStateDStream<K, V, S, E> {
 
     /// Checkpoints the states every `interval`; the mapped records are not checkpointed.
     pub fn checkpoint(&self, interval: Duration) -> Result<&Self, StreamingError> {
-        self.internal.checkpoint(interval)?;
+        self.internal.checkpoint_every(interval)?;
         Ok(self)
     }
 

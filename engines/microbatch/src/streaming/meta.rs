@@ -4,8 +4,10 @@
 //! twice its checkpoint interval where that is no shorter than the slide; its parents remember at least
 //! as long, and those of a window longer by the window. (The numbers are Spark's.)
 
+use super::checkpoint::{Places, StreamSaved};
 use super::{StreamingError, Time};
 use crate::StorageLevel;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -23,6 +25,8 @@ pub(super) struct Kind {
     pub(super) must_checkpoint: bool,
     /// The default checkpoint interval in slides; 0 for the rule of `CHECKPOINT_NS`.
     pub(super) checkpoint_slides: u64,
+    /// Whether it has a state that cannot be written down.
+    pub(super) volatile: bool,
     /// The number of an input.
     pub(super) input: Option<usize>,
 }
@@ -36,6 +40,7 @@ impl Kind {
             window_ns,
             must_checkpoint: false,
             checkpoint_slides,
+            volatile: false,
             input: None,
         }
     }
@@ -56,6 +61,8 @@ pub(super) struct Meta {
     checkpoint_ns: AtomicU64,
     storage: Mutex<StorageLevel>,
     started: AtomicU64,
+    /// Where its checkpoints are.
+    pub(super) places: Places,
 }
 
 impl Meta {
@@ -70,6 +77,7 @@ impl Meta {
             checkpoint_ns: AtomicU64::new(0),
             storage: Mutex::new(StorageLevel::NONE),
             started: AtomicU64::new(0),
+            places: Places::default(),
         }
     }
 
@@ -108,6 +116,11 @@ impl Meta {
         self.checkpoint_ns().is_some_and(|every| since.is_multiple_of(every))
     }
 
+    /// What the folder of its checkpoint of a batch is called.
+    pub(super) fn folder_name(&self, time: Time) -> String {
+        format!("stream-{}-{}", self.id, time.as_ns())
+    }
+
     /// Settles the checkpoint interval and the shortest remembering of this stream and its parents.
     pub(super) fn initialize(&self) {
         if self.started.swap(1, Ordering::AcqRel) > 0 {
@@ -141,6 +154,9 @@ impl Meta {
 
     /// What is checked when a context starts.
     pub(super) fn validate(&self, checkpoint_dir: bool) -> Result<(), StreamingError> {
+        if checkpoint_dir && self.kind.volatile {
+            return Err(StreamingError::NotSerializable { operation: self.kind.operation });
+        }
         if let Some(interval_ns) = self.checkpoint_ns() {
             let (operation, slide_ns) = (self.kind.operation, self.kind.slide_ns);
             if !checkpoint_dir {
@@ -178,10 +194,10 @@ pub(super) trait AnyStream: Send + Sync {
     fn clear_metadata(&self, completed: Time);
     /// The batches that it remembers.
     fn generated(&self) -> Vec<Time>;
-    /// What a checkpoint keeps of it beyond its definition.
-    fn save(&self, time: Time) -> Vec<u8>;
+    /// What a checkpoint in `directory` keeps of it beyond its definition.
+    fn save(&self, time: Time, directory: &Path) -> StreamSaved;
     /// Takes back what a checkpoint kept.
-    fn restore(&self, saved: &[u8]) -> Result<(), StreamingError>;
+    fn restore(&self, saved: &StreamSaved, directory: &Path) -> Result<(), StreamingError>;
 }
 
 /// A stream of a context, described.

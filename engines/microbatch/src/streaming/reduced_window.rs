@@ -5,18 +5,25 @@
 
 use super::dstream::nanos;
 use super::meta::Kind;
+use super::state_files::{ByKey, ReadState};
 use super::stateful::StateSource;
 use super::update_state::StateOf;
 use super::window::check_multiples;
 use super::{DStream, StatefulStage, StreamingError, Time};
 use crate::job::TaskError;
 use crate::rdd::{Deal, MapSide, Pairs, Partition, Rdd};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_dataflow::{Data, Either, Key, KeyedTable};
 
-impl<K: Key, V: Data> DStream<(K, V)> {
+impl<K, V> DStream<(K, V)>
+where
+    K: Key + Serialize + DeserializeOwned,
+    V: Data + Serialize + DeserializeOwned,
+{
     /// One value per key and window, made from that of the window before: batches that left are taken
     /// out by `inverse`, then batches that came in are added by `f`. Keys stay for ever, with whatever
     /// value is left; see [`reduce_by_key_and_window_filtered`](Self::reduce_by_key_and_window_filtered).
@@ -69,10 +76,14 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         let source = Arc::new(source);
         let kind = Kind::of("ReducedWindowedDStream", slide_ns);
         let kind = Kind { window_ns: length_ns, must_checkpoint: true, ..kind };
-        let node = Box::new(StateOf::new(source, |table: &KeyedTable<K, V>, out| {
-            table.iter().for_each(|(key, value)| out((key.clone(), value.clone())));
-        }));
+        let read: ReadState<KeyedTable<K, V>, K, V> =
+            |table, out| table.iter().for_each(|(key, value)| out(key, value));
+        let node = Box::new(StateOf::new(Arc::clone(&source), read));
         let stream = Self::define(self.shared(), kind, &[reduced.meta()], node)?;
+        let load = |table: &mut KeyedTable<K, V>, (hash, key, value)| {
+            table.get_or_insert_with(hash, key, || value);
+        };
+        source.checkpointed(stream.meta(), ByKey::new(read, load));
         stream.persist()?;
         Ok(stream)
     }

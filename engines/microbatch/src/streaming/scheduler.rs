@@ -4,6 +4,7 @@ use super::lifecycle::Shared;
 use super::listener::Event;
 use super::{BatchInfo, OutputOperationInfo, StreamingError, Time};
 use crate::JobError;
+use crate::job::within_stream;
 use crossbeam_channel::Receiver;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -133,7 +134,7 @@ pub(super) fn outputs_of(time: Time, count: usize) -> Vec<OutputOperationInfo> {
 }
 
 fn run_job(time: Time, output: usize, job: Job) -> Result<(), StreamingError> {
-    match catch_unwind(AssertUnwindSafe(job)) {
+    match catch_unwind(AssertUnwindSafe(|| within_stream(job))) {
         Ok(result) => result.map_err(|source| StreamingError::Output { time, output, source }),
         Err(payload) => Err(StreamingError::OutputPanicked {
             time,

@@ -10,11 +10,16 @@
 
 use super::dstream::{Stream, StreamNode};
 use super::lifecycle::Shared;
+use super::meta::{Kind, Meta};
+use super::state_files::{Saved, StateCodec, StateFiles};
 use super::{DStream, StreamingError, Time};
-use crate::job::{Stage, TaskContext, TaskError};
+use crate::StorageLevel;
+use crate::job::{JobError, Stage, TaskContext, TaskError};
+use crate::rdd::lineage::{Dependency, Lineage};
 use crate::rdd::{MapSide, Rdd, RddNode, ShuffleStage};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use weir_dataflow::Data;
 
 /// A shuffle whose reduce side remembers.
@@ -50,7 +55,10 @@ impl<T: Data> DStream<T> {
         partitions: usize,
     ) -> Result<StateDStream<T, U>, StreamingError> {
         let source = self.state_source(label, stage, partitions.max(1), None);
-        let outputs = self.child("StatefulDStream", Box::new(Rows(Arc::clone(&source))))?;
+        // A state of any type cannot be written down.
+        let kind = Kind { volatile: true, ..Kind::of("StatefulDStream", self.slide_ns()) };
+        let rows = Box::new(Rows(Arc::clone(&source)));
+        let outputs = DStream::define(self.shared(), kind, &[self.meta()], rows)?;
         Ok(StateDStream { source, outputs, parent: self.clone() })
     }
 
@@ -123,6 +131,8 @@ pub(super) struct StateSource<T: 'static, U: StatefulStage<T>> {
     partitions: usize,
     map_label: Arc<str>,
     label: Arc<str>,
+    /// Set for streams whose state is checkpointed.
+    files: OnceLock<Arc<StateFiles<U::State, U::Out>>>,
     last: Mutex<Last<T, U>>,
 }
 
@@ -158,14 +168,23 @@ impl<T: Data, U: StatefulStage<T>> StateSource<T, U> {
             partitions,
             map_label: format!("{label}: map side").into(),
             label: format!("{label}: state").into(),
+            files: OnceLock::new(),
             last: Mutex::default(),
         }
     }
 
     /// The state of a batch, and of those before it that nobody has asked for: every batch has to
-    /// pass through the state.
+    /// pass through the state. Those that a checkpoint makes superfluous are left out.
     fn at(&self, time: Time) -> Result<Option<Arc<StateStage<T, U>>>, StreamingError> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(files) = self.files.get()
+            && let Some((at, folder)) = files.meta.places.newest(last.at, time)
+        {
+            let saved = Saved::at(folder).map_err(StreamingError::Checkpoint)?;
+            let (before, nothing) = (Before::Saved(saved), self.shared.sc.empty());
+            last.stage = Some(Arc::new(StateStage::new(self, nothing, at, before)));
+            last.at = Some(at);
+        }
         loop {
             let at = last.at.unwrap_or_else(|| self.shared.zero());
             if at > time {
@@ -192,6 +211,17 @@ impl<T: Data, U: StatefulStage<T>> StateSource<T, U> {
             }
             last.at = Some(due);
         }
+    }
+
+    /// Has the state checkpointed where a stream's is: those that are due are written to files by the job
+    /// that makes them.
+    pub(super) fn checkpointed(
+        &self,
+        meta: &Arc<Meta>,
+        codec: impl StateCodec<U::State, U::Out> + 'static,
+    ) {
+        let _ =
+            self.files.set(Arc::new(StateFiles { meta: Arc::clone(meta), codec: Arc::new(codec) }));
     }
 
     /// The states after a batch, one record per partition.
@@ -239,6 +269,8 @@ enum Before<T: 'static, U: StatefulStage<T>> {
     Nothing,
     Seed(Arc<dyn Seed<U::State>>),
     Earlier(Arc<StateStage<T, U>>),
+    /// It is not made, but read: a checkpoint has kept it.
+    Saved(Saved),
 }
 
 /// One batch of a stateful stream.
@@ -249,6 +281,9 @@ pub(super) struct StateStage<T: 'static, U: StatefulStage<T>> {
     shuffle: Arc<ShuffleStage<T, U>>,
     update: Arc<U>,
     before: Mutex<Before<T, U>>,
+    files: Option<Arc<StateFiles<U::State, U::Out>>>,
+    /// Where its checkpoint is to be written behind a job that has run it.
+    mark: Mutex<Option<PathBuf>>,
     cells: Vec<Mutex<Cell<U::State, U::Out>>>,
     gate: Mutex<()>,
     done: AtomicBool,
@@ -267,6 +302,12 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
     fn new(of: &StateSource<T, U>, input: Rdd<T>, time: Time, before: Before<T, U>) -> Self {
         let update = &of.update;
         let shuffle = ShuffleStage::new(input, &of.map_label, Arc::clone(update), of.partitions);
+        let files = of.files.get().cloned();
+        let due = files.as_ref().filter(|_| !matches!(before, Before::Saved(_)));
+        let mark = due.and_then(|files| of.shared.checkpoint_folder(&files.meta, time));
+        if mark.is_some() {
+            of.shared.sc.checkpoint_marked();
+        }
         Self {
             id: shuffle.context().next_id(),
             label: Arc::clone(&of.label),
@@ -274,6 +315,8 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
             shuffle: Arc::new(shuffle),
             update: Arc::clone(update),
             before: Mutex::new(before),
+            files,
+            mark: Mutex::new(mark),
             cells: (0..of.partitions).map(|_| Mutex::new(Cell::Pending)).collect(),
             gate: Mutex::default(),
             done: AtomicBool::new(false),
@@ -306,6 +349,8 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
                     Cell::Pending | Cell::Lost => None,
                 }
             }
+            // It is the state after the batch that is saved.
+            Before::Saved(_) => None,
         };
         earlier.ok_or(TaskError::InputLost)
     }
@@ -329,7 +374,9 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
         if !matches!(*self.cell(partition), Cell::Pending) {
             return true;
         }
-        if !self.shuffle.is_empty(partition) || matches!(*self.before(), Before::Seed(_)) {
+        if !self.shuffle.is_empty(partition)
+            || matches!(*self.before(), Before::Seed(_) | Before::Saved(_))
+        {
             return false;
         }
         let Ok(state) = self.state_before(partition) else { return false };
@@ -346,6 +393,73 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
     }
 }
 
+/// Checkpoints.
+impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
+    /// A partition that a checkpoint has kept.
+    fn load(&self, partition: usize) -> Result<bool, TaskError> {
+        let (Before::Saved(saved), Some(files)) = (&*self.before(), &self.files) else {
+            return Ok(false);
+        };
+        let (state, rows) =
+            saved.load(&*files.codec, &*self.update, partition, self.cells.len())?;
+        *self.cell(partition) = Cell::Ready(Some(Arc::new(state)), Arc::new(rows));
+        Ok(true)
+    }
+
+    fn mark(&self) -> std::sync::MutexGuard<'_, Option<PathBuf>> {
+        self.mark.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over the checkpoint of the stage whose state it has changed, if no job came to write that.
+    fn inherit_mark(&self, earlier: &Self) {
+        let (Some(folder), Some(files)) = (earlier.mark().take(), &self.files) else { return };
+        let name = files.meta.folder_name(self.time);
+        self.mark().get_or_insert(folder.with_file_name(name));
+    }
+}
+
+/// The state of a batch as a part of the lineage of RDDs: that is how its checkpoint is found.
+struct StateLineage<T: 'static, U: StatefulStage<T>>(Arc<StateStage<T, U>>);
+
+impl<T: Data, U: StatefulStage<T>> Lineage for StateLineage<T, U> {
+    fn id(&self) -> u64 {
+        self.0.id
+    }
+    fn partitions(&self) -> usize {
+        self.0.cells.len()
+    }
+    fn describe(&self) -> String {
+        format!("StateRDD[{}] at {}", self.0.id, self.0.label)
+    }
+    fn level(&self) -> StorageLevel {
+        StorageLevel::MEMORY_ONLY
+    }
+    fn stored(&self) -> Option<(usize, u64)> {
+        None
+    }
+    fn dependencies(&self) -> Vec<Dependency> {
+        self.0.shuffle.parent_dependency()
+    }
+    fn do_checkpoint(&self) -> Result<bool, JobError> {
+        let stage = &self.0;
+        let Some(folder) = stage.mark().take() else { return Ok(false) };
+        let Some(files) = &stage.files else { return Ok(false) };
+        let states: Arc<dyn RddNode<Arc<U::State>>> = Arc::new(StatesNode(Arc::clone(stage)));
+        let place = (stage.time, folder.clone());
+        let rows_of = |partition| stage.rows(partition);
+        files.write(stage.shuffle.context(), &states, rows_of, place).map(|()| true).inspect_err(
+            |_| {
+                // The next job tries again.
+                stage.mark().get_or_insert(folder);
+            },
+        )
+    }
+}
+
+fn lineage_of<T: Data, U: StatefulStage<T>>(stage: &Arc<StateStage<T, U>>) -> Vec<Dependency> {
+    vec![Dependency { on: Arc::new(StateLineage(Arc::clone(stage))), shuffle: false }]
+}
+
 impl<T: Data, U: StatefulStage<T>> Stage for StateStage<T, U> {
     fn id(&self) -> u64 {
         self.id
@@ -355,7 +469,7 @@ impl<T: Data, U: StatefulStage<T>> Stage for StateStage<T, U> {
     }
     fn parents(&self, visit: &mut dyn FnMut(Arc<dyn Stage>)) {
         match &*self.before() {
-            Before::Nothing => {}
+            Before::Nothing | Before::Saved(_) => {}
             Before::Seed(seed) => visit(seed.stage()),
             Before::Earlier(earlier) => visit(Arc::clone(earlier) as Arc<dyn Stage>),
         }
@@ -375,6 +489,9 @@ impl<T: Data, U: StatefulStage<T>> Stage for StateStage<T, U> {
         if matches!(*self.cell(partition), Cell::Lost) {
             return Err(TaskError::InputLost);
         }
+        if self.load(partition)? {
+            return Ok(());
+        }
         let mut state = self.state_before(partition)?;
         *self.cell(partition) = Cell::Lost;
         let mut rows = Vec::new();
@@ -384,7 +501,11 @@ impl<T: Data, U: StatefulStage<T>> Stage for StateStage<T, U> {
         Ok(())
     }
     fn finish(&self) {
-        *self.before() = Before::Nothing;
+        let before = std::mem::replace(&mut *self.before(), Before::Nothing);
+        if let Before::Earlier(earlier) = &before {
+            self.inherit_mark(earlier);
+        }
+        drop(before);
         self.done.store(true, Ordering::Release);
     }
 }
@@ -414,6 +535,9 @@ impl<T: Data, U: StatefulStage<T>> RddNode<U::Out> for RowsNode<T, U> {
     fn known_empty(&self, partition: usize) -> bool {
         self.0.rows(partition).is_ok_and(|rows| rows.is_empty())
     }
+    fn dependencies(&self) -> Vec<Dependency> {
+        lineage_of(&self.0)
+    }
     fn hashed(&self) -> bool {
         true
     }
@@ -435,6 +559,9 @@ impl<T: Data, U: StatefulStage<T>> RddNode<Arc<U::State>> for StatesNode<T, U> {
     ) -> Result<(), TaskError> {
         sink(self.0.state_after(task.partition())?);
         Ok(())
+    }
+    fn dependencies(&self) -> Vec<Dependency> {
+        lineage_of(&self.0)
     }
     fn stages(&self, visit: &mut dyn FnMut(Arc<dyn Stage>)) {
         visit_stage(&self.0, visit);

@@ -1,7 +1,11 @@
 //! Points on the clock of a streaming context.
 
+use serde::{Deserialize, Serialize};
+
 /// A batch's time, in nanoseconds on the context's clock: the end of the interval that it covers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 pub struct Time(u64);
 
 impl Time {

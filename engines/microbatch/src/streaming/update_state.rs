@@ -6,10 +6,13 @@
 
 use super::dstream::{Stream, StreamNode};
 use super::meta::Kind;
+use super::state_files::{ByKey, ReadState};
 use super::stateful::{Seed, StateSource};
 use super::{DStream, StateDStream, StatefulStage, StreamingError, Time};
 use crate::job::{Stage, TaskError};
 use crate::rdd::{Deal, Keyed, MapSide, Pairs, Partition, Rdd, ShuffleStage};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use weir_dataflow::{Data, Key, KeyedTable, hash_of};
@@ -33,13 +36,13 @@ impl<V> ExactSizeIterator for Values<'_, V> {}
 /// A stream's shape that all forms share: every key's state after each batch.
 pub(super) struct StateOf<T: 'static, U: StatefulStage<T>, K, S> {
     source: Arc<StateSource<T, U>>,
-    read: fn(&U::State, &mut dyn FnMut((K, S))),
+    read: ReadState<U::State, K, S>,
 }
 
 impl<T: Data, U: StatefulStage<T>, K: Key, S: Data> StateOf<T, U, K, S> {
     pub(super) const fn new(
         source: Arc<StateSource<T, U>>,
-        read: fn(&U::State, &mut dyn FnMut((K, S))),
+        read: ReadState<U::State, K, S>,
     ) -> Self {
         Self { source, read }
     }
@@ -55,17 +58,19 @@ impl<T: Data, U: StatefulStage<T>, K: Key, S: Data> StreamNode<(K, S)> for State
         let states = self.source.states_at(time)?;
         Ok(states.map(|states| {
             states.transform_partitions(move |input, out| {
-                input.for_each(|state| read(&state, &mut *out))
+                input.for_each(|state| {
+                    read(&state, &mut |key, value| out((key.clone(), value.clone())));
+                })
             })
         }))
     }
 }
 
-impl<K: Key, V: Data> DStream<(K, V)> {
+impl<K: Key + Serialize + DeserializeOwned, V: Data> DStream<(K, V)> {
     /// A stream of the state of every key after each batch. `update` gets a batch's values for a key
     /// and the state before, and returns the state after; see the rules above. 0 `partitions` are the
     /// default parallelism. Needs a checkpoint directory.
-    pub fn update_state_by_key<S: Data>(
+    pub fn update_state_by_key<S: Data + Serialize + DeserializeOwned>(
         &self,
         update: impl Fn(Values<'_, V>, Option<S>) -> Option<S> + Send + Sync + 'static,
         partitions: usize,
@@ -75,7 +80,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
 
     /// The same, beginning with the states of `initial`. Of several states of one key the first is
     /// taken. Keys without data are updated too, from the first batch that has an RDD.
-    pub fn update_state_by_key_from<S: Data>(
+    pub fn update_state_by_key_from<S: Data + Serialize + DeserializeOwned>(
         &self,
         update: impl Fn(Values<'_, V>, Option<S>) -> Option<S> + Send + Sync + 'static,
         partitions: usize,
@@ -86,7 +91,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     }
 
     /// The same for a function that also sees the batch's time and the key.
-    pub fn update_state_by_key_with_time<S: Data>(
+    pub fn update_state_by_key_with_time<S: Data + Serialize + DeserializeOwned>(
         &self,
         update: impl Fn(Time, &K, Values<'_, V>, Option<S>) -> Option<S> + Send + Sync + 'static,
         partitions: usize,
@@ -97,7 +102,10 @@ impl<K: Key, V: Data> DStream<(K, V)> {
 
     /// The form over partitions: `update` gets every key of a partition with its values and the state
     /// before, and returns the keys and states after. It must keep keys in their partition.
-    pub fn update_state_by_partition<S: Data, I: IntoIterator<Item = (K, S)>>(
+    pub fn update_state_by_partition<
+        S: Data + Serialize + DeserializeOwned,
+        I: IntoIterator<Item = (K, S)>,
+    >(
         &self,
         update: impl Fn(Time, Vec<(K, Vec<V>, Option<S>)>) -> I + Send + Sync + 'static,
         partitions: usize,
@@ -112,11 +120,11 @@ impl<K: Key, V: Data> DStream<(K, V)> {
             |state: &mut KeyedTable<K, S>, (h, k, s)| {
                 state.get_or_insert_with(h, k, || s);
             },
-            |state, out| state.iter().for_each(|(key, state)| out((key.clone(), state.clone()))),
+            |state, out| state.iter().for_each(|(key, state)| out(key, state)),
         )
     }
 
-    fn keyed_state<S: Data>(
+    fn keyed_state<S: Data + Serialize + DeserializeOwned>(
         &self,
         update: impl Fn(Time, &K, Values<'_, V>, Option<S>) -> Option<S> + Send + Sync + 'static,
         partitions: usize,
@@ -137,29 +145,33 @@ impl<K: Key, V: Data> DStream<(K, V)> {
             |table, out| {
                 for (key, entry) in table.iter() {
                     if let Some(state) = &entry.state {
-                        out((key.clone(), state.clone()));
+                        out(key, state);
                     }
                 }
             },
         )
     }
 
-    fn state_stream<S: Data, U: StatefulStage<(K, V)>>(
+    fn state_stream<S: Data + Serialize + DeserializeOwned, U: StatefulStage<(K, V)>>(
         &self,
         stage: U,
         partitions: usize,
         initial: Option<&Rdd<(K, S)>>,
-        load: impl Fn(&mut U::State, (u64, K, S)) + Send + Sync + 'static,
-        read: fn(&U::State, &mut dyn FnMut((K, S))),
-    ) -> Result<DStream<(K, S)>, StreamingError> {
+        load: fn(&mut U::State, (u64, K, S)),
+        read: ReadState<U::State, K, S>,
+    ) -> Result<DStream<(K, S)>, StreamingError>
+    where
+        U::Out: Serialize + DeserializeOwned,
+    {
         let width = self.width(partitions);
-        let load = move |table: &mut U::State, entry, _| load(table, entry);
-        let seed = initial.map(|rdd| PairSeed::of(rdd, width, load));
+        let first = move |table: &mut U::State, entry, _| load(table, entry);
+        let seed = initial.map(|rdd| PairSeed::of(rdd, width, first));
         let source = self.state_source("update state by key", stage, width, seed);
-        let node = Box::new(StateOf { source, read });
+        let node = Box::new(StateOf { source: Arc::clone(&source), read });
         let kind = Kind::of("StateDStream", self.slide_ns());
         let kind = Kind { must_checkpoint: true, ..kind };
         let stream = DStream::define(self.shared(), kind, &[self.meta()], node)?;
+        source.checkpointed(stream.meta(), ByKey::new(read, load));
         stream.persist()?;
         Ok(stream)
     }

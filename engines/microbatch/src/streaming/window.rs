@@ -4,6 +4,8 @@ use super::dstream::{Stream, StreamNode, nanos};
 use super::meta::Kind;
 use super::{DStream, StreamingError, Time};
 use crate::rdd::{Rdd, StorageLevel};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_dataflow::{Data, Key};
@@ -71,7 +73,10 @@ impl<T: Data> DStream<T> {
         inverse: impl Fn(T, T) -> T + Send + Sync + 'static,
         length: Duration,
         slide: Duration,
-    ) -> Result<Self, StreamingError> {
+    ) -> Result<Self, StreamingError>
+    where
+        T: Serialize + DeserializeOwned,
+    {
         self.map(|value| ((), value))?
             .reduce_by_key_and_window_inverse(f, inverse, length, slide, 1)?
             .map(|((), value)| value)
@@ -102,7 +107,7 @@ impl<T: Data> DStream<T> {
         partitions: usize,
     ) -> Result<DStream<(T, u64)>, StreamingError>
     where
-        T: Key,
+        T: Key + Serialize + DeserializeOwned,
     {
         self.map(|value| (value, 1u64))?.reduce_by_key_and_window_filtered(
             u64::wrapping_add,

@@ -3,7 +3,9 @@
 use serde_json::Value as Json;
 use std::sync::Arc;
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
 pub(crate) enum Value {
     Null,
     Int(i64),

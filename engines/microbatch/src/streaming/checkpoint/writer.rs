@@ -1,0 +1,236 @@
+//! The thread that writes checkpoints.
+
+use super::Content;
+use super::content::About;
+use crate::ContextError;
+use crate::checkpoint_files::{CheckpointFiles, MOST_FILES, contents};
+use crate::conf::CHECKPOINT_SYNC;
+use crate::rdd::rows_file::sync_folder;
+use crate::streaming::lifecycle::Shared;
+use crate::streaming::{StreamingError, Time};
+use std::collections::{BTreeSet, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+/// How often a checkpoint is tried to be written (as in Spark).
+const ATTEMPTS: usize = 3;
+
+/// When in a batch's life a checkpoint is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::streaming) enum Moment {
+    /// Its jobs were made.
+    Generated,
+    /// Its last job has ended well: what only it needed can go once that is written down.
+    Completed,
+}
+
+/// What is to be written next. A checkpoint says all there is to say, so one that waits is replaced by a
+/// later one, and batches never wait for the disk.
+struct Request {
+    /// Counts looks at the context, from their beginnings.
+    look: u64,
+    content: Content,
+    /// Folders that it or one that it has replaced refers to.
+    folders: BTreeSet<PathBuf>,
+    /// The last batch that is over.
+    completed: Option<Time>,
+}
+
+#[derive(Default)]
+struct Next {
+    looks: u64,
+    request: Option<Request>,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Mailbox {
+    next: Mutex<Next>,
+    changed: Condvar,
+}
+
+impl Mailbox {
+    fn lock(&self) -> MutexGuard<'_, Next> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn put(&self, request: Request) {
+        let mut next = self.lock();
+        match &mut next.request {
+            None => next.request = Some(request),
+            Some(waiting) => {
+                waiting.folders.extend(request.folders);
+                waiting.completed = waiting.completed.max(request.completed);
+                // Unless two threads looked at a time, and this one was slower.
+                if waiting.look < request.look {
+                    (waiting.look, waiting.content) = (request.look, request.content);
+                }
+            }
+        }
+        self.changed.notify_one();
+    }
+
+    /// The next request; nothing once the last one was taken and it was closed.
+    fn take(&self) -> Option<Request> {
+        let waiting = |next: &mut Next| next.request.is_none() && !next.closed;
+        let next = self.changed.wait_while(self.lock(), waiting);
+        next.unwrap_or_else(PoisonError::into_inner).request.take()
+    }
+}
+
+/// Hands checkpoints to the thread that writes them.
+pub(in crate::streaming) struct Writer {
+    about: About,
+    mailbox: Arc<Mailbox>,
+    /// Nothing once it was closed.
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(in crate::streaming) fn start(
+        shared: &Arc<Shared>,
+        directory: &Path,
+        about: About,
+    ) -> Result<Self, StreamingError> {
+        let sync = shared.sc.conf().bool(CHECKPOINT_SYNC).map_err(ContextError::from)?;
+        let files = CheckpointFiles::new(directory)
+            .map_err(|error| StreamingError::Checkpoint(error.to_string()))?;
+        let body = Body {
+            shared: Arc::clone(shared),
+            kept: Kept::of(directory),
+            directory: directory.to_owned(),
+            files: if sync { files } else { files.unsynced() },
+            sync,
+        };
+        let mailbox = Arc::<Mailbox>::default();
+        let requests = Arc::clone(&mailbox);
+        let name = "microbatch-checkpoint".to_owned();
+        let thread = std::thread::Builder::new()
+            .name(name.clone())
+            .spawn(move || body.run(&requests))
+            .map_err(|error| StreamingError::Spawn { name, message: error.to_string() })?;
+        Ok(Self { about, mailbox, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Has a checkpoint written of how things stand now. Does not wait for it.
+    pub(in crate::streaming) fn checkpoint(&self, shared: &Shared, time: Time, moment: Moment) {
+        let look = {
+            let mut next = self.mailbox.lock();
+            next.looks += 1;
+            next.looks
+        };
+        if let Some(content) = Content::of(shared, time, self.about.clone()) {
+            let folders = content.folders().map(Path::to_path_buf).collect();
+            let completed = (moment == Moment::Completed).then_some(time);
+            self.mailbox.put(Request { look, content, folders, completed });
+        }
+    }
+
+    /// Writes what waits, and ends the thread.
+    pub(in crate::streaming) fn close(&self) {
+        self.mailbox.lock().closed = true;
+        self.mailbox.changed.notify_one();
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread
+            && thread.thread().id() != std::thread::current().id()
+        {
+            // It has nothing to tell: what goes wrong in it is logged.
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Body {
+    shared: Arc<Shared>,
+    directory: PathBuf,
+    files: CheckpointFiles,
+    sync: bool,
+    kept: Kept,
+}
+
+impl Body {
+    fn run(mut self, requests: &Mailbox) {
+        while let Some(Request { content, folders, completed, .. }) = requests.take() {
+            self.kept.known.extend(folders);
+            if let Err(why) = self.write(&content) {
+                let time = Time::from_ns(content.time_ns);
+                log::warn!("no checkpoint of the batch at {time}: {why}; the one before it stays");
+                continue;
+            }
+            self.kept.written(&self.directory, &content);
+            if let Some(time) = completed {
+                self.shared.clean_up(time);
+            }
+        }
+    }
+
+    fn write(&mut self, content: &Content) -> Result<(), String> {
+        if self.sync {
+            // What it refers to has to be there when it is, even if the power fails.
+            self.kept.sync(&self.directory, content)?;
+        }
+        let bytes = content.to_bytes().map_err(|error| error.to_string())?;
+        let mut write = || self.files.write(Time::from_ns(content.time_ns).as_ms(), &bytes);
+        let mut written = write();
+        for _ in 1..ATTEMPTS {
+            written = written.or_else(|_| write());
+        }
+        written.map_err(|error| error.to_string())
+    }
+}
+
+/// What the checkpoint files in the directory refer to, and which folders may go.
+struct Kept {
+    /// By file, the newest last.
+    referred: VecDeque<BTreeSet<PathBuf>>,
+    /// All folders that there are.
+    known: BTreeSet<PathBuf>,
+}
+
+impl Kept {
+    fn of(directory: &Path) -> Self {
+        let intact = contents(directory).into_iter();
+        let decoded = intact.filter_map(|bytes| Content::from_bytes(&bytes).ok());
+        let referred = decoded.map(|content| folders(&content)).collect();
+        Self { referred, known: left_behind(directory) }
+    }
+
+    /// Syncs the folders that a checkpoint will refer to, unless one before it did.
+    fn sync(&self, directory: &Path, content: &Content) -> Result<(), String> {
+        let last = self.referred.back();
+        let mut new =
+            content.folders().filter(|folder| last.is_none_or(|last| !last.contains(*folder)));
+        new.try_for_each(|folder| sync_folder(&directory.join(folder)))
+    }
+
+    /// A checkpoint was written: what no file refers to any more is removed.
+    fn written(&mut self, directory: &Path, content: &Content) {
+        self.referred.push_back(folders(content));
+        let gone = self.referred.len().saturating_sub(MOST_FILES);
+        self.referred.drain(..gone);
+        let referred = &self.referred;
+        let unused = |folder: &PathBuf| referred.iter().all(|folders| !folders.contains(folder));
+        for folder in self.known.extract_if(.., |folder| unused(folder)) {
+            let path = directory.join(&folder);
+            if let Err(error) = std::fs::remove_dir_all(&path) {
+                log::warn!("{} is of no use and stays: {error}", path.display());
+            }
+            // The folder of a run goes with its last stream's.
+            let _ = path.parent().map(std::fs::remove_dir);
+        }
+    }
+}
+
+fn folders(content: &Content) -> BTreeSet<PathBuf> {
+    content.folders().map(Path::to_path_buf).collect()
+}
+
+/// The folders of streams in a checkpoint directory, below it. Those of the run that begins are not there
+/// yet.
+fn left_behind(directory: &Path) -> BTreeSet<PathBuf> {
+    let pattern = format!("{}/*/stream-*", glob::Pattern::escape(&directory.display().to_string()));
+    let found = glob::glob(&pattern).into_iter().flatten().filter_map(Result::ok);
+    found.filter_map(|path| Some(path.strip_prefix(directory).ok()?.to_path_buf())).collect()
+}
