@@ -104,6 +104,14 @@ pub(crate) fn newest_that<C>(
     }
 }
 
+/// What one checkpoint file says; why not, if it is damaged.
+///
+/// # Errors
+/// It cannot be read, or is not what was written.
+pub fn read(file: &Path) -> Result<Vec<u8>, String> {
+    rows_file::read(file)
+}
+
 /// What the intact checkpoints of a directory say, oldest first.
 pub(crate) fn contents(directory: &Path) -> Vec<Vec<u8>> {
     let files = list(directory).unwrap_or_default();

@@ -19,6 +19,9 @@ use weir_dataflow::Data;
 
 type Read<T> = dyn Fn(&SparkContext, &Path) -> Result<Rdd<T>, String> + Send + Sync;
 
+/// Spark's name for a stream of files.
+pub(super) const FILES: &str = "FileInputDStream";
+
 impl StreamingContext {
     /// The lines of the text files that are moved into a directory while the context runs, batch by
     /// batch; a pattern (`logs/*`) watches several directories, not what is deeper in them. A file
@@ -105,7 +108,7 @@ impl StreamingContext {
         let pattern = directory.strip_prefix("file://").unwrap_or(directory).to_owned();
         shared.open()?.inputs.push(Arc::new(Watching));
         let node = Files { stream, pattern, read, selector: Mutex::new(selector) };
-        let kind = Kind { input: Some(stream), ..Kind::of("FileInputDStream", shared.interval_ns) };
+        let kind = Kind { input: Some(stream), ..Kind::of(FILES, shared.interval_ns) };
         let files = DStream::define(shared, kind, &[], Box::new(node))?;
         // Files that were selected stay known for as long as they could be selected again.
         files.meta().remember(remember_ns, 0);

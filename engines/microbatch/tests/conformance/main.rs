@@ -10,6 +10,8 @@ mod parts;
 mod pipeline;
 mod received;
 mod records;
+mod recovery;
+mod recovery_files;
 mod skips;
 mod steps;
 mod value;
@@ -21,7 +23,8 @@ use std::path::{Path, PathBuf};
 type Runner = fn(kind: &str, case: &Json) -> Option<Result<(), String>>;
 
 /// Asked in turn.
-const RUNNERS: &[Runner] = &[pipeline::run, records::run, kinds::run, parts::run, received::run];
+const RUNNERS: &[Runner] =
+    &[pipeline::run, recovery::run, records::run, kinds::run, parts::run, received::run];
 
 fn folder() -> PathBuf {
     std::env::var_os("WEIR_CONFORMANCE").map_or_else(

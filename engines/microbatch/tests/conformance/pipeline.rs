@@ -3,18 +3,18 @@
 use crate::value::{Value, normal};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_dataflow::ManualClock;
 use weir_microbatch::{
     ActiveScope, BatchInfo, ContextState, DStream, InputBatch, InputStream, MapWithStateDStream,
-    OutputOperationInfo, Rdd, SparkContext, StopOptions, StreamInfo, StreamingContext,
+    OutputOperationInfo, Rdd, SparkConf, SparkContext, StopOptions, StreamInfo, StreamingContext,
     StreamingError, StreamingListener, Time,
 };
 
 pub(crate) const KEEP: StopOptions = StopOptions { stop_spark_context: false, graceful: false };
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Batches from a case: `None` is a batch without an RDD, batches past the end are empty.
 pub(crate) struct Script {
@@ -113,6 +113,10 @@ pub(crate) struct Run {
     pub(crate) inputs: BTreeMap<String, DStream<Value>>,
     pub(crate) batch_ms: u64,
     pub(crate) start_ms: u64,
+    /// Where steps that write files put them.
+    pub(crate) files: Option<PathBuf>,
+    /// Where its checkpoints are, if that is its own; goes with it.
+    _place: Option<tempfile::TempDir>,
 }
 
 impl Run {
@@ -134,7 +138,16 @@ impl Run {
     }
 
     pub(crate) fn new(batch_ms: u64, start_ms: u64, checkpoint: bool) -> Self {
-        let sc = SparkContext::local(2).expect("a context");
+        let place = checkpoint.then(|| tempfile::tempdir().expect("a directory"));
+        let run = Self::at(batch_ms, start_ms, place.as_ref().map(tempfile::TempDir::path));
+        Self { _place: place, ..run }
+    }
+
+    /// With checkpoints in a directory of the caller's.
+    pub(crate) fn at(batch_ms: u64, start_ms: u64, checkpoints: Option<&Path>) -> Self {
+        let conf = SparkConf::new().set_master("local[2]");
+        let conf = conf.set("weir.streaming.checkpoint.sync", false);
+        let sc = SparkContext::from_conf(&conf).expect("a context");
         let clock = Arc::new(ManualClock::new());
         clock.set(start_ms * 1_000_000);
         let ssc = StreamingContext::builder(&sc, Duration::from_millis(batch_ms))
@@ -142,11 +155,19 @@ impl Run {
             .scope(ActiveScope::private())
             .build()
             .expect("a context");
-        if checkpoint {
-            let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("conformance-checkpoints");
+        if let Some(place) = checkpoints {
             ssc.checkpoint(place).expect("a directory");
         }
-        Self { sc, ssc, clock, inputs: BTreeMap::new(), batch_ms, start_ms }
+        Self {
+            sc,
+            ssc,
+            clock,
+            inputs: BTreeMap::new(),
+            batch_ms,
+            start_ms,
+            files: None,
+            _place: None,
+        }
     }
 
     /// Moves the clock by that many batches at once, and waits until they are done.
@@ -188,7 +209,7 @@ pub(crate) fn watch(stream: &DStream<Value>) -> Result<Seen, StreamingError> {
     Ok(seen)
 }
 
-fn watch_any(stream: &Stream) -> Result<Seen, StreamingError> {
+pub(crate) fn watch_any(stream: &Stream) -> Result<Seen, StreamingError> {
     match stream {
         Stream::Plain(stream) => watch(stream),
         Stream::Mapped(stream) => watch(stream),
@@ -289,26 +310,26 @@ pub(crate) fn equal<T: PartialEq + std::fmt::Debug>(
     if got == want { Ok(()) } else { Err(format!("{what}: got {got:?}, want {want:?}")) }
 }
 
-fn numbers(json: &Json) -> Vec<u64> {
+pub(crate) fn numbers(json: &Json) -> Vec<u64> {
     json.as_array().into_iter().flatten().filter_map(Json::as_u64).collect()
 }
 
 /// How the rows of a case are compared.
-struct Comparison {
-    ordered: bool,
+pub(crate) struct Comparison {
+    pub(crate) ordered: bool,
     /// The order within a key's values says nothing.
     grouped: bool,
 }
 
 impl Comparison {
-    fn of(case: &Json) -> Self {
+    pub(crate) fn of(case: &Json) -> Self {
         let ordered = case["ordered"].as_bool().unwrap_or(false);
         let op = case["op"].as_str().unwrap_or_default();
         let grouped = !ordered && ["groupByKey", "groupByKeyAndWindow", "cogroup"].contains(&op);
         Self { ordered, grouped }
     }
 
-    fn same(
+    pub(crate) fn same(
         &self,
         what: &str,
         got: &[Vec<Value>],

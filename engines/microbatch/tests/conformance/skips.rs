@@ -10,11 +10,4 @@ pub(crate) const SKIPS: &[(&str, &str)] = &[
 ];
 
 /// Kinds whose cases are hand-written tests, or are run together with the part that they belong to.
-pub(crate) const ELSEWHERE: &[&str] = &[
-    "steps",
-    "file_stream_recovery",
-    "checkpoint_files",
-    "checkpoint_recovery",
-    "checkpoint_recovery_timeline",
-    "failure",
-];
+pub(crate) const ELSEWHERE: &[&str] = &["steps"];

@@ -7,7 +7,7 @@ use crate::value::Value;
 use serde_json::Value as Json;
 use std::sync::Arc;
 use std::time::Duration;
-use weir_microbatch::{DStream, Rdd, StateSpec};
+use weir_microbatch::{DStream, Rdd, StateSpec, StreamingError};
 
 fn millis(step: &Json, field: &str) -> Duration {
     Duration::from_millis(step[field].as_u64().unwrap_or(0))
@@ -96,7 +96,7 @@ impl Run {
                 Pairs(counts.map_values(number)?)
             }
             "union" => Plain(stream.plain()?.union(&self.other(step)?.plain()?)?),
-            "transform" => Plain(transform(&stream.plain()?, name)?),
+            "transform" => Plain(transform(&stream.plain()?, name, self.result_prefix())?),
             "transformWith" => self.transform_with(stream, name, step)?,
             "contextTransform" => {
                 let all = step["streams"].as_array().ok_or("no streams".to_owned())?;
@@ -217,8 +217,18 @@ impl Run {
                 }
                 stream.clone()
             }
+            // Written beside what comes out, as a Hadoop file is in Spark.
+            "saveAsHadoopFiles" | "saveAsNewAPIHadoopFiles" => {
+                stream.plain()?.save_as_object_files(&self.result_prefix()?, "")?;
+                stream.clone()
+            }
             _ => return Ok(None),
         }))
+    }
+
+    fn result_prefix(&self) -> Result<String, Refusal> {
+        let folder = self.files.as_ref().ok_or("there is no place for files".to_owned())?;
+        Ok(folder.join("result").display().to_string())
     }
 
     fn joined(&self, op: &Json, stream: &Stream, step: &Json) -> Result<Stream, Refusal> {
@@ -254,7 +264,11 @@ impl Run {
     }
 }
 
-fn transform(stream: &DStream<Value>, name: &str) -> Result<DStream<Value>, Refusal> {
+fn transform(
+    stream: &DStream<Value>,
+    name: &str,
+    prefix: Result<String, Refusal>,
+) -> Result<DStream<Value>, Refusal> {
     Ok(match name {
         "rdd_map_to_string" => {
             let f = functions::map("to_string")?;
@@ -269,6 +283,17 @@ fn transform(stream: &DStream<Value>, name: &str) -> Result<DStream<Value>, Refu
                 Ok(())
             })
         })?,
+        "reduce_and_save_result-<time_ms>" => {
+            let prefix = prefix?;
+            stream.try_transform(move |rdd, time| {
+                let pairs = rdd.map(|row| (row, 1_i64)).reduce_by_key(|a, b| a + b, 2);
+                let counts = pairs.map(|(row, n)| Value::pair(row, Value::Int(n)));
+                counts.save_as_object_file(format!("{prefix}-{}", time.as_ms())).map_err(
+                    |error| StreamingError::Generation { time, message: error.to_string() },
+                )?;
+                Ok(counts)
+            })?
+        }
         other => return Err(Refusal::Case(format!("unknown rdd function {other:?}"))),
     })
 }

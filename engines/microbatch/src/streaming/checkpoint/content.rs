@@ -1,6 +1,7 @@
 //! What a checkpoint says.
 
 use crate::SparkConf;
+use crate::streaming::file_input::FILES;
 use crate::streaming::lifecycle::{Graph, Shared};
 use crate::streaming::meta::Meta;
 use crate::streaming::{StreamingError, Time};
@@ -69,6 +70,13 @@ impl Shape {
             slide_ns: meta.kind.slide_ns,
             window_ns: meta.kind.window_ns,
         }
+    }
+}
+
+impl Shape {
+    /// Whether it is a stream of the files of a directory.
+    pub(in crate::streaming) fn is_of_files(&self) -> bool {
+        self.operation == FILES
     }
 }
 

@@ -3,7 +3,9 @@
 use super::content::{Content, difference, shape};
 use crate::SparkConf;
 use crate::checkpoint_files;
+use crate::files::FileSelection;
 use crate::streaming::{StreamingContext, StreamingError, Time};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -54,6 +56,20 @@ impl Checkpoint {
     #[must_use]
     pub fn pending_times(&self) -> Vec<Time> {
         self.content.pending_ns.iter().copied().map(Time::from_ns).collect()
+    }
+
+    /// The files that streams of files had taken, by batch, as far as they are remembered.
+    #[must_use]
+    pub fn selected_files(&self) -> BTreeMap<Time, Vec<PathBuf>> {
+        let mut files = BTreeMap::<Time, Vec<PathBuf>>::new();
+        let streams = self.content.about.graph.iter().zip(&self.content.streams);
+        for (_, saved) in streams.filter(|(shape, _)| shape.is_of_files()) {
+            let selection = postcard::from_bytes::<FileSelection>(&saved.own).unwrap_or_default();
+            for (time_ms, mut taken) in selection.batches {
+                files.entry(Time::from_ms(time_ms)).or_default().append(&mut taken);
+            }
+        }
+        files
     }
 
     /// The settings of the context, but for those that belong to a process. A set-up function that makes

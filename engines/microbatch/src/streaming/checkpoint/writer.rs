@@ -25,8 +25,10 @@ pub(in crate::streaming) enum Moment {
     Completed,
 }
 
-/// What is to be written next. A checkpoint says all there is to say, so one that waits is replaced by a
-/// later one, and batches never wait for the disk.
+/// Checkpoints that may wait for the thread. One more replaces the last of them: it says all that that one
+/// says, and batches never wait for the disk.
+const WAITING: usize = 16;
+
 struct Request {
     /// Counts looks at the context, from their beginnings.
     look: u64,
@@ -40,7 +42,7 @@ struct Request {
 #[derive(Default)]
 struct Next {
     looks: u64,
-    request: Option<Request>,
+    waiting: VecDeque<Request>,
     closed: bool,
 }
 
@@ -57,14 +59,15 @@ impl Mailbox {
 
     fn put(&self, request: Request) {
         let mut next = self.lock();
-        match &mut next.request {
-            None => next.request = Some(request),
-            Some(waiting) => {
-                waiting.folders.extend(request.folders);
-                waiting.completed = waiting.completed.max(request.completed);
+        let full = next.waiting.len() >= WAITING;
+        match next.waiting.back_mut().filter(|_| full) {
+            None => next.waiting.push_back(request),
+            Some(last) => {
+                last.folders.extend(request.folders);
+                last.completed = last.completed.max(request.completed);
                 // Unless two threads looked at a time, and this one was slower.
-                if waiting.look < request.look {
-                    (waiting.look, waiting.content) = (request.look, request.content);
+                if last.look < request.look {
+                    (last.look, last.content) = (request.look, request.content);
                 }
             }
         }
@@ -73,9 +76,9 @@ impl Mailbox {
 
     /// The next request; nothing once the last one was taken and it was closed.
     fn take(&self) -> Option<Request> {
-        let waiting = |next: &mut Next| next.request.is_none() && !next.closed;
-        let next = self.changed.wait_while(self.lock(), waiting);
-        next.unwrap_or_else(PoisonError::into_inner).request.take()
+        let idle = |next: &mut Next| next.waiting.is_empty() && !next.closed;
+        let next = self.changed.wait_while(self.lock(), idle);
+        next.unwrap_or_else(PoisonError::into_inner).waiting.pop_front()
     }
 }
 
@@ -211,16 +214,22 @@ impl Kept {
         let gone = self.referred.len().saturating_sub(MOST_FILES);
         self.referred.drain(..gone);
         let referred = &self.referred;
-        let unused = |folder: &PathBuf| referred.iter().all(|folders| !folders.contains(folder));
-        for folder in self.known.extract_if(.., |folder| unused(folder)) {
-            let path = directory.join(&folder);
-            if let Err(error) = std::fs::remove_dir_all(&path) {
-                log::warn!("{} is of no use and stays: {error}", path.display());
+        self.known.retain(|folder| {
+            let used = referred.iter().any(|folders| folders.contains(folder));
+            if !used {
+                remove(&directory.join(folder));
             }
-            // The folder of a run goes with its last stream's.
-            let _ = path.parent().map(std::fs::remove_dir);
-        }
+            used
+        });
     }
+}
+
+fn remove(folder: &Path) {
+    if let Err(error) = std::fs::remove_dir_all(folder) {
+        log::warn!("{} is of no use and stays: {error}", folder.display());
+    }
+    // The folder of a run goes with its last stream's.
+    let _ = folder.parent().map(std::fs::remove_dir);
 }
 
 fn folders(content: &Content) -> BTreeSet<PathBuf> {
