@@ -171,6 +171,11 @@ pub(crate) fn parts(folder: &Path) -> Result<usize, String> {
     }
 }
 
+/// Whether a folder is as it was written; says why not.
+pub(crate) fn verify(folder: &Path) -> Result<(), String> {
+    (0..parts(folder)?).try_for_each(|index| rows_file::verify(&part(folder, index)))
+}
+
 /// A checkpoint in files.
 struct Files<T> {
     folder: PathBuf,

@@ -33,8 +33,8 @@ pub(crate) fn encode_as<T>(rows: impl Serialize) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// The rows of [`encode`]'s bytes. Bytes that are not exactly those are refused.
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, String> {
+/// What is behind the header of [`encode`]'s bytes, which is not damaged.
+fn intact(bytes: &[u8]) -> Result<&[u8], String> {
     let (header, rest) = bytes
         .split_at_checked(HEADER)
         .ok_or_else(|| format!("it ends after {} bytes", bytes.len()))?;
@@ -52,6 +52,12 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, String
     if crc != crc32fast::hash(rest).to_le_bytes() {
         return Err("its checksum is wrong".into());
     }
+    Ok(rest)
+}
+
+/// The rows of [`encode`]'s bytes. Bytes that are not exactly those are refused.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, String> {
+    let rest = intact(bytes)?;
     let undecodable = |error: postcard::Error| format!("its rows cannot be read: {error}");
     let (name, rest): (&str, _) = postcard::take_from_bytes(rest).map_err(undecodable)?;
     if name != std::any::type_name::<T>() {
@@ -85,9 +91,18 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<(), String> {
 
 /// Reads a file of rows.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, String> {
+    read_with(path, |bytes| decode(bytes))
+}
+
+/// Whether a file of rows, of whatever type, is as it was written; says why not.
+pub(crate) fn verify(path: &Path) -> Result<(), String> {
+    read_with(path, |bytes| intact(bytes).map(drop))
+}
+
+fn read_with<R>(path: &Path, look: impl Fn(&[u8]) -> Result<R, String>) -> Result<R, String> {
     let bytes = std::fs::read(path)
         .map_err(|error| format!("failed to read {}: {error}; make it anew", path.display()))?;
-    decode(&bytes).map_err(|why| format!("{} is corrupt: {why}; make it anew", path.display()))
+    look(&bytes).map_err(|why| format!("{} is corrupt: {why}; make it anew", path.display()))
 }
 
 #[cfg(test)]

@@ -276,6 +276,8 @@ enum Before<T: 'static, U: StatefulStage<T>> {
 /// One batch of a stateful stream.
 pub(super) struct StateStage<T: 'static, U: StatefulStage<T>> {
     id: u64,
+    /// Its number among RDDs, as a part of their lineage.
+    rdd_id: u64,
     label: Arc<str>,
     time: Time,
     shuffle: Arc<ShuffleStage<T, U>>,
@@ -310,6 +312,7 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
         }
         Self {
             id: shuffle.context().next_id(),
+            rdd_id: shuffle.context().next_rdd_id(),
             label: Arc::clone(&of.label),
             time,
             shuffle: Arc::new(shuffle),
@@ -423,13 +426,13 @@ struct StateLineage<T: 'static, U: StatefulStage<T>>(Arc<StateStage<T, U>>);
 
 impl<T: Data, U: StatefulStage<T>> Lineage for StateLineage<T, U> {
     fn id(&self) -> u64 {
-        self.0.id
+        self.0.rdd_id
     }
     fn partitions(&self) -> usize {
         self.0.cells.len()
     }
     fn describe(&self) -> String {
-        format!("StateRDD[{}] at {}", self.0.id, self.0.label)
+        format!("StateRDD[{}] at {}", self.0.rdd_id, self.0.label)
     }
     fn level(&self) -> StorageLevel {
         StorageLevel::MEMORY_ONLY

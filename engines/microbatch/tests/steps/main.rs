@@ -6,6 +6,7 @@ mod definitions;
 mod lifecycle;
 mod listening;
 mod named;
+mod recovering;
 mod waiting;
 
 use std::path::PathBuf;

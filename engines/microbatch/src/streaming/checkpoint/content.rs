@@ -1,6 +1,7 @@
 //! What a checkpoint says.
 
 use crate::SparkConf;
+use crate::rdd::checkpoint::verify;
 use crate::streaming::file_input::FILES;
 use crate::streaming::lifecycle::{Graph, Shared};
 use crate::streaming::meta::Meta;
@@ -147,6 +148,22 @@ impl Content {
     pub(in crate::streaming) fn folders(&self) -> impl Iterator<Item = &Path> {
         let folders = self.streams.iter().flat_map(|stream| stream.folders.values());
         folders.map(PathBuf::as_path)
+    }
+
+    /// Leaves out the newest folders of each stream that are damaged: a state can be made again from an
+    /// older one. Says why where there is none.
+    pub(in crate::streaming) fn without_damage(mut self, directory: &Path) -> Result<Self, String> {
+        for stream in &mut self.streams {
+            while let Some((&time_ns, folder)) = stream.folders.last_key_value() {
+                let Err(why) = verify(&directory.join(folder)) else { break };
+                stream.folders.remove(&time_ns);
+                if stream.folders.is_empty() {
+                    return Err(why);
+                }
+                log::warn!("the state before is taken: {why}");
+            }
+        }
+        Ok(self)
     }
 
     pub(in crate::streaming) fn to_bytes(&self) -> Result<Vec<u8>, StreamingError> {

@@ -29,7 +29,8 @@ impl Checkpoint {
     /// There are checkpoints, and none can be read.
     pub fn latest(directory: impl AsRef<Path>) -> Result<Option<Self>, StreamingError> {
         let directory = directory.as_ref();
-        let found = checkpoint_files::newest_that(directory, Content::from_bytes)
+        let usable = |bytes: &[u8]| Content::from_bytes(bytes)?.without_damage(directory);
+        let found = checkpoint_files::newest_that(directory, usable)
             .map_err(|error| StreamingError::Checkpoint(error.to_string()))?;
         Ok(found.map(|content| Self { directory: directory.to_owned(), content }))
     }
