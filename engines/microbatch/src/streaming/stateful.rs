@@ -8,15 +8,16 @@
 //! It is a *stage*, not a lazily read partition, so that a batch's state is always complete: an
 //! action that looks at one partition only does not leave the others behind.
 
+mod nodes;
+
 use super::dstream::{Stream, StreamNode};
 use super::lifecycle::Shared;
 use super::meta::{Kind, Meta};
 use super::state_files::{Saved, StateCodec, StateFiles};
 use super::{DStream, StreamingError, Time};
-use crate::StorageLevel;
-use crate::job::{JobError, Stage, TaskContext, TaskError};
-use crate::rdd::lineage::{Dependency, Lineage};
-use crate::rdd::{MapSide, Rdd, RddNode, ShuffleStage};
+use crate::job::{Stage, TaskContext, TaskError};
+use crate::rdd::{MapSide, Rdd, ShuffleStage};
+use nodes::{RowsNode, StatesNode};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -101,8 +102,7 @@ impl<T: Data, U: StatefulStage<T>> StateDStream<T, U> {
     /// The states after the last batch that was generated; none before the first.
     #[must_use]
     pub fn latest(&self) -> Option<Rdd<Arc<U::State>>> {
-        let last = self.source.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.stage.as_ref().map(states_of)
+        self.source.newest().as_ref().map(states_of)
     }
 }
 
@@ -133,18 +133,31 @@ pub(super) struct StateSource<T: 'static, U: StatefulStage<T>> {
     label: Arc<str>,
     /// Set for streams whose state is checkpointed.
     files: OnceLock<Arc<StateFiles<U::State, U::Out>>>,
-    last: Mutex<Last<T, U>>,
+    chains: Mutex<Chains<T, U>>,
 }
 
-/// The newest batch that passed through a state.
-struct Last<T: 'static, U: StatefulStage<T>> {
+/// Batches that have passed through a state, one made from the other; the last of them.
+struct Chain<T: 'static, U: StatefulStage<T>> {
     at: Option<Time>,
     stage: Option<Arc<StateStage<T, U>>>,
 }
 
-impl<T: 'static, U: StatefulStage<T>> Default for Last<T, U> {
+impl<T: 'static, U: StatefulStage<T>> Default for Chain<T, U> {
     fn default() -> Self {
         Self { at: None, stage: None }
+    }
+}
+
+struct Chains<T: 'static, U: StatefulStage<T>> {
+    newest: Chain<T, U>,
+    /// Behind that: after a recovery, streams with states of their own that are checkpointed more seldom
+    /// ask for batches that this one has passed.
+    older: Chain<T, U>,
+}
+
+impl<T: 'static, U: StatefulStage<T>> Default for Chains<T, U> {
+    fn default() -> Self {
+        Self { newest: Chain::default(), older: Chain::default() }
     }
 }
 
@@ -169,48 +182,81 @@ impl<T: Data, U: StatefulStage<T>> StateSource<T, U> {
             map_label: format!("{label}: map side").into(),
             label: format!("{label}: state").into(),
             files: OnceLock::new(),
-            last: Mutex::default(),
+            chains: Mutex::default(),
         }
     }
 
-    /// The state of a batch, and of those before it that nobody has asked for: every batch has to
-    /// pass through the state. Those that a checkpoint makes superfluous are left out.
+    /// The state of a batch. Every batch has to pass through the state, so it comes with those before it
+    /// that nobody has asked for.
     fn at(&self, time: Time) -> Result<Option<Arc<StateStage<T, U>>>, StreamingError> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(files) = self.files.get()
-            && let Some((at, folder)) = files.meta.places.newest(last.at, time)
-        {
-            let saved = Saved::at(folder).map_err(StreamingError::Checkpoint)?;
-            let (before, nothing) = (Before::Saved(saved), self.shared.sc.empty());
-            last.stage = Some(Arc::new(StateStage::new(self, nothing, at, before)));
-            last.at = Some(at);
+        let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
+        let Chains { newest, older } = &mut *chains;
+        if newest.at.is_none_or(|at| at <= time) {
+            return self.walk(newest, time, true);
         }
-        loop {
-            let at = last.at.unwrap_or_else(|| self.shared.zero());
-            if at > time {
+        // What the batch had has been changed in place since. It can be made again from a checkpoint; or,
+        // after a recovery, from the beginning, if that is so near that nothing was checkpointed yet.
+        if older.at.is_none_or(|at| at > time) {
+            *older = Chain::default();
+            if self.place(None, time).is_none() && self.shared.recovered.get().is_none() {
                 return Err(StreamingError::StateReleased { time });
             }
-            if at == time {
-                return Ok(last.stage.clone());
+        }
+        self.walk(older, time, false)
+    }
+
+    /// The newest checkpoint in a span of time.
+    fn place(&self, after: Option<Time>, until: Time) -> Option<(Time, PathBuf)> {
+        self.files.get()?.meta.places.newest(after, until)
+    }
+
+    /// Goes on to a later batch. Those that a checkpoint makes superfluous are left out.
+    fn walk(
+        &self,
+        chain: &mut Chain<T, U>,
+        time: Time,
+        checkpointed: bool,
+    ) -> Result<Option<Arc<StateStage<T, U>>>, StreamingError> {
+        if let Some((at, folder)) = self.place(chain.at, time) {
+            let saved = Saved::at(folder).map_err(StreamingError::Checkpoint)?;
+            let (before, nothing) = (Before::Saved(saved), self.shared.sc.empty());
+            chain.stage = Some(Arc::new(StateStage::new(self, nothing, at, before, false)));
+            chain.at = Some(at);
+        }
+        loop {
+            let at = chain.at.unwrap_or_else(|| self.shared.zero());
+            if at >= time {
+                return Ok(chain.stage.clone());
             }
             let due = at.plus(self.slide_ns);
             let input = match (self.input)(due)? {
-                None if self.absent_is_empty || last.stage.is_some() => {
+                None if self.absent_is_empty || chain.stage.is_some() => {
                     Some(self.shared.sc.empty())
                 }
                 input => input,
             };
             if let Some(rdd) = input {
                 // Moved, not cloned: once the earlier batch is done, the new stage is its only owner.
-                let before = match (last.stage.take(), &self.seed) {
+                let before = match (chain.stage.take(), &self.seed) {
                     (Some(stage), _) => Before::Earlier(stage),
                     (None, Some(seed)) => Before::Seed(Arc::clone(seed)),
                     (None, None) => Before::Nothing,
                 };
-                last.stage = Some(Arc::new(StateStage::new(self, rdd, due, before)));
+                let stage = StateStage::new(self, rdd, due, before, checkpointed);
+                chain.stage = Some(Arc::new(stage));
             }
-            last.at = Some(due);
+            chain.at = Some(due);
         }
+    }
+
+    /// The stage of the last batch that was generated.
+    fn newest(&self) -> Option<Arc<StateStage<T, U>>> {
+        self.chains.lock().unwrap_or_else(PoisonError::into_inner).newest.stage.clone()
+    }
+
+    /// A batch is done: older ones have been caught up with, if a recovery had to.
+    pub(super) fn clear(&self) {
+        self.chains.lock().unwrap_or_else(PoisonError::into_inner).older = Chain::default();
     }
 
     /// Has the state checkpointed where a stream's is: those that are due are written to files by the job
@@ -258,6 +304,9 @@ impl<T: Data, U: StatefulStage<T>> StreamNode<Arc<U::State>> for States<T, U> {
     ) -> Result<Option<Rdd<Arc<U::State>>>, StreamingError> {
         self.0.states_at(time)
     }
+    fn clear(&self, _: Time, _: u64) {
+        self.0.clear();
+    }
 }
 
 fn states_of<T: Data, U: StatefulStage<T>>(stage: &Arc<StateStage<T, U>>) -> Rdd<Arc<U::State>> {
@@ -301,11 +350,17 @@ enum Cell<S, O> {
 }
 
 impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
-    fn new(of: &StateSource<T, U>, input: Rdd<T>, time: Time, before: Before<T, U>) -> Self {
+    fn new(
+        of: &StateSource<T, U>,
+        input: Rdd<T>,
+        time: Time,
+        before: Before<T, U>,
+        checkpointed: bool,
+    ) -> Self {
         let update = &of.update;
         let shuffle = ShuffleStage::new(input, &of.map_label, Arc::clone(update), of.partitions);
         let files = of.files.get().cloned();
-        let due = files.as_ref().filter(|_| !matches!(before, Before::Saved(_)));
+        let due = files.as_ref().filter(|_| checkpointed);
         let mark = due.and_then(|files| of.shared.checkpoint_folder(&files.meta, time));
         if mark.is_some() {
             of.shared.sc.checkpoint_marked();
@@ -421,48 +476,6 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
     }
 }
 
-/// The state of a batch as a part of the lineage of RDDs: that is how its checkpoint is found.
-struct StateLineage<T: 'static, U: StatefulStage<T>>(Arc<StateStage<T, U>>);
-
-impl<T: Data, U: StatefulStage<T>> Lineage for StateLineage<T, U> {
-    fn id(&self) -> u64 {
-        self.0.rdd_id
-    }
-    fn partitions(&self) -> usize {
-        self.0.cells.len()
-    }
-    fn describe(&self) -> String {
-        format!("StateRDD[{}] at {}", self.0.rdd_id, self.0.label)
-    }
-    fn level(&self) -> StorageLevel {
-        StorageLevel::MEMORY_ONLY
-    }
-    fn stored(&self) -> Option<(usize, u64)> {
-        None
-    }
-    fn dependencies(&self) -> Vec<Dependency> {
-        self.0.shuffle.parent_dependency()
-    }
-    fn do_checkpoint(&self) -> Result<bool, JobError> {
-        let stage = &self.0;
-        let Some(folder) = stage.mark().take() else { return Ok(false) };
-        let Some(files) = &stage.files else { return Ok(false) };
-        let states: Arc<dyn RddNode<Arc<U::State>>> = Arc::new(StatesNode(Arc::clone(stage)));
-        let place = (stage.time, folder.clone());
-        let rows_of = |partition| stage.rows(partition);
-        files.write(stage.shuffle.context(), &states, rows_of, place).map(|()| true).inspect_err(
-            |_| {
-                // The next job tries again.
-                stage.mark().get_or_insert(folder);
-            },
-        )
-    }
-}
-
-fn lineage_of<T: Data, U: StatefulStage<T>>(stage: &Arc<StateStage<T, U>>) -> Vec<Dependency> {
-    vec![Dependency { on: Arc::new(StateLineage(Arc::clone(stage))), shuffle: false }]
-}
-
 impl<T: Data, U: StatefulStage<T>> Stage for StateStage<T, U> {
     fn id(&self) -> u64 {
         self.id
@@ -510,69 +523,5 @@ impl<T: Data, U: StatefulStage<T>> Stage for StateStage<T, U> {
         }
         drop(before);
         self.done.store(true, Ordering::Release);
-    }
-}
-
-fn visit_stage<T: Data, U: StatefulStage<T>>(
-    stage: &Arc<StateStage<T, U>>,
-    visit: &mut dyn FnMut(Arc<dyn Stage>),
-) {
-    if !stage.is_done() {
-        visit(Arc::clone(stage) as Arc<dyn Stage>);
-    }
-}
-
-struct RowsNode<T: 'static, U: StatefulStage<T>>(Arc<StateStage<T, U>>);
-
-impl<T: Data, U: StatefulStage<T>> RddNode<U::Out> for RowsNode<T, U> {
-    fn partitions(&self) -> usize {
-        self.0.cells.len()
-    }
-    fn compute(&self, task: &TaskContext, sink: &mut dyn FnMut(U::Out)) -> Result<(), TaskError> {
-        self.0.rows(task.partition())?.iter().cloned().for_each(sink);
-        Ok(())
-    }
-    fn stages(&self, visit: &mut dyn FnMut(Arc<dyn Stage>)) {
-        visit_stage(&self.0, visit);
-    }
-    fn known_empty(&self, partition: usize) -> bool {
-        self.0.rows(partition).is_ok_and(|rows| rows.is_empty())
-    }
-    fn dependencies(&self) -> Vec<Dependency> {
-        lineage_of(&self.0)
-    }
-    fn hashed(&self) -> bool {
-        true
-    }
-    fn kept(&self) -> bool {
-        true
-    }
-}
-
-struct StatesNode<T: 'static, U: StatefulStage<T>>(Arc<StateStage<T, U>>);
-
-impl<T: Data, U: StatefulStage<T>> RddNode<Arc<U::State>> for StatesNode<T, U> {
-    fn partitions(&self) -> usize {
-        self.0.cells.len()
-    }
-    fn compute(
-        &self,
-        task: &TaskContext,
-        sink: &mut dyn FnMut(Arc<U::State>),
-    ) -> Result<(), TaskError> {
-        sink(self.0.state_after(task.partition())?);
-        Ok(())
-    }
-    fn dependencies(&self) -> Vec<Dependency> {
-        lineage_of(&self.0)
-    }
-    fn stages(&self, visit: &mut dyn FnMut(Arc<dyn Stage>)) {
-        visit_stage(&self.0, visit);
-    }
-    fn hashed(&self) -> bool {
-        true
-    }
-    fn kept(&self) -> bool {
-        true
     }
 }

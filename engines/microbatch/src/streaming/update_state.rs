@@ -64,6 +64,9 @@ impl<T: Data, U: StatefulStage<T>, K: Key, S: Data> StreamNode<(K, S)> for State
             })
         }))
     }
+    fn clear(&self, _: Time, _: u64) {
+        self.source.clear();
+    }
 }
 
 impl<K: Key + Serialize + DeserializeOwned, V: Data> DStream<(K, V)> {
