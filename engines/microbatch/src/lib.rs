@@ -8,11 +8,13 @@
 //! ```text
 //! flow/        the contract's Engine and Flow
 //! streaming/   StreamingContext, DStream, job generator, job scheduler, windows, state
+//!              checkpoint/: what recovery needs, written down; stateful/: stages that remember
 //! rdd/         Rdd: operators, shuffles, actions, partitioners, storage, checkpoints, files
 //! job.rs       jobs, stages, tasks and their attempts
 //! context.rs   SparkContext: the pool; conf.rs: SparkConf
 //! accumulator.rs, broadcast.rs   what tasks and driver share
 //! receiver/    receivers, block generator, sockets, what stores blocks; tracker/: which batch gets them
+//! checkpoint_files.rs   the files of a checkpoint directory
 //! wal/         write-ahead logs; files/, lines.rs: which files a batch reads, and their lines
 //! rate/        rate limits and back-pressure; time.rs, timer.rs: formulas of time, recurring ticks
 //! state_map.rs a map of states that remembers what changed since its last copy

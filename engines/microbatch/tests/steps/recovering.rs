@@ -135,6 +135,9 @@ fn basic_rdd_checkpoints_dstream_graph_checkpoint_recovery() {
     life.clock.set(Time::from_ms((gone + 11) * 500).as_ns());
     life.ssc.start().expect("a start");
     life.run_to(gone + 15);
+    let runs = std::fs::read_dir(folder.path()).expect("entries").map(|entry| entry.expect("one"));
+    let runs = runs.filter(|entry| entry.path().is_dir()).count();
+    assert!(runs <= 4, "folders of runs that have nothing go: {runs}");
     assert_eq!(life.ssc.await_termination_or_timeout(Duration::ZERO), Ok(false));
     life.stop();
 }

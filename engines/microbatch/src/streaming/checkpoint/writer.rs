@@ -100,6 +100,7 @@ impl Writer {
         let sync = shared.sc.conf().bool(CHECKPOINT_SYNC).map_err(ContextError::from)?;
         let files = CheckpointFiles::new(directory)
             .map_err(|error| StreamingError::Checkpoint(error.to_string()))?;
+        remove_empty(directory, shared.sc.checkpoint_dir().as_deref());
         let body = Body {
             shared: Arc::clone(shared),
             kept: Kept::of(directory),
@@ -234,6 +235,22 @@ fn remove(folder: &Path) {
 
 fn folders(content: &Content) -> BTreeSet<PathBuf> {
     content.folders().map(Path::to_path_buf).collect()
+}
+
+/// Removes the folders of earlier runs in which there is nothing.
+fn remove_empty(directory: &Path, own: Option<&Path>) {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
+    let of_a_run = |path: &PathBuf| {
+        // As the Spark context calls them: 16 letters and digits.
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        name.len() == 16 && name.bytes().all(|b| b.is_ascii_alphanumeric())
+    };
+    for path in entries.map(|entry| entry.path()).filter(of_a_run) {
+        if Some(path.as_path()) != own {
+            // One that holds something stays.
+            let _ = std::fs::remove_dir(path);
+        }
+    }
 }
 
 /// The folders of streams in a checkpoint directory, below it. Those of the run that begins are not there
