@@ -263,8 +263,10 @@ impl SparkContext {
             message: error.to_string(),
         };
         std::fs::create_dir_all(directory).map_err(refused)?;
-        let own = tempfile::Builder::new().prefix("").rand_bytes(16).tempdir_in(directory);
-        let own = own.map_err(refused)?.keep();
+        // Made anew when something is written to it, which in many contexts nothing ever is; for now it
+        // is seen that it can be made.
+        let made = tempfile::Builder::new().prefix("").rand_bytes(16).tempdir_in(directory);
+        let own = made.map_err(refused)?.path().to_owned();
         *self.inner.checkpoint_dir.lock().unwrap_or_else(PoisonError::into_inner) = Some(own);
         Ok(())
     }

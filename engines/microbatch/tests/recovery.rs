@@ -294,6 +294,25 @@ fn damage_to_all_is_an_error_that_names_the_folder() {
     assert_eq!(error, gist);
 }
 
+/// The same directory may be named in several ways; another one is refused.
+#[test]
+fn a_program_writes_where_it_was_recovered_from() {
+    let (folder, _) = stopped();
+    let under_another_name = folder.path().join(".");
+    let other = tempfile::tempdir().expect("a folder");
+    let recovered = |to: &Path| {
+        Recovery::from_dir(folder.path()).get_or_create(|_| {
+            let ssc = StreamingContext::new(&SparkContext::local(1)?, ms(BATCH_MS))?;
+            ssc.checkpoint(to)?;
+            define(&ssc, &Seen::default())?;
+            Ok::<_, StreamingError>(ssc)
+        })
+    };
+    assert!(recovered(&under_another_name).expect("it goes on").recovered_from().is_some());
+    let error = recovered(other.path()).expect_err("another").to_string();
+    assert!(error.contains("; use one directory"), "{error}");
+}
+
 type Define = fn(&StreamingContext) -> Result<(), StreamingError>;
 
 /// Writes a checkpoint of one definition, and defines another over it.

@@ -3,7 +3,7 @@
 //! ```text
 //! DIR/checkpoint-TIME_MS      what a context was doing: times, pending batches, settings, the shape of its
 //!                             graph, what each stream keeps (`content`); the version before it is `.bk`
-//! DIR/RUN/stream-N-TIME_NS/   a stream's RDD, or its state, as of a batch (`places`)
+//! DIR/run-R/stream-N-TIME_NS/ a stream's RDD, or its state, as of a batch (`places`); R counts starts
 //! DIR/receivedData/           blocks of receivers, DIR/receivedBlockMetadata/ whose they are (see `wal`)
 //! ```
 //!
@@ -21,6 +21,7 @@
 mod content;
 mod places;
 mod recovery;
+mod runs;
 mod writer;
 
 use content::Content;
@@ -28,4 +29,5 @@ pub(super) use content::{About, StreamSaved};
 pub(super) use places::Places;
 pub(super) use recovery::Recovered;
 pub use recovery::{Checkpoint, Recovery};
+pub(super) use runs::new_run;
 pub(super) use writer::{Moment, Writer};

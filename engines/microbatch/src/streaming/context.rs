@@ -1,6 +1,6 @@
 //! The entry point of streaming: definition, start and stop.
 
-use super::checkpoint::{About, Writer};
+use super::checkpoint::About;
 use super::clock::EpochClock;
 use super::generator::{Plan, Runtime};
 use super::input::Input;
@@ -294,8 +294,8 @@ impl StreamingContext {
         graph.sources = Some(Arc::clone(&sources));
         if let Some(directory) = self.checkpoint_dir() {
             let about = About::of(shared.sc.conf(), graph);
-            let writer = Writer::start(shared, &directory, about)?;
-            shared.checkpoints.get_or_init(|| Checkpoints { directory, writer });
+            let checkpoints = Checkpoints::start(shared, directory, about)?;
+            shared.checkpoints.get_or_init(|| checkpoints);
         }
         self.start_inputs(&sources)?;
         let plan = Plan {

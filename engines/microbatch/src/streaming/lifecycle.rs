@@ -1,6 +1,6 @@
 //! What the handles, streams and threads of one streaming context share.
 
-use super::checkpoint::{Moment, Recovered, Writer};
+use super::checkpoint::{About, Moment, Recovered, Writer, new_run};
 use super::generator::Runtime;
 use super::input::Input;
 use super::listener::ListenerBus;
@@ -63,7 +63,22 @@ pub(crate) struct Shared {
 /// The checkpoints of a context that runs.
 pub(super) struct Checkpoints {
     pub(super) directory: PathBuf,
+    /// A folder of this run's own in it, for what streams have.
+    pub(super) run: PathBuf,
     pub(super) writer: Writer,
+}
+
+impl Checkpoints {
+    pub(super) fn start(
+        shared: &Arc<Shared>,
+        directory: PathBuf,
+        about: About,
+    ) -> Result<Self, StreamingError> {
+        // Before there is one of this run: what is there was left behind.
+        let writer = Writer::start(shared, &directory, about)?;
+        let run = new_run(&directory).inspect_err(|_| writer.close())?;
+        Ok(Self { directory, run, writer })
+    }
 }
 
 /// How far the batches of a context have come.
@@ -173,9 +188,8 @@ impl Shared {
 
     /// Where a stream's checkpoint of a batch goes, if one is due and checkpoints are written.
     pub(super) fn checkpoint_folder(&self, meta: &Meta, time: Time) -> Option<PathBuf> {
-        self.checkpointing().filter(|_| meta.is_checkpoint_due(time, self.zero()))?;
-        // The Spark context's own folder, below the directory: no other run has written to it.
-        Some(self.sc.checkpoint_dir()?.join(meta.folder_name(time)))
+        let due = |_: &&Checkpoints| meta.is_checkpoint_due(time, self.zero());
+        Some(self.checkpoints.get().filter(due)?.run.join(meta.folder_name(time)))
     }
 
     /// Has a checkpoint written, if they are.

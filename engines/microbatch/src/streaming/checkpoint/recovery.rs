@@ -223,6 +223,24 @@ impl StreamingContext {
         self.shared().recovered.get().map(|recovered| recovered.time)
     }
 
+    /// The checkpoint directory as the set-up has named it, which must be the one that is recovered from:
+    /// what the checkpoint refers to is there.
+    fn same_directory(&self, recovered: &Path) -> Result<PathBuf, StreamingError> {
+        let Some(own) = self.checkpoint_dir() else {
+            self.checkpoint(recovered)?;
+            return Ok(recovered.to_owned());
+        };
+        match (own.canonicalize(), recovered.canonicalize()) {
+            (Ok(a), Ok(b)) if a == b => Ok(own),
+            _ => Err(StreamingError::Checkpoint(format!(
+                "the program goes on from the checkpoint in {}, but would write checkpoints to {}; use \
+                 one directory",
+                recovered.display(),
+                own.display()
+            ))),
+        }
+    }
+
     /// Gives a context that has been defined, and not started, what a checkpoint has kept.
     fn recover(&self, checkpoint: &Checkpoint) -> Result<(), StreamingError> {
         let Checkpoint { directory, content } = checkpoint;
@@ -237,6 +255,7 @@ impl StreamingContext {
                 ),
             });
         }
+        let own = self.same_directory(directory)?;
         {
             let graph = shared.open()?;
             if let Some(difference) = difference(&content.about.graph, &shape(&graph)) {
@@ -244,16 +263,13 @@ impl StreamingContext {
                 return Err(StreamingError::GraphDiffers { directory, difference });
             }
             for (stream, saved) in graph.streams.iter().zip(&content.streams) {
-                stream.restore(saved, directory).map_err(|error| {
+                stream.restore(saved, &own).map_err(|error| {
                     let directory = directory.display();
                     let text =
                         format!("Failed to read checkpoint from directory {directory}: {error}");
                     StreamingError::Checkpoint(text)
                 })?;
             }
-        }
-        if self.checkpoint_dir().is_none() {
-            self.checkpoint(directory)?;
         }
         let pending = checkpoint.pending_times();
         // Once: contexts are recovered where they are made.

@@ -2,6 +2,7 @@
 
 use super::Content;
 use super::content::About;
+use super::runs::{left_behind, remove_empty};
 use crate::ContextError;
 use crate::checkpoint_files::{CheckpointFiles, MOST_FILES, contents};
 use crate::conf::CHECKPOINT_SYNC;
@@ -100,7 +101,7 @@ impl Writer {
         let sync = shared.sc.conf().bool(CHECKPOINT_SYNC).map_err(ContextError::from)?;
         let files = CheckpointFiles::new(directory)
             .map_err(|error| StreamingError::Checkpoint(error.to_string()))?;
-        remove_empty(directory, shared.sc.checkpoint_dir().as_deref());
+        remove_empty(directory);
         let body = Body {
             shared: Arc::clone(shared),
             kept: Kept::of(directory),
@@ -235,28 +236,4 @@ fn remove(folder: &Path) {
 
 fn folders(content: &Content) -> BTreeSet<PathBuf> {
     content.folders().map(Path::to_path_buf).collect()
-}
-
-/// Removes the folders of earlier runs in which there is nothing.
-fn remove_empty(directory: &Path, own: Option<&Path>) {
-    let entries = std::fs::read_dir(directory).into_iter().flatten().filter_map(Result::ok);
-    let of_a_run = |path: &PathBuf| {
-        // As the Spark context calls them: 16 letters and digits.
-        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.len() == 16 && name.bytes().all(|b| b.is_ascii_alphanumeric())
-    };
-    for path in entries.map(|entry| entry.path()).filter(of_a_run) {
-        if Some(path.as_path()) != own {
-            // One that holds something stays.
-            let _ = std::fs::remove_dir(path);
-        }
-    }
-}
-
-/// The folders of streams in a checkpoint directory, below it. Those of the run that begins are not there
-/// yet.
-fn left_behind(directory: &Path) -> BTreeSet<PathBuf> {
-    let pattern = format!("{}/*/stream-*", glob::Pattern::escape(&directory.display().to_string()));
-    let found = glob::glob(&pattern).into_iter().flatten().filter_map(Result::ok);
-    found.filter_map(|path| Some(path.strip_prefix(directory).ok()?.to_path_buf())).collect()
 }
