@@ -1,5 +1,10 @@
 //! The entry point of the native API: where tasks run, and how many at a time.
 
+mod local_properties;
+
+pub(crate) use local_properties::{INTERRUPT_ON_CANCEL, LocalProperties};
+pub use local_properties::{JOB_DESCRIPTION, JOB_GROUP};
+
 use crate::broadcast::Broadcast;
 use crate::conf::{ConfError, SparkConf};
 use crate::metrics::Metrics;

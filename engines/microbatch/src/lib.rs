@@ -83,7 +83,7 @@ pub mod wal;
 pub use accumulator::{Accumulate, Accumulator, DoubleStats, LongStats};
 pub use broadcast::{Broadcast, BroadcastError};
 pub use conf::{ConfError, KNOWN_KEYS, KnownKey, SparkConf, ValueKind};
-pub use context::{ContextError, SparkContext, SparkContextBuilder};
+pub use context::{ContextError, JOB_DESCRIPTION, JOB_GROUP, SparkContext, SparkContextBuilder};
 pub use flow::{MicroBatch, MicroBatchFlow};
 pub use job::{JobError, TaskContext, TaskError};
 pub use metrics::{Metrics, StageMetrics};

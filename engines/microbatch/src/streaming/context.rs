@@ -294,6 +294,7 @@ impl StreamingContext {
         let now = Time::from_ns(shared.clock.now_ns());
         let zero = self.handle.builder.zero.unwrap_or_else(|| now.floor(shared.interval_ns));
         shared.zero.get_or_init(|| zero);
+        shared.properties.get_or_init(|| shared.sc.local_properties());
         let streams = Arc::new(graph.streams.clone());
         shared.running.get_or_init(|| Arc::downgrade(&streams));
         graph.running = Some(streams);
@@ -484,6 +485,7 @@ impl StreamingContextBuilder {
             interval_ns,
             clock,
             zero: OnceLock::new(),
+            properties: OnceLock::new(),
             graph: Mutex::default(),
             waiter: Waiter::default(),
             bus: ListenerBus::default(),

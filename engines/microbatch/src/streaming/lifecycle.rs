@@ -8,6 +8,7 @@ use super::receivers::Receivers;
 use super::scheduler::Job;
 use super::{InputInfoTracker, StreamingError, Time};
 use crate::SparkContext;
+use crate::context::{INTERRUPT_ON_CANCEL, JOB_DESCRIPTION, JOB_GROUP, LocalProperties};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     /// The time before the first batch; set at the start.
     pub(super) zero: OnceLock<Time>,
+    /// The local properties of the thread that started the context.
+    pub(super) properties: OnceLock<LocalProperties>,
     pub(super) graph: Mutex<Graph>,
     pub(super) waiter: Waiter,
     pub(super) bus: ListenerBus,
@@ -164,6 +167,19 @@ impl Shared {
         self.receivers.cleanup(before);
         let sources = self.sources.get().and_then(std::sync::Weak::upgrade);
         sources.iter().flat_map(|inputs| inputs.iter()).for_each(|input| input.cleanup(before));
+    }
+
+    /// The local properties of a job: those of the thread that started the context, with what is known
+    /// of the job instead of what was said of that thread's own.
+    pub(super) fn job_properties(&self, time: Time, output: usize) -> LocalProperties {
+        let mut own = self.properties.get().cloned().unwrap_or_default();
+        own.remove(JOB_GROUP);
+        own.set(INTERRUPT_ON_CANCEL, "false");
+        let job = format!("[output operation {output}, batch time {time}]");
+        own.set(JOB_DESCRIPTION, &format!("Streaming job from {job}"));
+        own.set("spark.streaming.internal.batchTime", &time.as_ms().to_string());
+        own.set("spark.streaming.internal.outputOpId", &output.to_string());
+        own
     }
 
     pub(super) fn zero(&self) -> Time {
