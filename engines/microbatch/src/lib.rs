@@ -69,6 +69,7 @@ mod flow;
 mod job;
 pub mod lines;
 mod metrics;
+mod metrics_source;
 pub mod rate;
 mod rdd;
 pub mod receiver;
@@ -87,6 +88,7 @@ pub use context::{ContextError, JOB_DESCRIPTION, JOB_GROUP, SparkContext, SparkC
 pub use flow::{MicroBatch, MicroBatchFlow};
 pub use job::{JobError, TaskContext, TaskError};
 pub use metrics::{Metrics, StageMetrics};
+pub use metrics_source::MetricsSource;
 pub use rdd::{
     Block, HashPartitioner, Keyed, MapSide, Pairs, Partition, Partitioner, Partitions,
     RangePartitioner, Rdd, ReadRange, Shuffle, StorageLevel,

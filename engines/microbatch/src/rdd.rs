@@ -9,6 +9,7 @@
 
 mod actions;
 mod actions_keyed;
+pub(crate) mod block_rdd;
 pub(crate) mod checkpoint;
 mod cogroup;
 pub(crate) mod files;

@@ -346,6 +346,12 @@ impl<T: Send + Sync> BlockHandler<T> {
         Ok(Arc::new(records))
     }
 
+    /// Whether blocks go to a log, too.
+    #[must_use]
+    pub const fn has_log(&self) -> bool {
+        self.log.is_some()
+    }
+
     /// The store.
     #[must_use]
     pub const fn block_store(&self) -> &Arc<BlockStore<T>> {

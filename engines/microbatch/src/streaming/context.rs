@@ -6,6 +6,7 @@ use super::input::Input;
 use super::lifecycle::{Graph, Shared, Waiter};
 use super::listener::{Event, ListenerBus};
 use super::meta::StreamInfo;
+use super::monitor::Monitor;
 use super::receivers::Receivers;
 use super::{ActiveScope, ContextState, StreamingError, StreamingListener, Time};
 use crate::settings::Settings;
@@ -74,6 +75,7 @@ pub struct StreamingContextBuilder {
     sc: SparkContext,
     interval: Duration,
     clock: Option<Arc<dyn Clock>>,
+    receiver_clock: Option<Arc<dyn Clock>>,
     zero: Option<Time>,
     pacing: Pacing,
     concurrent_jobs: Option<usize>,
@@ -112,6 +114,7 @@ impl StreamingContext {
             sc: sc.clone(),
             interval,
             clock: None,
+            receiver_clock: None,
             zero: None,
             pacing: Pacing::Clock,
             concurrent_jobs: None,
@@ -264,6 +267,7 @@ impl StreamingContext {
                 Ok(())
             }
             Err(error) => {
+                Monitor::stop(&self.handle.shared);
                 self.handle.builder.scope.release(&self.handle);
                 graph.state = ContextState::Stopped;
                 self.handle.shared.waiter.end();
@@ -298,6 +302,7 @@ impl StreamingContext {
         let streams = Arc::new(graph.streams.clone());
         shared.running.get_or_init(|| Arc::downgrade(&streams));
         graph.running = Some(streams);
+        Monitor::start(shared)?;
         shared.bus.post(|| Event::Started(shared.clock.now_ns()));
         let sources = Arc::new(graph.inputs.clone());
         shared.sources.get_or_init(|| Arc::downgrade(&sources));
@@ -385,6 +390,7 @@ impl Handle {
         }
         self.clear();
         self.shared.bus.stop();
+        Monitor::stop(&self.shared);
         self.builder.scope.release_shared(&self.shared);
         self.shared.waiter.end();
         if options.stop_spark_context {
@@ -402,6 +408,7 @@ impl Drop for Handle {
             if let Some(runtime) = self.close() {
                 runtime.abandon();
             }
+            Monitor::stop(&self.shared);
             self.clear();
             self.builder.scope.release_shared(&self.shared);
         }
@@ -412,6 +419,13 @@ impl StreamingContextBuilder {
     /// What tells the time. Default: the time since the Unix epoch.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
+        self
+    }
+
+    /// What receivers tell the time by: block intervals, rates, restart delays. Default: real time, also
+    /// where batches follow another clock.
+    pub fn receiver_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.receiver_clock = Some(clock);
         self
     }
 
@@ -478,8 +492,9 @@ impl StreamingContextBuilder {
         if (1..1_000_000).contains(&interval_ns) {
             return Err(StreamingError::BatchInterval(self.interval));
         }
-        let receiving: Arc<dyn Clock> = Arc::new(EpochClock::new());
-        let clock = self.clock.clone().unwrap_or_else(|| Arc::clone(&receiving));
+        let epoch: Arc<dyn Clock> = Arc::new(EpochClock::new());
+        let clock = self.clock.clone().unwrap_or_else(|| Arc::clone(&epoch));
+        let receiving = self.receiver_clock.clone().unwrap_or(epoch);
         let shared = Arc::new(Shared {
             sc: self.sc.clone(),
             interval_ns,
@@ -489,6 +504,7 @@ impl StreamingContextBuilder {
             graph: Mutex::default(),
             waiter: Waiter::default(),
             bus: ListenerBus::default(),
+            monitor: OnceLock::new(),
             inputs: super::InputInfoTracker::default(),
             receivers: Receivers::new(receiving, self.wal_registry.clone()),
             sources: OnceLock::new(),

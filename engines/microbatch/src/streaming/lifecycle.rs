@@ -4,6 +4,7 @@ use super::generator::Runtime;
 use super::input::Input;
 use super::listener::ListenerBus;
 use super::meta::{AnyStream, Meta};
+use super::monitor::Monitor;
 use super::receivers::Receivers;
 use super::scheduler::Job;
 use super::{InputInfoTracker, StreamingError, Time};
@@ -43,6 +44,8 @@ pub(crate) struct Shared {
     pub(super) graph: Mutex<Graph>,
     pub(super) waiter: Waiter,
     pub(super) bus: ListenerBus,
+    /// What counts batches and records; set at the start.
+    pub(super) monitor: OnceLock<Monitor>,
     pub(super) inputs: InputInfoTracker,
     pub(super) receivers: Receivers,
     /// The inputs, for what is done to all of them when a batch is over; set at the start.

@@ -4,7 +4,9 @@ use super::{BatchInfo, StreamingListener, Time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Keeps what a page about a running context would show. Add it as a listener before the start.
+/// Keeps what a page about a running context would show. An active context has one
+/// ([`StreamingContext::progress`](super::StreamingContext::progress)); another one, with a memory of its own,
+/// is added as a listener before the start.
 #[derive(Debug)]
 pub struct ProgressListener {
     retained: usize,
