@@ -108,6 +108,20 @@ impl StreamingContext {
         Self::new(&sc, interval)
     }
 
+    /// A context with a Spark context of its own, which runs on `master` (see [`SparkContext::new`]) and
+    /// is named `app_name`.
+    ///
+    /// # Errors
+    ///
+    /// There is no such master.
+    pub fn from_master(
+        master: &str,
+        app_name: &str,
+        interval: Duration,
+    ) -> Result<Self, StreamingError> {
+        Self::from_conf(&SparkConf::new().set_master(master).set_app_name(app_name), interval)
+    }
+
     /// More to choose.
     pub fn builder(sc: &SparkContext, interval: Duration) -> StreamingContextBuilder {
         StreamingContextBuilder {

@@ -135,6 +135,11 @@ impl Shared {
         batches.pending.insert(time);
     }
 
+    /// The oldest batch that was handed to the scheduler and has not ended.
+    pub(super) fn oldest_running(&self) -> Option<Time> {
+        self.under_way().running.first().copied()
+    }
+
     /// A batch was generated: it has been submitted, or has no jobs.
     pub(super) fn batch_generated(&self, time: Time) {
         self.under_way().generated = time;

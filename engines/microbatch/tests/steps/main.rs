@@ -2,10 +2,14 @@
 //! case, and an underscore for whatever lies between letters and digits.
 
 mod adding;
+mod constructors;
 mod definitions;
 mod lifecycle;
 mod listening;
+mod monitoring;
 mod named;
+mod receivers;
+mod stopping;
 mod waiting;
 
 use std::path::PathBuf;
