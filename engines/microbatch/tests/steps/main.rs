@@ -6,6 +6,7 @@ mod constructors;
 mod definitions;
 mod lifecycle;
 mod listening;
+mod logs;
 mod monitoring;
 mod named;
 mod receivers;

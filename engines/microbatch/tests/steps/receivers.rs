@@ -23,7 +23,7 @@ use weir_microbatch::{
 };
 
 /// Waits for what other threads do.
-fn until(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
     let started = SystemClock::new();
     while !done() {
         assert!(Duration::from_nanos(started.now_ns()) < PATIENCE, "{what} does not happen");
@@ -32,7 +32,7 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
 }
 
 /// Gives its handle away.
-struct Given(Sender<ReceiverHandle<u64>>);
+pub(crate) struct Given(Sender<ReceiverHandle<u64>>);
 
 impl Receiver<u64> for Given {
     fn on_start(&mut self, handle: ReceiverHandle<u64>) -> Result<(), ReceiverError> {
@@ -41,12 +41,12 @@ impl Receiver<u64> for Given {
     fn on_stop(&mut self) {}
 }
 
-fn given() -> (Given, Channel<ReceiverHandle<u64>>) {
+pub(crate) fn given() -> (Given, Channel<ReceiverHandle<u64>>) {
     let (give, handles) = bounded(100);
     (Given(give), handles)
 }
 
-fn next<T>(from: &Channel<T>) -> T {
+pub(crate) fn next<T>(from: &Channel<T>) -> T {
     from.recv_timeout(PATIENCE).expect("something comes")
 }
 
