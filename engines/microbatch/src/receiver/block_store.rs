@@ -112,12 +112,17 @@ impl<T> std::fmt::Debug for Codec<T> {
 }
 
 impl<T: Serialize + DeserializeOwned> Codec<T> {
-    /// What serde says, in the postcard format.
+    /// What serde says, in the postcard format. Bytes behind the records are refused.
     #[must_use]
     pub fn serde() -> Self {
         Self::new(
             |records| postcard::to_stdvec(records).map_err(|error| error.to_string()),
-            |bytes| postcard::from_bytes(bytes).map_err(|error| error.to_string()),
+            |bytes| {
+                let taken = postcard::take_from_bytes(bytes);
+                let (records, rest) = taken.map_err(|error| error.to_string())?;
+                let more = || format!("{} bytes follow the records", rest.len());
+                if rest.is_empty() { Ok(records) } else { Err(more()) }
+            },
         )
     }
 }
