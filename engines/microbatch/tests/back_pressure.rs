@@ -169,6 +169,11 @@ struct Simulation {
 
 impl Simulation {
     fn start(given: Given) -> Self {
+        Self::recover(given, None)
+    }
+
+    /// Starts with what an earlier one saved of its streams.
+    fn recover(given: Given, saved: Option<&[Vec<u8>]>) -> Self {
         let mut conf = SparkConf::new()
             .set_master("local[2]")
             .set("spark.streaming.blockInterval", "137ms")
@@ -200,6 +205,7 @@ impl Simulation {
             Ok(())
         });
         output.expect("an output");
+        saved.map_or(Ok(()), |saved| ssc.restore_streams(saved)).expect("the same streams");
         ssc.start().expect("a start");
         let (handle, _) = runs.recv_timeout(PATIENCE).expect("the receiver starts");
         let mut limiter = Limiter::new(given.initial.unwrap_or(given.max), given.max, START);
@@ -388,6 +394,20 @@ fn a_receiver_that_offers_too_much_comes_down_to_what_can_be_done() {
     assert!(limits[20..].iter().all(|limit| (190..=200).contains(limit)), "{limits:?}");
     assert!(batches[30..].iter().sum::<u64>() <= 30 * 200 + 1, "{batches:?}");
     assert!(queue.len() <= 1, "{} batches wait", queue.len());
+}
+
+#[test]
+fn a_receiver_goes_on_with_its_rate_after_a_recovery() {
+    let given =
+        || Given { initial: Some(400), max: 900, min: 100, integral: 0.0, cost: |_| 5 * MS };
+    let mut simulation = Simulation::start(given());
+    let begun = simulation.ssc.save_streams(Time::from_ns(simulation.now));
+    simulation.run(2);
+    assert_eq!(simulation.limits, [200]);
+    let saved = simulation.ssc.save_streams(Time::from_ns(simulation.now));
+    drop(simulation);
+    assert_eq!(Simulation::recover(given(), Some(&saved)).limit(), 200);
+    assert_eq!(Simulation::recover(given(), Some(&begun)).limit(), 400);
 }
 
 #[test]

@@ -353,4 +353,18 @@ impl<T: Data> StreamNode<T> for Arc<Received<T>> {
         let Some(handler) = self.handler.get() else { return Ok(Some(sc.empty())) };
         Ok(Some(Rdd::new(sc.clone(), Arc::new(BlockRdd::of(Arc::clone(handler), blocks)))))
     }
+
+    /// The rate, where the receiver has one.
+    fn save(&self, _: Time) -> Vec<u8> {
+        let rate = self.rate.as_ref().map(|rate| rate.latest_rate());
+        rate.map(|rate| rate.to_be_bytes().to_vec()).unwrap_or_default()
+    }
+
+    fn restore(&self, saved: &[u8]) -> Result<(), StreamingError> {
+        // Nothing was saved by a context without back-pressure.
+        let (Some(rate), false) = (&self.rate, saved.is_empty()) else { return Ok(()) };
+        let bytes = saved.try_into().map_err(|_| self.failed("what was saved is no rate"))?;
+        rate.restore(i64::from_be_bytes(bytes));
+        Ok(())
+    }
 }
