@@ -7,10 +7,10 @@
 use crossbeam_channel::{Receiver as Channel, Sender, bounded};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use weir_dataflow::{Clock, ManualClock, SystemClock};
+use weir_dataflow::{Alarm, Clock, ManualClock, SystemClock};
 use weir_microbatch::rate::TokenBucket;
 use weir_microbatch::receiver::{Receiver, ReceiverError, ReceiverHandle};
 use weir_microbatch::{ActiveScope, SparkConf, SparkContext, StopOptions, StreamingContext, Time};
@@ -31,13 +31,32 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
     }
 }
 
-/// A run of a receiver, and when it was started.
-type Run = (ReceiverHandle<u64>, u64);
+/// The clock of receivers: it knows whether somebody waits for a rate, which is all that sleeps on it.
+#[derive(Debug)]
+struct Watched {
+    clock: Arc<ManualClock>,
+    asleep: AtomicBool,
+}
+
+impl Clock for Watched {
+    fn now_ns(&self) -> u64 {
+        self.clock.now_ns()
+    }
+    fn alarm(&self, deadline_ns: u64) -> Alarm {
+        self.clock.alarm(deadline_ns)
+    }
+    fn sleep_until(&self, deadline_ns: u64) {
+        let alarm = self.clock.alarm(deadline_ns);
+        self.asleep.store(true, Ordering::Release);
+        alarm.wait();
+        self.asleep.store(false, Ordering::Release);
+    }
+}
 
 /// Stores as fast as it may, once it is told to begin.
 struct Greedy {
     stored: Arc<AtomicU64>,
-    started: Sender<Run>,
+    started: Sender<ReceiverHandle<u64>>,
     begin: Channel<()>,
     thread: Option<JoinHandle<()>>,
 }
@@ -45,7 +64,7 @@ struct Greedy {
 impl Receiver<u64> for Greedy {
     fn on_start(&mut self, handle: ReceiverHandle<u64>) -> Result<(), ReceiverError> {
         // Nobody waits for it once the test is over.
-        let _ = self.started.try_send((handle.clone(), handle.clock().now_ns()));
+        let _ = self.started.try_send(handle.clone());
         let (stored, begin) = (Arc::clone(&self.stored), self.begin.clone());
         let body = move || {
             let _ = begin.recv();
@@ -67,27 +86,22 @@ impl Receiver<u64> for Greedy {
 /// What a receiver may store, as a limiter decides it.
 struct Limiter {
     bucket: TokenBucket,
-    limit: u64,
-    max: u64,
     /// When the record that waits may be stored; none where the receiver does not run.
     next: Option<u64>,
     stored: u64,
 }
 
 impl Limiter {
-    fn new(first: u64, max: u64, now: u64) -> Self {
-        let limit = first.min(max);
-        let bucket = TokenBucket::new(limit as f64, now);
-        Self { bucket, limit, max, next: None, stored: 0 }
+    fn new(limit: u64, now: u64) -> Self {
+        Self { bucket: TokenBucket::new(limit as f64, now), next: None, stored: 0 }
     }
 
     fn begin(&mut self, now: u64) {
         self.next = Some(self.bucket.reserve(1, now));
     }
 
-    fn set(&mut self, rate: u64, now: u64) {
-        self.limit = rate.min(self.max);
-        self.bucket.set_rate(self.limit as f64, now);
+    fn set(&mut self, limit: u64, now: u64) {
+        self.bucket.set_rate(limit as f64, now);
     }
 
     /// Stores what may be stored by `now`.
@@ -134,36 +148,63 @@ struct Given {
     cost: fn(u64) -> u64,
 }
 
+impl Given {
+    fn conf(&self) -> SparkConf {
+        let conf = SparkConf::new()
+            .set_master("local[2]")
+            .set("spark.streaming.blockInterval", "137ms")
+            .set("spark.streaming.backpressure.enabled", "true")
+            .set("spark.streaming.receiver.maxRate", self.max)
+            .set("spark.streaming.backpressure.pid.integral", self.integral)
+            .set("spark.streaming.backpressure.pid.minRate", self.min);
+        match self.initial {
+            Some(initial) => conf.set("spark.streaming.backpressure.initialRate", initial),
+            None => conf,
+        }
+    }
+}
+
 /// A batch that waits or runs.
 struct Batch {
     at: u64,
+    /// As far as it is known before the batch starts.
+    records: Option<u64>,
+}
+
+/// A job: its batch's time, its records, when it began and when it ends.
+struct Job {
+    batch: u64,
     records: u64,
+    since: u64,
+    until: u64,
 }
 
 struct Simulation {
     given: Given,
     ssc: StreamingContext,
     clock: Arc<ManualClock>,
+    watched: Arc<Watched>,
     now: u64,
     stored: Arc<AtomicU64>,
-    runs: Channel<Run>,
+    runs: Channel<ReceiverHandle<u64>>,
     handle: ReceiverHandle<u64>,
     /// `None` once everything may go.
     begin: Option<Sender<()>>,
     entered: Option<Channel<u64>>,
     go: Option<Sender<()>>,
-    limiter: Limiter,
+    /// What the receiver may store; `None` once that is not known exactly any more.
+    limiter: Option<Limiter>,
     formula: Formula,
     /// Records that are in blocks, ever, and those of them that no batch has.
     cut: u64,
     waiting: u64,
     queue: VecDeque<Batch>,
     /// The batch that runs, since when and until when.
-    running: Option<(Batch, u64, u64)>,
+    running: Option<Job>,
     completed: u64,
     /// Limits, in the order in which they were published.
     limits: Vec<u64>,
-    /// Records of the batches that were submitted.
+    /// Records of the batches that were started.
     batches: Vec<u64>,
 }
 
@@ -174,22 +215,13 @@ impl Simulation {
 
     /// Starts with what an earlier one saved of its streams.
     fn recover(given: Given, saved: Option<&[Vec<u8>]>) -> Self {
-        let mut conf = SparkConf::new()
-            .set_master("local[2]")
-            .set("spark.streaming.blockInterval", "137ms")
-            .set("spark.streaming.backpressure.enabled", "true")
-            .set("spark.streaming.receiver.maxRate", given.max)
-            .set("spark.streaming.backpressure.pid.integral", given.integral)
-            .set("spark.streaming.backpressure.pid.minRate", given.min);
-        if let Some(initial) = given.initial {
-            conf = conf.set("spark.streaming.backpressure.initialRate", initial);
-        }
-        let sc = SparkContext::from_conf(&conf).expect("good settings");
+        let sc = SparkContext::from_conf(&given.conf()).expect("good settings");
         let clock = Arc::new(ManualClock::new());
         clock.set(START);
+        let watched = Arc::new(Watched { clock: clock.clone(), asleep: AtomicBool::new(false) });
         let ssc = StreamingContext::builder(&sc, Duration::from_nanos(BATCH))
             .clock(clock.clone())
-            .receiver_clock(clock.clone())
+            .receiver_clock(watched.clone())
             .scope(ActiveScope::private())
             .build()
             .expect("a context");
@@ -207,8 +239,8 @@ impl Simulation {
         output.expect("an output");
         saved.map_or(Ok(()), |saved| ssc.restore_streams(saved)).expect("the same streams");
         ssc.start().expect("a start");
-        let (handle, _) = runs.recv_timeout(PATIENCE).expect("the receiver starts");
-        let mut limiter = Limiter::new(given.initial.unwrap_or(given.max), given.max, START);
+        let handle = runs.recv_timeout(PATIENCE).expect("the receiver starts");
+        let mut limiter = Limiter::new(given.initial.unwrap_or(given.max).min(given.max), START);
         begin.send(()).expect("a receiver");
         limiter.begin(START);
         let formula =
@@ -217,6 +249,7 @@ impl Simulation {
             given,
             ssc,
             clock,
+            watched,
             now: START,
             stored,
             runs,
@@ -224,7 +257,7 @@ impl Simulation {
             begin: Some(begin),
             entered: Some(entered),
             go: Some(go),
-            limiter,
+            limiter: Some(limiter),
             formula,
             cut: 0,
             waiting: 0,
@@ -240,28 +273,41 @@ impl Simulation {
         self.ssc.receiver_rate_limit(0).expect("the receiver runs")
     }
 
+    /// How many records have been stored, if that is known.
+    fn expected(&self) -> Option<u64> {
+        self.limiter.as_ref().map(|limiter| limiter.stored)
+    }
+
     /// Moves the clock, and waits until everything is stored that may be.
     fn advance_to(&mut self, to: u64) {
         self.clock.set(to);
         self.now = to;
-        self.limiter.run(to);
-        until("storing", || self.stored.load(Ordering::Acquire) == self.limiter.stored);
+        if let Some(limiter) = &mut self.limiter {
+            limiter.run(to);
+            // In this order: who has stored the last record then waits for the next one.
+            until("storing", || {
+                self.stored.load(Ordering::Acquire) == limiter.stored
+                    && (limiter.next.is_none() || self.watched.asleep.load(Ordering::Acquire))
+            });
+        }
     }
 
     /// Moves the clock to the next end of a block, a batch or a job, and waits for what follows.
     fn step(&mut self) {
         let [block, batch] = [BLOCK, BATCH].map(|every| (self.now / every + 1) * every);
-        let ends = self.running.as_ref().map_or(u64::MAX, |(_, _, until)| *until);
         assert_ne!(block, batch, "which blocks the batch has would be chance");
+        let ends = self.running.as_ref().map_or(u64::MAX, |job| job.until);
         let next = block.min(batch).min(ends);
         // Records come before a block ends, so that they are in it.
         self.advance_to(next - 1);
-        let before = self.limiter.stored;
+        let before = self.expected();
         self.advance_to(next);
-        if next == block {
-            assert_eq!(self.limiter.stored, before, "which block has the last would be chance");
-            self.waiting += before - self.cut;
-            self.cut = before;
+        if next == block
+            && let Some(stored) = before
+        {
+            assert_eq!(self.expected(), before, "which block has the last would be chance");
+            self.waiting += stored - self.cut;
+            self.cut = stored;
             until("the end of a block", || self.ssc.waiting_records() == self.waiting);
         }
         if next == batch {
@@ -273,31 +319,38 @@ impl Simulation {
         if self.running.is_none()
             && let Some(batch) = self.queue.pop_front()
         {
-            let entered = self.entered.as_ref().expect("it goes on");
-            let records = entered.recv_timeout(PATIENCE).expect("the next batch starts");
-            assert_eq!(records, batch.records, "of the batch at {} ms", batch.at / MS);
-            let takes = (records * (self.given.cost)(self.completed)).max(MS);
-            self.running = Some((batch, next, next + takes));
+            self.begin_job(&batch);
         }
     }
 
     fn submit(&mut self) {
         let (at, records) = (self.now, std::mem::take(&mut self.waiting));
-        self.queue.push_back(Batch { at, records });
-        self.batches.push(records);
+        self.queue.push_back(Batch { at, records: self.expected().map(|_| records) });
         until("a batch", || self.ssc.pending_times().contains(&Time::from_ns(at)));
-        assert_eq!(self.ssc.waiting_records(), 0);
+    }
+
+    fn begin_job(&mut self, batch: &Batch) {
+        let entered = self.entered.as_ref().expect("it goes on");
+        let records = entered.recv_timeout(PATIENCE).expect("the next batch starts");
+        assert_eq!(records, batch.records.unwrap_or(records), "batch at {} ms", batch.at / MS);
+        self.batches.push(records);
+        let takes = (records * (self.given.cost)(self.completed)).max(MS);
+        self.running =
+            Some(Job { batch: batch.at, records, since: self.now, until: self.now + takes });
     }
 
     fn complete(&mut self) {
-        let Some((batch, since, until_ns)) = self.running.take() else { return };
+        let Some(Job { batch, records, since, until: end }) = self.running.take() else { return };
         self.go.as_ref().expect("it goes on").send(()).expect("a job");
         self.completed += 1;
-        let delays = ((until_ns - since) / MS, (since - batch.at) / MS);
-        if let Some(rate) = self.formula.rate(batch.records, delays.0, delays.1) {
-            self.limiter.set(rate, self.now);
-            self.limits.push(self.limiter.limit);
-            until("a new limit", || self.limit() == self.limiter.limit);
+        let (processing, scheduling) = ((end - since) / MS, (since - batch) / MS);
+        if let Some(rate) = self.formula.rate(records, processing, scheduling) {
+            let limit = rate.min(self.given.max);
+            if let Some(limiter) = &mut self.limiter {
+                limiter.set(limit, self.now);
+            }
+            self.limits.push(limit);
+            until("a new limit", || self.ssc.receiver_rate_limit(0) == Some(limit));
         }
     }
 
@@ -307,34 +360,36 @@ impl Simulation {
         }
     }
 
-    /// Has the receiver end, and goes on until it runs again. No job may end meanwhile.
+    /// Has the receiver started again, by its supervisor, and waits for that.
     fn restart(&mut self) {
-        let ends = self.running.as_ref().map_or(0, |(_, _, until)| *until);
-        assert!(ends > self.now + 10 * BLOCK, "a job ends while nobody hears of rates");
-        self.handle.stop("enough");
+        self.handle.restart_after("once more", "", 1);
         until("the end", || self.handle.is_stopped());
         // The record that waits is stored; there is no other.
-        let last = self.limiter.next.take().expect("it runs");
-        self.limiter.stored += 1;
-        let (handle, started) = loop {
-            if self.now < last {
-                self.advance_to(last);
-            }
+        let limiter = self.limiter.as_mut().expect("not ended before");
+        let last = limiter.next.take().expect("it runs");
+        limiter.stored += 1;
+        self.advance_to(last.max(self.now));
+        self.await_run();
+        let limiter = self.limiter.as_mut().expect("not ended before");
+        limiter.begin(self.now);
+    }
+
+    /// Has the receiver end, so that another supervisor starts it again. What that one's limiter lets
+    /// through at first depends on how fast the test is.
+    fn end(&mut self) {
+        self.limiter = None;
+        self.handle.stop("enough");
+        self.await_run();
+    }
+
+    fn await_run(&mut self) {
+        self.handle = loop {
             self.step();
-            // The generator ends at an end of a block, or at the one behind it.
-            if let Ok(run) = self.runs.recv_timeout(Duration::from_millis(100)) {
-                break run;
+            if let Ok(handle) = self.runs.recv_timeout(Duration::from_millis(50)) {
+                break handle;
             }
         };
-        self.handle = handle;
-        let (stored, latest) = (self.limiter.stored, self.limiter.limit);
-        let first = self.given.initial.unwrap_or(self.given.max);
-        self.limiter = Limiter::new(first, self.given.max, started);
-        self.limiter.set(latest, started);
-        self.limiter.stored = stored;
         self.begin.as_ref().expect("it goes on").send(()).expect("a receiver");
-        self.limiter.begin(self.now);
-        assert_eq!(self.limit(), latest, "the rate is that of before the restart");
     }
 }
 
@@ -385,7 +440,7 @@ fn a_receiver_that_offers_too_much_comes_down_to_what_can_be_done() {
     let given = Given { initial: Some(500), max: 1_000, min: 10, integral: 0.2, cost };
     let mut simulation = Simulation::start(given);
     simulation.run(4);
-    // Its estimator goes on where it was: each limit from here on is as if nothing had happened.
+    // Limiter and estimator go on where they were.
     simulation.restart();
     simulation.run(60);
     let Simulation { limits, batches, queue, .. } = &simulation;
@@ -394,6 +449,24 @@ fn a_receiver_that_offers_too_much_comes_down_to_what_can_be_done() {
     assert!(limits[20..].iter().all(|limit| (190..=200).contains(limit)), "{limits:?}");
     assert!(batches[30..].iter().sum::<u64>() <= 30 * 200 + 1, "{batches:?}");
     assert!(queue.len() <= 1, "{} batches wait", queue.len());
+}
+
+#[test]
+fn a_rate_outlives_the_supervisor_of_its_receiver() {
+    let cost = |_| 5 * MS;
+    let given = Given { initial: Some(500), max: 1_000, min: 10, integral: 0.2, cost };
+    let mut simulation = Simulation::start(given);
+    simulation.run(4);
+    let before = simulation.limits.clone();
+    simulation.end();
+    // The rate from before the end, or one that was published while it started.
+    assert_eq!(Some(&simulation.limit()), simulation.limits.last());
+    simulation.run(20);
+    // Each was what the formula says, as if nothing had happened; empty batches say nothing.
+    let counted = simulation.batches[..20].iter().filter(|records| **records > 0).count();
+    assert_eq!((simulation.limits.len(), &simulation.limits[..3]), (counted - 1, &*before));
+    assert!(counted > 10, "{:?}", simulation.batches);
+    assert!((10..=200).contains(&simulation.limit()));
 }
 
 #[test]

@@ -88,8 +88,14 @@ impl Logs {
         let clock = Arc::new(Later(SystemClock::new(), round * 10_000_000_000)) as Arc<dyn Clock>;
         let mut settings = Settings::default();
         for role in ["driver", "receiver"] {
-            let key = format!("spark.streaming.{role}.writeAheadLog.rollingIntervalSecs");
-            settings = settings.set(&key, "5ms");
+            let of =
+                |owner: &str, key: &str| format!("{owner}.streaming.{role}.writeAheadLog.{key}");
+            // A file for 5 ms, or for one record, and sometimes on the disk for sure.
+            let (each, sync) = (round % 3 == 0, round % 4 == 0);
+            settings = settings
+                .set(&of("spark", "rollingIntervalSecs"), "5ms")
+                .set(&of("spark", "closeFileAfterWrite"), each.to_string())
+                .set(&of("weir", "sync"), sync.to_string());
         }
         let open = |role, folder: &Path| WalRegistry::new().create(role, &settings, folder, &clock);
         let driver = open(WalRole::Driver, &driver_log_directory(folder))?;
