@@ -11,7 +11,8 @@
 //! rdd/         Rdd: operators, shuffles, actions, partitioners, storage, checkpoints, files
 //! job.rs       jobs, stages, tasks and their attempts
 //! context.rs   SparkContext: the pool; conf.rs: SparkConf
-//! accumulator.rs, broadcast.rs   what tasks and driver share
+//! accumulator.rs, broadcast.rs   what tasks and driver share; context/: what a thread says of its jobs
+//! metrics.rs, metrics_source.rs  what has run, and gauges
 //! receiver/    receivers, block generator, sockets, what stores blocks; tracker/: which batch gets them
 //! wal/         write-ahead logs; files/, lines.rs: which files a batch reads, and their lines
 //! rate/        rate limits and back-pressure; time.rs, timer.rs: formulas of time, recurring ticks

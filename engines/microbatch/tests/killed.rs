@@ -91,7 +91,7 @@ impl Logs {
             let of =
                 |owner: &str, key: &str| format!("{owner}.streaming.{role}.writeAheadLog.{key}");
             // A file for 5 ms, or for one record, and sometimes on the disk for sure.
-            let (each, sync) = (round % 3 == 0, round % 4 == 0);
+            let (each, sync) = (round.is_multiple_of(3), round.is_multiple_of(4));
             settings = settings
                 .set(&of("spark", "rollingIntervalSecs"), "5ms")
                 .set(&of("spark", "closeFileAfterWrite"), each.to_string())
