@@ -1,8 +1,14 @@
 //! The entry point of the native API: where tasks run, and how many at a time.
 
+mod local_properties;
+
+pub(crate) use local_properties::{INTERRUPT_ON_CANCEL, LocalProperties};
+pub use local_properties::{JOB_DESCRIPTION, JOB_GROUP};
+
 use crate::broadcast::Broadcast;
 use crate::conf::{ConfError, SparkConf};
 use crate::metrics::Metrics;
+use crate::metrics_source::MetricsSource;
 use crate::rdd::Rdd;
 use crate::rdd::sources::{Slices, UnionRdd};
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -111,6 +117,7 @@ struct Inner {
     stopped: AtomicBool,
     cancel: Cancel,
     metrics: Metrics,
+    sources: Mutex<Vec<Arc<dyn MetricsSource>>>,
     next_id: AtomicU64,
     next_rdd_id: AtomicU64,
     next_broadcast_id: AtomicU64,
@@ -329,6 +336,10 @@ impl SparkContext {
         &self.inner.metrics
     }
 
+    pub(crate) fn sources(&self) -> &Mutex<Vec<Arc<dyn MetricsSource>>> {
+        &self.inner.sources
+    }
+
     pub(crate) fn cancel(&self) -> &Cancel {
         &self.inner.cancel
     }
@@ -458,6 +469,7 @@ impl SparkContextBuilder {
                 stopped: AtomicBool::new(false),
                 cancel: self.cancel,
                 metrics: Metrics::default(),
+                sources: Mutex::default(),
                 next_id: AtomicU64::new(0),
                 next_rdd_id: AtomicU64::new(0),
                 next_broadcast_id: AtomicU64::new(0),

@@ -13,6 +13,7 @@
 //! enters the pool. Waiting for a gate *inside* the pool could deadlock, because a worker that waits
 //! for its tasks may be given another job.
 
+use crate::context::LocalProperties;
 use crate::rdd::{Partition, RddNode, lineage};
 use crate::{ContextError, SparkContext, accumulator};
 use rayon::prelude::*;
@@ -107,6 +108,7 @@ pub struct TaskContext {
     partition: usize,
     attempt: u32,
     cancel: Cancel,
+    properties: LocalProperties,
 }
 
 impl TaskContext {
@@ -124,7 +126,15 @@ impl TaskContext {
 
     /// The same task, looking at another partition.
     pub(crate) fn at(&self, partition: usize) -> Self {
-        Self { partition, attempt: self.attempt, cancel: self.cancel.clone() }
+        let (cancel, properties) = (self.cancel.clone(), self.properties.clone());
+        Self { partition, attempt: self.attempt, cancel, properties }
+    }
+
+    /// A property that the thread that runs the job had set when the job began; see
+    /// [`SparkContext::set_local_property`].
+    #[must_use]
+    pub fn local_property(&self, key: &str) -> Option<&str> {
+        self.properties.get(key)
     }
 
     /// Fails once the job has been cancelled. Long loops call it every few thousand records.
@@ -212,7 +222,7 @@ fn run_once<T: 'static, R: Send>(
         .iter()
         .map(|stage| stage.gate().lock().unwrap_or_else(PoisonError::into_inner))
         .collect();
-    let job = Job { sc, stages: &stages };
+    let job = Job { sc, stages: &stages, properties: sc.local_properties() };
     let first = job.skip_idle();
     let splits = || {
         let all = 0..node.partitions();
@@ -242,6 +252,7 @@ fn collect(stage: Arc<dyn Stage>, into: &mut Vec<Arc<dyn Stage>>) {
 struct Job<'a> {
     sc: &'a SparkContext,
     stages: &'a [Arc<dyn Stage>],
+    properties: LocalProperties,
 }
 
 impl Job<'_> {
@@ -285,7 +296,9 @@ impl Job<'_> {
         self.sc.metrics().stage_ran(label, partitions.len());
         let most = self.sc.max_failures();
         let attempt = |&partition: &usize| {
-            let mut task = TaskContext { partition, attempt: 0, cancel: cancel.clone() };
+            let properties = self.properties.clone();
+            let mut task =
+                TaskContext { partition, attempt: 0, cancel: cancel.clone(), properties };
             let mut before = None;
             loop {
                 // What a panicking task leaves behind is only ever reached through cells that know

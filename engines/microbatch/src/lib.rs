@@ -12,7 +12,8 @@
 //! rdd/         Rdd: operators, shuffles, actions, partitioners, storage, checkpoints, files
 //! job.rs       jobs, stages, tasks and their attempts
 //! context.rs   SparkContext: the pool; conf.rs: SparkConf
-//! accumulator.rs, broadcast.rs   what tasks and driver share
+//! accumulator.rs, broadcast.rs   what tasks and driver share; context/: what a thread says of its jobs
+//! metrics.rs, metrics_source.rs  what has run, and gauges
 //! receiver/    receivers, block generator, sockets, what stores blocks; tracker/: which batch gets them
 //! checkpoint_files.rs   the files of a checkpoint directory
 //! wal/         write-ahead logs; files/, lines.rs: which files a batch reads, and their lines
@@ -72,6 +73,7 @@ mod flow;
 mod job;
 pub mod lines;
 mod metrics;
+mod metrics_source;
 pub mod rate;
 mod rdd;
 pub mod receiver;
@@ -86,10 +88,11 @@ pub mod wal;
 pub use accumulator::{Accumulate, Accumulator, DoubleStats, LongStats};
 pub use broadcast::{Broadcast, BroadcastError};
 pub use conf::{ConfError, KNOWN_KEYS, KnownKey, SparkConf, ValueKind};
-pub use context::{ContextError, SparkContext, SparkContextBuilder};
+pub use context::{ContextError, JOB_DESCRIPTION, JOB_GROUP, SparkContext, SparkContextBuilder};
 pub use flow::{MicroBatch, MicroBatchFlow};
 pub use job::{JobError, TaskContext, TaskError};
 pub use metrics::{Metrics, StageMetrics};
+pub use metrics_source::MetricsSource;
 pub use rdd::{
     Block, HashPartitioner, Keyed, MapSide, Pairs, Partition, Partitioner, Partitions,
     RangePartitioner, Rdd, ReadRange, Shuffle, StorageLevel,

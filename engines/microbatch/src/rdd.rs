@@ -9,6 +9,7 @@
 
 mod actions;
 mod actions_keyed;
+pub(crate) mod block_rdd;
 pub(crate) mod checkpoint;
 mod cogroup;
 pub(crate) mod files;
@@ -34,6 +35,7 @@ pub(crate) use shuffle::ShuffleStage;
 pub use shuffle::{Block, MapSide, Shuffle};
 pub use sources::ReadRange;
 pub use storage::StorageLevel;
+pub(crate) use storage::WeakRdd;
 
 use crate::SparkContext;
 use crate::job::{Stage, TaskContext, TaskError};

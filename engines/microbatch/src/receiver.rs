@@ -9,6 +9,7 @@
 mod api;
 mod block_generator;
 mod block_store;
+mod generators;
 mod raw_socket;
 mod sink;
 mod socket;
@@ -17,6 +18,7 @@ mod supervisor;
 pub use api::{ReceivedBlock, Receiver, ReceiverError, ReceiverHandle, ReceiverSink};
 pub use block_generator::{BlockGenerator, BlockGeneratorError, BlockGeneratorListener};
 pub use block_store::{BlockHandler, BlockStore, Codec, StorageLevel, StoreError};
+pub use generators::BlockGenerators;
 pub use raw_socket::RawSocketReceiver;
 pub use sink::{BlockReports, StoringSink};
 pub use socket::{ConvertingSocketReceiver, SocketReceiver};

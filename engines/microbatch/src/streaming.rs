@@ -9,7 +9,7 @@
 //! | `microbatch-generator` | waits for the tick, cuts the batch, makes its jobs |
 //! | `microbatch-scheduler-N` | runs jobs, in the order of batches and outputs |
 //! | `microbatch-checkpoint` | writes checkpoints, if there is a directory for them |
-//! | `microbatch-listener` | tells listeners, if there are any |
+//! | `microbatch-listener` | tells listeners |
 //! | `microbatch-worker-N` | runs tasks |
 //!
 //! A batch that waits for the scheduler is a range of offsets and a lineage, not data. The queue of
@@ -29,9 +29,11 @@ mod lifecycle;
 mod listener;
 mod map_with_state;
 mod meta;
+mod monitor;
 mod output;
 mod pair;
 mod progress;
+mod receiver_info;
 mod receiver_input;
 mod receivers;
 mod reduced_window;
@@ -56,10 +58,11 @@ pub use dstream::DStream;
 pub use error::StreamingError;
 pub use input::{Cut, DirectSource, InputBatch, InputStream};
 pub use lifecycle::ContextState;
-pub use listener::{InputInfoTracker, ReceiverInfo, StreamingListener};
+pub use listener::{InputInfoTracker, StreamingListener};
 pub use map_with_state::{MapWithStateDStream, StateRecords};
 pub use meta::StreamInfo;
 pub use progress::{ProgressListener, Totals};
+pub use receiver_info::ReceiverInfo;
 pub use scope::ActiveScope;
 pub use show::Show;
 pub use state::{State, StateError, StateSpec};

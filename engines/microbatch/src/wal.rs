@@ -11,6 +11,7 @@ mod file_based;
 mod frame;
 mod log_file;
 mod parallel;
+mod record;
 mod select;
 
 pub use batched::{BatchedWriteAheadLog, aggregate, deaggregate};
@@ -19,6 +20,7 @@ pub use file_based::{FileBasedWriteAheadLog, FileWalOptions};
 pub use frame::{FrameReader, FrameWriter, WalHandle, read_at};
 pub use log_file::LogFile;
 pub use parallel::ParallelIter;
+pub use record::{Flaw, Gap, RecordReader};
 pub use select::{WalRegistry, WalRole, driver_log_directory, receiver_log_directory};
 
 use std::sync::Arc;
@@ -28,7 +30,9 @@ pub type Records = Box<dyn Iterator<Item = Result<Vec<u8>, WalError>> + Send>;
 
 /// A log that records are written to before they count.
 pub trait WriteAheadLog: Send + Sync + std::fmt::Debug {
-    /// Writes a record of time `time_ms`; once this returns, it is there after a crash of the process.
+    /// Writes a record of time `time_ms`; once this returns, it is there after the process was killed.
+    /// Whether it is after the machine lost power is a matter of the log: see
+    /// [`FileWalOptions::sync`].
     ///
     /// # Errors
     ///
@@ -42,7 +46,7 @@ pub trait WriteAheadLog: Send + Sync + std::fmt::Debug {
     /// It is not there, is damaged, or this log does not support it.
     fn read(&self, handle: &WalHandle) -> Result<Vec<u8>, WalError>;
 
-    /// Reads everything that is there. A damaged end of a file is left out, with a warning.
+    /// Reads everything that is there. What is damaged is left out, with a warning.
     ///
     /// # Errors
     ///

@@ -189,6 +189,64 @@ fn block_push_errors_are_reported() {
     }
 }
 
+/// Pushes a block when it is allowed to.
+struct Slow(crossbeam_channel::Receiver<()>, Mutex<Vec<u64>>);
+
+impl BlockGeneratorListener<u64, ()> for Slow {
+    fn on_push_block(&self, _: BlockId, records: Vec<u64>) -> Result<(), String> {
+        // A gate that is gone is open.
+        let _ = self.0.recv();
+        self.1.lock().expect("records").extend(records);
+        Ok(())
+    }
+    fn on_error(&self, message: &str, cause: &str) {
+        panic!("{message}: {cause}");
+    }
+}
+
+#[test]
+fn who_adds_waits_while_the_queue_of_blocks_is_full() {
+    let (open, gate) = crossbeam_channel::bounded(0);
+    let slow = Arc::new(Slow(gate, Mutex::default()));
+    let clock = Arc::new(ManualClock::new());
+    let settings = Settings::default().set("spark.streaming.blockQueueSize", "1");
+    let generator = BlockGenerator::new(0, &settings, clock.clone(), slow.clone());
+    let generator = Arc::new(generator.expect("settings"));
+    generator.start().expect("starts");
+    // One is pushed, one is queued, one waits: the timer's thread, which sets no alarm then, with it.
+    for n in 0..3 {
+        while clock.next_alarm_ns().is_none() {
+            std::thread::yield_now();
+        }
+        generator.add_data(n).expect("active");
+        clock.advance(Duration::from_millis(200));
+        while !format!("{generator:?}").contains("buffered: 0") {
+            std::thread::yield_now();
+        }
+    }
+    while !format!("{generator:?}").contains("full: true") {
+        std::thread::yield_now();
+    }
+    let adding = Arc::clone(&generator);
+    let (added, done) = crossbeam_channel::bounded(1);
+    let adder = std::thread::Builder::new().name("adder".into()).spawn(move || {
+        adding.add_data(3).expect("active");
+        added.send(()).expect("a test");
+    });
+    assert!(done.recv_timeout(Duration::from_millis(20)).is_err(), "it was added");
+    drop(open);
+    done.recv_timeout(Duration::from_secs(20)).expect("there is room again");
+    adder.expect("a thread").join().expect("no panic");
+    let stopping = std::thread::Builder::new().name("stopping".into());
+    let stopped = stopping.spawn(move || generator.stop()).expect("a thread");
+    while !stopped.is_finished() {
+        clock.advance(Duration::from_millis(200));
+        std::thread::yield_now();
+    }
+    stopped.join().expect("no panic");
+    assert_eq!(*slow.1.lock().expect("records"), [0, 1, 2, 3]);
+}
+
 #[test]
 fn block_interval_must_be_positive() {
     let (tell, _heard) = crossbeam_channel::bounded(1);

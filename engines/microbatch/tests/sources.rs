@@ -164,6 +164,95 @@ impl Receiver<u64> for Numbers {
 
 struct Told(crossbeam_channel::Sender<String>);
 
+/// Tells why receivers are started again or what they skip.
+struct Errors(crossbeam_channel::Sender<String>);
+
+impl StreamingListener for Errors {
+    fn on_receiver_error(&self, receiver: &ReceiverInfo) {
+        let ReceiverInfo { last_error_message, last_error, .. } = receiver;
+        self.0.send(format!("{last_error_message}: {last_error}")).expect("a test");
+    }
+}
+
+/// A context that is sent something, and what its receiver complains of.
+fn complaining(ssc: &StreamingContext) -> crossbeam_channel::Receiver<String> {
+    let (tell, told) = crossbeam_channel::bounded(100);
+    ssc.add_streaming_listener(Arc::new(Errors(tell)));
+    told
+}
+
+#[test]
+fn lines_are_bounded_whatever_a_client_sends() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let (ssc, clock) = manual(&conf().set("weir.streaming.socket.maxLineBytes", "8b"));
+    let lines = ssc.socket_text_stream("127.0.0.1", port).expect("a stream");
+    let (batches, told) = (collect(&lines), complaining(&ssc));
+    ssc.start().expect("starts");
+    let mut stream = accept(&listener);
+    // Ends of all kinds, empty lines, the longest line that is allowed, and bytes that are no UTF-8.
+    stream.write_all(b"a\nb\rc\r\n\n\rexactly8\nd\xff\xe2\x82\n").expect("sent");
+    next_batch(&ssc, &clock, 7, 1);
+    // One byte too many, and a line that is longer than anybody would keep.
+    stream.write_all(b"exactly 9\ne\n").expect("sent");
+    let flood = [b'x'; 1 << 16];
+    (0..1 << 8).for_each(|_| stream.write_all(&flood).expect("sent"));
+    stream.write_all(b"\nlast").expect("sent");
+    drop(stream);
+    next_batch(&ssc, &clock, 2, 2);
+    ssc.stop(StopOptions::default()).expect("stops");
+    let expected: [&[&str]; 2] =
+        [&["", "", "a", "b", "c", "d\u{fffd}\u{fffd}", "exactly8"], &["e", "last"]];
+    assert_eq!(*batches.lock().expect("batches"), expected);
+    let told: Vec<String> = told.try_iter().filter(|told| told.starts_with("Skipped")).collect();
+    let skipped = |bytes: usize| {
+        let remedy = "8 are allowed; raise weir.streaming.socket.maxLineBytes";
+        format!("Skipped a line that is too long: it has {bytes} bytes, {remedy}")
+    };
+    assert_eq!(told, [skipped(9), skipped(1 << 24)]);
+
+    let (ssc, _) = manual(&conf().set("weir.streaming.socket.maxLineBytes", "long"));
+    ssc.socket_text_stream("127.0.0.1", port).expect_err("no size");
+}
+
+#[test]
+fn blocks_that_are_no_blocks_end_the_connection_and_nothing_else() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let (ssc, clock) = manual(&conf().set("spark.streaming.raw.maxBlockSizeBytes", "1k"));
+    let numbers = ssc.raw_socket_stream::<u64>("127.0.0.1", port).expect("a stream");
+    let (batches, told) = (collect(&numbers), complaining(&ssc));
+    ssc.start().expect("starts");
+    let frame = |bytes: &[u8]| [&(bytes.len() as u32).to_be_bytes()[..], bytes].concat();
+    let block = |number: u64| frame(&[1, u8::try_from(number).expect("small")]);
+    let announced = |bytes: i32| bytes.to_be_bytes().to_vec();
+    let table = [
+        (announced(-1), "a block of -1 bytes is announced, 0 to 1024 are allowed"),
+        (announced(i32::MAX), "a block of 2147483647 bytes is announced"),
+        (announced(1_025), "a block of 1025 bytes is announced"),
+        (vec![0, 0], "unexpected end of file"),
+        ([&announced(10)[..], b"short"].concat(), "unexpected end of file"),
+        // Not encoded: a sequence of 2^56 numbers, and one with bytes behind it.
+        (
+            frame(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]),
+            "cannot be encoded or decoded",
+        ),
+        (frame(&[1, 5, 5]), "1 bytes follow the records"),
+    ];
+    for (number, (wrong, gist)) in (0..).zip(&table) {
+        let mut stream = accept(&listener);
+        stream.write_all(&[&*block(number), wrong].concat()).expect("sent");
+        drop(stream);
+        let why = told.recv_timeout(PATIENCE).expect("an error");
+        assert!(why.contains("Error receiving data: ") && why.contains(gist), "{why}");
+    }
+    // It has come back once more: all good blocks are stored.
+    let _last = accept(&listener);
+    next_batch(&ssc, &clock, 0, 1);
+    ssc.stop(StopOptions::default()).expect("stops");
+    assert_eq!(batches.lock().expect("batches").concat(), [0, 1, 2, 3, 4, 5, 6]);
+}
+
 impl StreamingListener for Told {
     fn on_receiver_started(&self, receiver: &ReceiverInfo) {
         self.0.send(format!("started {} {}", receiver.stream, receiver.active)).expect("a test");

@@ -10,7 +10,11 @@ use weir_dataflow::testing::CollectSink;
 use weir_dataflow::{
     Claim, Engine, Event, EventTime, Flow, Load, ManualClock, Meter, RunContext, Source,
 };
-use weir_microbatch::{MicroBatch, SparkContext};
+use weir_microbatch::receiver::{Receiver, ReceiverError, ReceiverHandle};
+use weir_microbatch::{
+    ActiveScope, BatchInfo, MicroBatch, SparkConf, SparkContext, StopOptions, StreamingContext,
+    StreamingListener,
+};
 
 type Names = Arc<Mutex<BTreeSet<String>>>;
 
@@ -106,6 +110,84 @@ fn workers_end_with_the_last_handle_of_their_context() {
     assert!(!register.alive().is_empty(), "the RDD holds the context");
     drop(rdd);
     assert_eq!(register.alive(), BTreeSet::new());
+}
+
+/// A record that marks the threads that encode it.
+#[derive(Clone)]
+struct Encoded(Register);
+
+impl serde::Serialize for Encoded {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.mark();
+        serializer.serialize_unit()
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Encoded {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        <()>::deserialize(from).map(|()| Self(Register::default()))
+    }
+}
+
+/// Stores records from a thread, and marks all threads that it is called in.
+struct Storing(Register, Vec<std::thread::JoinHandle<()>>);
+
+impl Receiver<Encoded> for Storing {
+    fn on_start(&mut self, handle: ReceiverHandle<Encoded>) -> Result<(), ReceiverError> {
+        self.0.mark();
+        let register = self.0.clone();
+        let store = move || {
+            register.mark();
+            while !handle.is_stopped() && handle.store(Encoded(register.clone())).is_ok() {}
+        };
+        let named = std::thread::Builder::new().name("storing".into());
+        self.1.push(named.spawn(store).expect("a thread"));
+        Ok(())
+    }
+    fn on_stop(&mut self) {
+        self.1.drain(..).for_each(|thread| thread.join().expect("no panic"));
+    }
+}
+
+impl StreamingListener for Register {
+    fn on_batch_completed(&self, _: &BatchInfo) {
+        self.mark();
+    }
+}
+
+#[test]
+fn a_stop_joins_the_threads_of_receivers() {
+    let conf = SparkConf::new()
+        .set_master("local[2]")
+        .set("spark.streaming.blockInterval", "2ms")
+        .set("spark.streaming.receiver.maxRate", "5000");
+    let sc = SparkContext::from_conf(&conf).expect("good settings");
+    for graceful in [false, true] {
+        let register = Register::default();
+        let builder = StreamingContext::builder(&sc, Duration::from_millis(10));
+        let ssc = builder.scope(ActiveScope::private()).build().expect("a context");
+        let receiver = Storing(register.clone(), Vec::new());
+        let stream = ssc.receiver_stream(receiver).expect("a stream");
+        let (marks, (done, batches)) = (register.clone(), crossbeam_channel::bounded(100));
+        let output = stream.foreach_rdd(move |rdd, _| {
+            marks.mark();
+            // Nobody listens once the test has seen enough.
+            let _ = done.try_send(rdd.count()?);
+            Ok(())
+        });
+        output.expect("an output");
+        ssc.add_streaming_listener(Arc::new(register.clone()));
+        ssc.start().expect("starts");
+        while batches.recv_timeout(Duration::from_secs(20)).expect("a batch") == 0 {}
+        ssc.stop(StopOptions { stop_spark_context: false, graceful }).expect("stops");
+        // Workers are the Spark context's.
+        let mut alive = register.alive();
+        alive.retain(|name| !name.starts_with("microbatch-worker-"));
+        assert_eq!(alive, BTreeSet::new());
+        for name in ["receiver-0", "storing", "block-pusher-0", "microbatch-scheduler-0"] {
+            assert!(register.has_seen(name), "{name}");
+        }
+    }
 }
 
 #[test]

@@ -49,6 +49,12 @@ impl RateController {
         self.latest.load(Ordering::Acquire)
     }
 
+    /// Goes on with a rate that was [`latest_rate`](Self::latest_rate) before a recovery. It is not
+    /// published: whoever starts a receiver asks for it.
+    pub(crate) fn restore(&self, rate: i64) {
+        self.latest.store(rate, Ordering::Release);
+    }
+
     /// Takes note of a batch; a batch of which something is not known says nothing.
     pub fn on_batch_completed(&self, batch: &BatchRate) {
         let &BatchRate {

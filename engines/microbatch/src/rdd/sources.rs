@@ -5,8 +5,6 @@ use super::partitioner::Partitioning;
 use super::{Rdd, RddNode, dependency};
 use crate::SparkContext;
 use crate::job::{Stage, TaskContext, TaskError};
-use crate::receiver::BlockHandler;
-use crate::tracker::ReceivedBlockInfo;
 use std::ops::Range;
 use std::sync::Arc;
 use weir_dataflow::Data;
@@ -93,40 +91,6 @@ impl<T: Data, R: ReadRange<T> + ?Sized> RddNode<T> for Offsets<R> {
     fn stages(&self, _: &mut dyn FnMut(Arc<dyn Stage>)) {}
     fn known_empty(&self, partition: usize) -> bool {
         self.piece(partition).is_empty()
-    }
-}
-
-/// Blocks that were received, a partition each.
-pub(crate) struct BlockRdd<T> {
-    handler: Arc<BlockHandler<T>>,
-    blocks: Vec<ReceivedBlockInfo>,
-}
-
-impl<T> BlockRdd<T> {
-    pub(crate) const fn new(handler: Arc<BlockHandler<T>>, blocks: Vec<ReceivedBlockInfo>) -> Self {
-        Self { handler, blocks }
-    }
-}
-
-impl<T: Data> RddNode<T> for BlockRdd<T> {
-    fn partitions(&self) -> usize {
-        self.blocks.len()
-    }
-    fn compute(&self, task: &TaskContext, sink: &mut dyn FnMut(T)) -> Result<(), TaskError> {
-        let records = self.handler.read(&self.blocks[task.partition()], false);
-        let records = records.map_err(|error| TaskError::new(error.to_string()))?;
-        records.iter().cloned().for_each(sink);
-        Ok(())
-    }
-    fn stages(&self, _: &mut dyn FnMut(Arc<dyn Stage>)) {}
-    fn kept(&self) -> bool {
-        true
-    }
-    fn kind(&self) -> &'static str {
-        "BlockRDD"
-    }
-    fn label(&self) -> Arc<str> {
-        "receiver".into()
     }
 }
 

@@ -1,12 +1,13 @@
 //! RDDs that are kept once computed: where, and until when.
 
+use super::tracked::Tracked;
 use super::{Rdd, RddNode, rows_file};
 use crate::job::{TaskContext, TaskError};
 use crate::{ContextError, SparkContext};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use weir_dataflow::Data;
 
 /// Where the partitions of a persisted RDD are kept. Names and meaning are Spark's.
@@ -136,6 +137,26 @@ impl<T: Data> Rdd<T> {
     #[must_use]
     pub fn get_storage_level(&self) -> StorageLevel {
         self.tracked.level_now()
+    }
+}
+
+/// An RDD that is kept for nobody's sake: it may be gone.
+pub(crate) struct WeakRdd<T>(Weak<Tracked<T>>);
+
+impl<T: Data> WeakRdd<T> {
+    pub(crate) fn of(rdd: &Rdd<T>) -> Self {
+        Self(Arc::downgrade(&rdd.tracked))
+    }
+
+    pub(crate) fn is_there(&self) -> bool {
+        self.0.strong_count() > 0
+    }
+
+    /// Forgets what was kept, if the RDD is still there.
+    pub(crate) fn unpersist(&self) {
+        if let Some(tracked) = self.0.upgrade() {
+            tracked.forget();
+        }
     }
 }
 

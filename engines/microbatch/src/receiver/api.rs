@@ -1,7 +1,7 @@
 //! What a receiver is, and what it is given.
 
-use super::BlockGeneratorError;
 use super::supervisor::{Command, Control};
+use super::{BlockGenerator, BlockGeneratorError, BlockGeneratorListener, BlockGenerators};
 use std::any::Any;
 use std::sync::Arc;
 use thiserror::Error;
@@ -95,8 +95,16 @@ pub trait ReceiverSink<T>: Send + Sync {
     fn push_block(&self, block: ReceivedBlock<T>) -> Result<(), ReceiverError>;
     /// Something went wrong.
     fn report_error(&self, message: &str, cause: &str);
-    /// How many records a second may come.
+    /// How many records a second may come from now on.
     fn update_rate(&self, _records_per_s: i64) {}
+    /// How many records a second may come; `None` if it does not say.
+    fn rate_limit(&self) -> Option<u64> {
+        None
+    }
+    /// What makes further block generators for the receiver, if anything does.
+    fn generators(&self) -> Option<&BlockGenerators> {
+        None
+    }
 }
 
 /// What a receiver stores with and speaks through. Copies are the same handle.
@@ -159,6 +167,24 @@ impl<T> ReceiverHandle<T> {
     /// They were not stored.
     pub fn store_bytes(&self, bytes: Vec<u8>) -> Result<(), ReceiverError> {
         self.sink.push_block(ReceivedBlock::Bytes(bytes))
+    }
+
+    /// A block generator of the receiver's own, which tells `listener` of its blocks. It has been started,
+    /// follows the receiver's rate, and is stopped when the receiver has ended for good, if it still
+    /// runs then.
+    ///
+    /// # Errors
+    ///
+    /// A setting is out of range, there is no thread, or what is stored goes to a sink that makes none.
+    pub fn block_generator<M: Send + 'static>(
+        &self,
+        listener: Arc<dyn BlockGeneratorListener<T, M>>,
+    ) -> Result<Arc<BlockGenerator<T, M>>, ReceiverError>
+    where
+        T: Send + 'static,
+    {
+        let why = || ReceiverError::Failed("this receiver's sink makes no block generators".into());
+        self.sink.generators().ok_or_else(why)?.make(listener)
     }
 
     /// Tells the listeners of an error. The receiver goes on.

@@ -6,9 +6,9 @@ use crate::settings::{SettingError, Settings};
 use crate::time::{ms_to_ns, timer_start_time};
 use crate::timer::RecurringTimer;
 use crate::tracker::BlockId;
-use crossbeam_channel::{Receiver, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use thiserror::Error;
@@ -66,11 +66,17 @@ struct Threads {
 struct Inner<T> {
     state: State,
     buffer: Vec<T>,
+    /// Whether a block waits for a place in the queue.
+    full: bool,
     threads: Option<Threads>,
 }
 
 /// Ends a block of the records that came in every `spark.streaming.blockInterval`, and pushes blocks,
 /// in order, from a thread of its own. Nothing that was added is lost by stopping.
+///
+/// While `spark.streaming.blockQueueSize` blocks and one more wait to be pushed, who adds records waits,
+/// too: what is held is what comes in in so many intervals, however slow pushing is. (Spark holds
+/// whatever comes.)
 pub struct BlockGenerator<T, M = ()> {
     shared: Arc<Shared<T, M>>,
     interval: Duration,
@@ -84,6 +90,8 @@ struct Shared<T, M> {
     limiter: RateLimiter,
     listener: Arc<dyn BlockGeneratorListener<T, M>>,
     inner: Mutex<Inner<T>>,
+    /// Told when there is room in the queue again, and when it is stopped.
+    changed: Condvar,
 }
 
 impl<T: Send + 'static, M: Send + 'static> BlockGenerator<T, M> {
@@ -106,9 +114,10 @@ impl<T: Send + 'static, M: Send + 'static> BlockGenerator<T, M> {
         }
         let queue_size = settings.number("spark.streaming.blockQueueSize", 10)?;
         let limiter = RateLimiter::new(settings, Arc::clone(&clock))?;
-        let inner =
-            Mutex::new(Inner { state: State::Initialized, buffer: Vec::new(), threads: None });
-        let shared = Shared { stream_id, clock, interval_ms, limiter, listener, inner };
+        let (state, buffer) = (State::Initialized, Vec::new());
+        let inner = Mutex::new(Inner { state, buffer, full: false, threads: None });
+        let changed = Condvar::new();
+        let shared = Shared { stream_id, clock, interval_ms, limiter, listener, inner, changed };
         let interval = Duration::from_millis(interval_ms);
         Ok(Self { shared: Arc::new(shared), interval, queue_size })
     }
@@ -136,8 +145,7 @@ impl<T: Send + 'static, M: Send + 'static> BlockGenerator<T, M> {
         let ending = Arc::clone(shared);
         let tick = move |time: Time| {
             if let Some(block) = ending.end_block(time) {
-                // It waits while the queue is full; the pusher lives longer than the timer.
-                let _ = push.send(block);
+                ending.queue(block, &push);
             }
         };
         let name = format!("block-timer-{}", shared.stream_id);
@@ -159,6 +167,7 @@ impl<T: Send + 'static, M: Send + 'static> BlockGenerator<T, M> {
                 return;
             }
             inner.state = State::StoppedAddingData;
+            self.shared.changed.notify_all();
             inner.threads.take()
         };
         let Some(Threads { timer, pusher }) = threads else { return };
@@ -245,8 +254,11 @@ impl<T, M> Shared<T, M> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The buffer, once there is room for what is in it already.
     fn active(&self) -> Result<MutexGuard<'_, Inner<T>>, BlockGeneratorError> {
-        let inner = self.inner();
+        let waits = |inner: &mut Inner<T>| inner.state == State::Active && inner.full;
+        let inner = self.changed.wait_while(self.inner(), waits);
+        let inner = inner.unwrap_or_else(PoisonError::into_inner);
         if inner.state == State::Active { Ok(inner) } else { Err(BlockGeneratorError::NotActive) }
     }
 
@@ -274,6 +286,15 @@ impl<T, M> Shared<T, M> {
         Some((block, records))
     }
 
+    fn queue(&self, block: (BlockId, Vec<T>), push: &Sender<(BlockId, Vec<T>)>) {
+        let Err(TrySendError::Full(block)) = push.try_send(block) else { return };
+        self.inner().full = true;
+        // The pusher lives longer than the timer.
+        let _ = push.send(block);
+        self.inner().full = false;
+        self.changed.notify_all();
+    }
+
     fn push(&self, blocks: &Receiver<(BlockId, Vec<T>)>) {
         for (block, records) in blocks {
             let pushed =
@@ -293,6 +314,7 @@ impl<T, M> std::fmt::Debug for BlockGenerator<T, M> {
         let inner = self.shared.inner();
         let mut out = f.debug_struct("BlockGenerator");
         out.field("stream_id", &self.shared.stream_id).field("state", &inner.state);
-        out.field("buffered", &inner.buffer.len()).finish_non_exhaustive()
+        out.field("buffered", &inner.buffer.len()).field("full", &inner.full);
+        out.finish_non_exhaustive()
     }
 }

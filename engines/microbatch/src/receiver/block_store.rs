@@ -112,12 +112,17 @@ impl<T> std::fmt::Debug for Codec<T> {
 }
 
 impl<T: Serialize + DeserializeOwned> Codec<T> {
-    /// What serde says, in the postcard format.
+    /// What serde says, in the postcard format. Bytes behind the records are refused.
     #[must_use]
     pub fn serde() -> Self {
         Self::new(
             |records| postcard::to_stdvec(records).map_err(|error| error.to_string()),
-            |bytes| postcard::from_bytes(bytes).map_err(|error| error.to_string()),
+            |bytes| {
+                let taken = postcard::take_from_bytes(bytes);
+                let (records, rest) = taken.map_err(|error| error.to_string())?;
+                let more = || format!("{} bytes follow the records", rest.len());
+                if rest.is_empty() { Ok(records) } else { Err(more()) }
+            },
         )
     }
 }
@@ -183,6 +188,17 @@ impl<T: Send + Sync> BlockStore<T> {
         level: StorageLevel,
     ) -> Result<(), StoreError> {
         let encoded = self.codec.encode(block, &records)?;
+        self.keep(block, records, &encoded, level)
+    }
+
+    /// Keeps a block that has been encoded already.
+    fn keep(
+        &self,
+        block: BlockId,
+        records: Vec<T>,
+        encoded: &[u8],
+        level: StorageLevel,
+    ) -> Result<(), StoreError> {
         let bytes = encoded.len() as u64;
         let mut state = self.state();
         let free = self.max_bytes - state.used_bytes;
@@ -312,7 +328,7 @@ impl<T: Send + Sync> BlockHandler<T> {
         let handle =
             log.write(&bytes, now_ms).map_err(|source| StoreError::Log { block, source })?;
         info.wal_handle = Some(handle);
-        match self.store.put(block, records, self.level) {
+        match self.store.keep(block, records, &bytes, self.level) {
             Err(StoreError::NoRoom { .. }) => log::debug!("{block} is in the log only"),
             stored => stored?,
         }
@@ -339,11 +355,17 @@ impl<T: Send + Sync> BlockHandler<T> {
         let records = self.store.codec.decode(block, &bytes)?;
         if keep {
             let copy = self.store.codec.decode(block, &bytes)?;
-            if let Err(error) = self.store.put(block, copy, self.level) {
+            if let Err(error) = self.store.keep(block, copy, &bytes, self.level) {
                 log::warn!("{block} stays in the log only: {error}");
             }
         }
         Ok(Arc::new(records))
+    }
+
+    /// Whether blocks go to a log, too.
+    #[must_use]
+    pub const fn has_log(&self) -> bool {
+        self.log.is_some()
     }
 
     /// The store.

@@ -1,8 +1,8 @@
 //! From a receiver to its blocks.
 
 use super::{
-    BlockGenerator, BlockGeneratorListener, BlockHandler, ReceivedBlock, ReceiverError,
-    ReceiverSink,
+    BlockGenerator, BlockGeneratorListener, BlockGenerators, BlockHandler, ReceivedBlock,
+    ReceiverError, ReceiverSink,
 };
 use crate::settings::{SettingError, Settings};
 use crate::tracker::{BlockId, ReceivedBlockInfo};
@@ -27,6 +27,7 @@ pub trait BlockReports: Send + Sync {
 pub struct StoringSink<T> {
     blocks: Arc<Blocks<T>>,
     generator: BlockGenerator<T>,
+    further: BlockGenerators,
 }
 
 struct Blocks<T> {
@@ -55,14 +56,9 @@ impl<T: Send + Sync + 'static> StoringSink<T> {
         let next_id = AtomicU64::new(clock.now_ns() + (1 << 62));
         let blocks = Arc::new(Blocks { stream_id, handler, reports, next_id });
         let listener: Arc<dyn BlockGeneratorListener<T, ()>> = Arc::clone(&blocks) as _;
+        let further = BlockGenerators::new(stream_id, settings, Arc::clone(&clock));
         let generator = BlockGenerator::new(stream_id, settings, clock, listener)?;
-        Ok(Self { blocks, generator })
-    }
-
-    /// How many records a second may come.
-    #[must_use]
-    pub fn current_limit(&self) -> u64 {
-        self.generator.current_limit()
+        Ok(Self { blocks, generator, further })
     }
 }
 
@@ -90,6 +86,7 @@ impl<T: Send + Sync + 'static> ReceiverSink<T> for StoringSink<T> {
     }
 
     fn stop(&self) {
+        self.further.stop();
         self.generator.stop();
     }
 
@@ -108,6 +105,15 @@ impl<T: Send + Sync + 'static> ReceiverSink<T> for StoringSink<T> {
 
     fn update_rate(&self, records_per_s: i64) {
         self.generator.update_rate(records_per_s);
+        self.further.update_rate(records_per_s);
+    }
+
+    fn rate_limit(&self) -> Option<u64> {
+        Some(self.generator.current_limit())
+    }
+
+    fn generators(&self) -> Option<&BlockGenerators> {
+        Some(&self.further)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Receiver, ReceiverError, ReceiverHandle};
 use crate::lines::{Line, LineReader};
+use crate::settings::{SettingError, Settings};
 use std::io::{Error, ErrorKind};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,11 +13,15 @@ use std::time::Duration;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The longest line, unless another length is asked for.
-const MAX_LINE_BYTES: usize = 1 << 20;
+const MAX_LINE_BYTES: u64 = 1 << 20;
+
+/// The setting of that length: one of this engine, as Spark takes lines of any length.
+const MAX_LINE_KEY: &str = "weir.streaming.socket.maxLineBytes";
 
 /// Connects to a server and stores every line that it sends: UTF-8, ended by `\n`, `\r` or `\r\n`.
 /// Connects again, after the restart delay, when the server cannot be reached or ends the connection.
-/// A line that is too long is reported and skipped.
+/// A line of more than 1 MiB, or what is set, is reported and skipped: it takes no memory however long
+/// it is.
 #[derive(Debug)]
 pub struct SocketReceiver {
     connection: Connection,
@@ -27,7 +32,18 @@ impl SocketReceiver {
     /// A receiver of what `host` sends at `port`.
     #[must_use]
     pub fn new(host: &str, port: u16) -> Self {
-        Self { connection: Connection::new("socket", host, port), max_line_bytes: MAX_LINE_BYTES }
+        let max_line_bytes = MAX_LINE_BYTES as usize;
+        Self { connection: Connection::new("socket", host, port), max_line_bytes }
+    }
+
+    /// A receiver with the longest line that is set: `weir.streaming.socket.maxLineBytes`.
+    ///
+    /// # Errors
+    ///
+    /// The setting is not a size.
+    pub fn with_settings(host: &str, port: u16, settings: &Settings) -> Result<Self, SettingError> {
+        let bytes = settings.bytes(MAX_LINE_KEY, MAX_LINE_BYTES)?;
+        Ok(Self::new(host, port).max_line_bytes(usize::try_from(bytes).unwrap_or(usize::MAX)))
     }
 
     /// Allows lines of so many bytes.
@@ -53,7 +69,9 @@ impl Receiver<String> for SocketReceiver {
                     }
                     Line::TooLong { bytes } => handle.report_error(
                         "Skipped a line that is too long",
-                        &format!("it has {bytes} bytes, {max_bytes} are allowed; raise the limit"),
+                        &format!(
+                            "it has {bytes} bytes, {max_bytes} are allowed; raise {MAX_LINE_KEY}"
+                        ),
                     ),
                 }
             }

@@ -179,6 +179,12 @@ impl<T: 'static> ReceiverSupervisor<T> {
         self.control.send(Command::Restart { message, cause, delay_ms, run });
     }
 
+    /// How many records a second may come, if the sink says.
+    #[must_use]
+    pub fn rate_limit(&self) -> Option<u64> {
+        self.sink.rate_limit()
+    }
+
     /// Changes how many records a second may come.
     pub fn update_rate(&self, records_per_s: i64) {
         self.sink.update_rate(records_per_s);

@@ -7,6 +7,7 @@ use super::input::Input;
 use super::lifecycle::{Checkpoints, Graph, Shared, Waiter};
 use super::listener::{Event, ListenerBus};
 use super::meta::StreamInfo;
+use super::monitor::Monitor;
 use super::receivers::Receivers;
 use super::{ActiveScope, ContextState, StreamingError, StreamingListener, Time};
 use crate::settings::Settings;
@@ -75,6 +76,7 @@ pub struct StreamingContextBuilder {
     sc: SparkContext,
     interval: Duration,
     clock: Option<Arc<dyn Clock>>,
+    receiver_clock: Option<Arc<dyn Clock>>,
     zero: Option<Time>,
     pacing: Pacing,
     concurrent_jobs: Option<usize>,
@@ -107,12 +109,27 @@ impl StreamingContext {
         Self::new(&sc, interval)
     }
 
+    /// A context with a Spark context of its own, which runs on `master` (see [`SparkContext::new`]) and
+    /// is named `app_name`.
+    ///
+    /// # Errors
+    ///
+    /// There is no such master.
+    pub fn from_master(
+        master: &str,
+        app_name: &str,
+        interval: Duration,
+    ) -> Result<Self, StreamingError> {
+        Self::from_conf(&SparkConf::new().set_master(master).set_app_name(app_name), interval)
+    }
+
     /// More to choose.
     pub fn builder(sc: &SparkContext, interval: Duration) -> StreamingContextBuilder {
         StreamingContextBuilder {
             sc: sc.clone(),
             interval,
             clock: None,
+            receiver_clock: None,
             zero: None,
             pacing: Pacing::Clock,
             concurrent_jobs: None,
@@ -254,6 +271,7 @@ impl StreamingContext {
                 Ok(())
             }
             Err(error) => {
+                Monitor::stop(&self.handle.shared);
                 self.handle.builder.scope.release(&self.handle);
                 graph.state = ContextState::Stopped;
                 self.handle.shared.waiter.end();
@@ -285,9 +303,11 @@ impl StreamingContext {
         // A recovered context has the zero time of the run before.
         let zero = self.handle.builder.zero.unwrap_or_else(|| now.floor(shared.interval_ns));
         shared.zero.get_or_init(|| zero);
+        shared.properties.get_or_init(|| shared.sc.local_properties());
         let streams = Arc::new(graph.streams.clone());
         shared.running.get_or_init(|| Arc::downgrade(&streams));
         graph.running = Some(streams);
+        Monitor::start(shared)?;
         shared.bus.post(|| Event::Started(shared.clock.now_ns()));
         let sources = Arc::new(graph.inputs.clone());
         shared.sources.get_or_init(|| Arc::downgrade(&sources));
@@ -384,6 +404,7 @@ impl Handle {
         }
         self.clear();
         self.shared.bus.stop();
+        Monitor::stop(&self.shared);
         self.builder.scope.release_shared(&self.shared);
         self.shared.waiter.end();
         if options.stop_spark_context {
@@ -401,6 +422,7 @@ impl Drop for Handle {
             if let Some(runtime) = self.close() {
                 runtime.abandon();
             }
+            Monitor::stop(&self.shared);
             self.clear();
             self.builder.scope.release_shared(&self.shared);
         }
@@ -411,6 +433,13 @@ impl StreamingContextBuilder {
     /// What tells the time. Default: the time since the Unix epoch.
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
+        self
+    }
+
+    /// What receivers tell the time by: block intervals, rates, restart delays. Default: real time, also
+    /// where batches follow another clock.
+    pub fn receiver_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.receiver_clock = Some(clock);
         self
     }
 
@@ -477,16 +506,19 @@ impl StreamingContextBuilder {
         if (1..1_000_000).contains(&interval_ns) {
             return Err(StreamingError::BatchInterval(self.interval));
         }
-        let receiving: Arc<dyn Clock> = Arc::new(EpochClock::new());
-        let clock = self.clock.clone().unwrap_or_else(|| Arc::clone(&receiving));
+        let epoch: Arc<dyn Clock> = Arc::new(EpochClock::new());
+        let clock = self.clock.clone().unwrap_or_else(|| Arc::clone(&epoch));
+        let receiving = self.receiver_clock.clone().unwrap_or(epoch);
         let shared = Arc::new(Shared {
             sc: self.sc.clone(),
             interval_ns,
             clock,
             zero: OnceLock::new(),
+            properties: OnceLock::new(),
             graph: Mutex::default(),
             waiter: Waiter::default(),
             bus: ListenerBus::default(),
+            monitor: OnceLock::new(),
             inputs: super::InputInfoTracker::default(),
             receivers: Receivers::new(receiving, self.wal_registry.clone()),
             sources: OnceLock::new(),

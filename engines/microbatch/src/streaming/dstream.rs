@@ -5,7 +5,7 @@ use super::lifecycle::Shared;
 use super::meta::{AnyStream, Kind, Meta, StreamInfo};
 use super::{StreamingError, Time};
 use crate::rdd::checkpoint::read_checkpoint;
-use crate::rdd::{Rdd, StorageLevel};
+use crate::rdd::{Rdd, StorageLevel, WeakRdd};
 use crate::{ContextError, SparkContext};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -54,6 +54,9 @@ pub(super) struct Stream<T> {
     generated: Mutex<BTreeMap<Time, Option<Rdd<T>>>>,
     /// How its RDDs are checkpointed, if they are; streams with a state see to theirs themselves.
     files: OnceLock<Files<T>>,
+    /// Persisted RDDs that are not remembered, to be unpersisted once no batch needs them: a program may
+    /// hold them.
+    dropped: Mutex<Vec<(Time, WeakRdd<T>)>>,
 }
 
 /// How a stream's RDDs get to files and back: found where the type is known to be serializable.
@@ -74,7 +77,7 @@ impl<T: Data + Serialize + DeserializeOwned> Files<T> {
     }
 }
 
-impl<T> Stream<T> {
+impl<T: Data> Stream<T> {
     pub(super) fn context(&self) -> &Shared {
         &self.shared
     }
@@ -95,16 +98,39 @@ impl<T> Stream<T> {
             if oldest(remember).is_none_or(|limit| first.key().as_ns() > limit) {
                 break;
             }
-            first.remove();
+            let time = *first.key();
+            self.drop_later(time, first.remove());
         }
         let demand = self.meta.demand_ns();
         if demand < remember
             && !self.meta.parents.is_empty()
             && let Some(limit) = oldest(demand)
         {
-            for (_, rdd) in kept.range_mut(..=Time::from_ns(limit)) {
-                *rdd = None;
+            for (time, rdd) in kept.range_mut(..=Time::from_ns(limit)) {
+                self.drop_later(*time, rdd.take());
             }
+        }
+    }
+
+    /// Has an RDD unpersisted once no batch needs it, if it is persisted.
+    fn drop_later(&self, time: Time, rdd: Option<Rdd<T>>) {
+        if let Some(rdd) = rdd
+            && rdd.get_storage_level() != StorageLevel::NONE
+        {
+            let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+            dropped.retain(|(_, other)| other.is_there());
+            dropped.push((time, WeakRdd::of(&rdd)));
+        }
+    }
+
+    /// Unpersists RDDs that are not remembered and that no batch from the one at `oldest` on needs.
+    fn unpersist(&self, oldest: Time) {
+        let Some(limit) = oldest.as_ns().checked_sub(self.meta.remember_ns()) else { return };
+        let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
+        let old: Vec<_> = dropped.extract_if(.., |(time, _)| time.as_ns() <= limit).collect();
+        drop(dropped);
+        if !old.is_empty() && self.shared.sc.conf().bool("spark.streaming.unpersist") != Ok(false) {
+            old.iter().for_each(|(_, rdd)| rdd.unpersist());
         }
     }
 }
@@ -116,6 +142,8 @@ impl<T: Data> AnyStream for Stream<T> {
     fn clear_metadata(&self, completed: Time) {
         if self.meta.is_initialized() {
             self.forget(&mut self.kept(), completed);
+            let oldest = self.shared.oldest_running().map_or(completed, |one| one.min(completed));
+            self.unpersist(oldest);
             self.node.clear(completed, self.meta.remember_ns());
             if let Some(limit) = completed.as_ns().checked_sub(self.meta.remember_ns()) {
                 self.meta.places.supersede(Time::from_ns(limit));
@@ -170,9 +198,14 @@ impl<T: Data> DStream<T> {
         let parents = parents.iter().map(|parent| Arc::clone(parent)).collect();
         let item = std::any::type_name::<T>();
         let meta = Arc::new(Meta::new(graph.streams.len(), kind, item, parents));
-        let generated = Mutex::default();
-        let (shared, files) = (Arc::clone(shared), OnceLock::new());
-        let stream = Arc::new(Stream { shared, meta, node, generated, files });
+        let stream = Arc::new(Stream {
+            shared: Arc::clone(shared),
+            meta,
+            node,
+            generated: Mutex::default(),
+            files: OnceLock::new(),
+            dropped: Mutex::default(),
+        });
         graph.streams.push(Arc::clone(&stream) as Arc<dyn AnyStream>);
         Ok(Self { stream })
     }

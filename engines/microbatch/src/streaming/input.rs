@@ -3,7 +3,7 @@
 use super::dstream::{Stream, StreamNode};
 use super::lifecycle::Shared;
 use super::meta::Kind;
-use super::{DStream, StreamInputInfo, StreamingContext, StreamingError, Time};
+use super::{DStream, ReceiverInfo, StreamInputInfo, StreamingContext, StreamingError, Time};
 use crate::SparkContext;
 use crate::rdd::sources::Offsets;
 use crate::rdd::{Rdd, ReadRange};
@@ -104,6 +104,14 @@ pub(super) trait Input: Send + Sync {
     }
     /// The number of an input with a receiver.
     fn receiver(&self) -> Option<usize> {
+        None
+    }
+    /// What is known of the receiver of an input with one.
+    fn receiver_info(&self) -> Option<ReceiverInfo> {
+        None
+    }
+    /// How many records a second the receiver may take in, while it runs.
+    fn rate_limit(&self) -> Option<u64> {
         None
     }
     /// Ends to take anything in. Batches go on.

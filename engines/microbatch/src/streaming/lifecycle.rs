@@ -5,10 +5,12 @@ use super::generator::Runtime;
 use super::input::Input;
 use super::listener::ListenerBus;
 use super::meta::{AnyStream, Meta};
+use super::monitor::Monitor;
 use super::receivers::Receivers;
 use super::scheduler::Job;
 use super::{InputInfoTracker, StreamingError, Time};
 use crate::SparkContext;
+use crate::context::{INTERRUPT_ON_CANCEL, JOB_DESCRIPTION, JOB_GROUP, LocalProperties};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -38,9 +40,13 @@ pub(crate) struct Shared {
     pub(super) clock: Arc<dyn Clock>,
     /// The time before the first batch; set at the start.
     pub(super) zero: OnceLock<Time>,
+    /// The local properties of the thread that started the context.
+    pub(super) properties: OnceLock<LocalProperties>,
     pub(super) graph: Mutex<Graph>,
     pub(super) waiter: Waiter,
     pub(super) bus: ListenerBus,
+    /// What counts batches and records; set at the start.
+    pub(super) monitor: OnceLock<Monitor>,
     pub(super) inputs: InputInfoTracker,
     pub(super) receivers: Receivers,
     /// The inputs, for what is done to all of them when a batch is over; set at the start.
@@ -155,6 +161,11 @@ impl Shared {
         batches.pending.insert(time);
     }
 
+    /// The oldest batch that was handed to the scheduler and has not ended.
+    pub(super) fn oldest_running(&self) -> Option<Time> {
+        self.under_way().running.first().copied()
+    }
+
     /// A batch was generated: it has been submitted, or has no jobs.
     pub(super) fn batch_generated(&self, time: Time) {
         self.under_way().generated = time;
@@ -223,6 +234,19 @@ impl Shared {
         self.receivers.cleanup(before);
         let sources = self.sources.get().and_then(std::sync::Weak::upgrade);
         sources.iter().flat_map(|inputs| inputs.iter()).for_each(|input| input.cleanup(before));
+    }
+
+    /// The local properties of a job: those of the thread that started the context, with what is known
+    /// of the job instead of what was said of that thread's own.
+    pub(super) fn job_properties(&self, time: Time, output: usize) -> LocalProperties {
+        let mut own = self.properties.get().cloned().unwrap_or_default();
+        own.remove(JOB_GROUP);
+        own.set(INTERRUPT_ON_CANCEL, "false");
+        let job = format!("[output operation {output}, batch time {time}]");
+        own.set(JOB_DESCRIPTION, &format!("Streaming job from {job}"));
+        own.set("spark.streaming.internal.batchTime", &time.as_ms().to_string());
+        own.set("spark.streaming.internal.outputOpId", &output.to_string());
+        own
     }
 
     pub(super) fn zero(&self) -> Time {

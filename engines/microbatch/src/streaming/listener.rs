@@ -1,11 +1,11 @@
 //! Who is told about batches, and how.
 //!
 //! Events go over a bounded queue to a thread of their own, `microbatch-listener`, which calls all
-//! listeners in the order in which they were added. A context without listeners has no such thread and
-//! makes no events. A listener that is slower than the batches makes them wait once the queue is full:
+//! listeners in the order in which they were added. An active context has a listener of its own, which
+//! counts ([`StreamingContext::progress`](super::StreamingContext::progress)). A listener that is slower than the batches makes them wait once the queue is full:
 //! no event is lost.
 
-use super::{BatchInfo, OutputOperationInfo, StreamingError, Time};
+use super::{BatchInfo, OutputOperationInfo, ReceiverInfo, StreamingError, Time};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,21 +13,6 @@ use std::thread::{JoinHandle, ThreadId};
 
 /// Events that may wait for the listeners.
 const WAITING_EVENTS: usize = 10_000;
-
-/// What a receiver did.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReceiverInfo {
-    /// The number of the input that it belongs to.
-    pub stream: usize,
-    /// Its name.
-    pub name: String,
-    /// Whether it is running.
-    pub active: bool,
-    /// What it last reported.
-    pub last_error_message: String,
-    /// The cause of that.
-    pub last_error: String,
-}
 
 /// Is told about a context and its batches. All methods have empty defaults. A panic in one is that
 /// event's loss for that listener and nothing more.

@@ -4,7 +4,9 @@ use super::{BatchInfo, StreamingListener, Time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Keeps what a page about a running context would show. Add it as a listener before the start.
+/// Keeps what a page about a running context would show. An active context has one
+/// ([`StreamingContext::progress`](super::StreamingContext::progress)); another one, with a memory of its own,
+/// is added as a listener before the start.
 #[derive(Debug)]
 pub struct ProgressListener {
     retained: usize,
@@ -98,21 +100,26 @@ impl ProgressListener {
     /// value is not known yet.
     pub fn gauges(&self) -> BTreeMap<&'static str, i64> {
         let (completed, received) = (self.last_completed_batch(), self.last_received_batch());
-        let totals = self.totals();
+        let (totals, unprocessed) = (self.totals(), self.unprocessed_batches());
+        let (waiting, running) = (self.waiting_batches(), self.running_batches());
+        let (receivers, retained) = {
+            let progress = self.progress();
+            (progress.receivers.len(), progress.completed.len())
+        };
         let ms = |ns: Option<u64>| ns.map_or(-1, |ns| (ns / 1_000_000) as i64);
         let of = |batch: &Option<BatchInfo>, get: fn(&BatchInfo) -> Option<u64>| {
             ms(batch.as_ref().and_then(get))
         };
         let records = received.as_ref().map_or(-1, |batch| batch.num_records() as i64);
         BTreeMap::from([
-            ("receivers", self.progress().receivers.len() as i64),
+            ("receivers", receivers as i64),
             ("totalCompletedBatches", totals.completed_batches as i64),
             ("totalReceivedRecords", totals.received_records as i64),
             ("totalProcessedRecords", totals.processed_records as i64),
-            ("unprocessedBatches", self.unprocessed_batches() as i64),
-            ("waitingBatches", self.waiting_batches() as i64),
-            ("runningBatches", self.running_batches() as i64),
-            ("retainedCompletedBatches", self.progress().completed.len() as i64),
+            ("unprocessedBatches", unprocessed as i64),
+            ("waitingBatches", waiting as i64),
+            ("runningBatches", running as i64),
+            ("retainedCompletedBatches", retained as i64),
             ("lastCompletedBatch_submissionTime", of(&completed, |b| Some(b.submitted_ns))),
             ("lastCompletedBatch_processingStartTime", of(&completed, |b| b.started_ns)),
             ("lastCompletedBatch_processingEndTime", of(&completed, |b| b.ended_ns)),

@@ -5,14 +5,15 @@
 //! generator: tick ──> all waiting blocks belong to the batch ──> BlockRDD, a partition per block
 //! ```
 //!
-//! Receivers, their block intervals and their restart delays follow the real clock even where batches
-//! follow another one: what comes from outside comes in real time (as in Spark).
+//! Receivers, their block intervals, rates and restart delays follow the real clock even where batches
+//! follow another one: what comes from outside comes in real time (as in Spark). A clock of their own
+//! can be set where it does not ([`receiver_clock`](super::StreamingContextBuilder::receiver_clock)).
 
 use super::dstream::{Stream, StreamNode};
 use super::input::Input;
 use super::lifecycle::Shared;
-use super::listener::Event;
 use super::meta::Kind;
+use super::receiver_info::Reports;
 use super::receivers::Receivers;
 use super::{
     BatchInfo, DStream, ReceiverInfo, StreamInputInfo, StreamingContext, StreamingError,
@@ -21,13 +22,13 @@ use super::{
 use crate::StorageLevel;
 use crate::rate::{BatchRate, RateController, rate_estimator};
 use crate::rdd::Rdd;
-use crate::rdd::sources::BlockRdd;
+use crate::rdd::block_rdd::BlockRdd;
 use crate::receiver::{
     BlockHandler, BlockReports, BlockStore, Codec, Receiver, ReceiverError, ReceiverHandle,
     ReceiverSupervisor, StoringSink,
 };
 use crate::settings::Settings;
-use crate::tracker::{ReceivedBlockInfo, ReceivedBlockTracker};
+use crate::tracker::ReceivedBlockInfo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -107,7 +108,11 @@ impl StreamingContext {
             let control = |with| RateController::new(stream, with, publish(own.clone()));
             Received {
                 stream,
-                name: operation,
+                info: Arc::new(Mutex::new(ReceiverInfo {
+                    stream,
+                    name: format!("{operation}-{stream}"),
+                    ..ReceiverInfo::default()
+                })),
                 level: level.into(),
                 settings,
                 receiver: Arc::new(Mutex::new(receiver)),
@@ -145,7 +150,7 @@ impl<T> Receiver<T> for Lent<T> {
 /// The input behind a stream of received blocks.
 struct Received<T> {
     stream: usize,
-    name: &'static str,
+    info: Arc<Mutex<ReceiverInfo>>,
     level: crate::receiver::StorageLevel,
     settings: Settings,
     receiver: Arc<Mutex<Box<dyn Receiver<T>>>>,
@@ -168,32 +173,6 @@ struct Run<T> {
 impl<T> Default for Run<T> {
     fn default() -> Self {
         Self { stopping: false, supervisor: None, thread: None }
-    }
-}
-
-/// Tells the driver's side of a context what a receiver did.
-struct Reports {
-    shared: Arc<Shared>,
-    tracker: Arc<ReceivedBlockTracker>,
-    name: &'static str,
-}
-
-impl Reports {
-    fn info(&self, stream: usize, active: bool, message: &str, cause: &str) -> ReceiverInfo {
-        let (last_error_message, last_error) = (message.to_owned(), cause.to_owned());
-        let name = format!("{}-{stream}", self.name);
-        ReceiverInfo { stream, name, active, last_error_message, last_error }
-    }
-}
-
-impl BlockReports for Reports {
-    fn add_block(&self, block: ReceivedBlockInfo) -> Result<(), String> {
-        self.tracker.add_block(block).map_err(|error| error.to_string())
-    }
-    fn report_error(&self, stream: usize, message: &str, cause: &str) {
-        log::warn!("receiver of stream {stream}: {message}: {cause}");
-        let info = || self.info(stream, true, message, cause);
-        self.shared.bus.post(|| Event::ReceiverError(info()));
     }
 }
 
@@ -258,8 +237,7 @@ impl<T: Data> Received<T> {
         supervisor.start().map_err(|error| self.failed(error))?;
         run.supervisor = Some(Arc::clone(&supervisor));
         drop(run);
-        let info = reports.info(self.stream, true, "", "");
-        reports.shared.bus.post(|| Event::ReceiverStarted(info));
+        reports.started();
         Ok(Some(supervisor))
     }
 
@@ -273,8 +251,7 @@ impl<T: Data> Received<T> {
         let mut supervisor = first;
         loop {
             supervisor.await_termination();
-            let info = reports.info(self.stream, false, "", "");
-            reports.shared.bus.post(|| Event::ReceiverStopped(info));
+            reports.stopped();
             match self.supervise(reports, clock) {
                 Ok(Some(next)) => supervisor = next,
                 Ok(None) => return,
@@ -289,6 +266,14 @@ impl<T: Data> Input for Received<T> {
         Some(self.stream)
     }
 
+    fn receiver_info(&self) -> Option<ReceiverInfo> {
+        Some(self.info.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+
+    fn rate_limit(&self) -> Option<u64> {
+        self.run().supervisor.as_ref()?.rate_limit()
+    }
+
     fn start(self: Arc<Self>, shared: &Arc<Shared>) -> Result<(), StreamingError> {
         let receivers: &Receivers = &shared.receivers;
         let (tracker, clock) = (receivers.tracker()?, receivers.clock());
@@ -298,8 +283,8 @@ impl<T: Data> Input for Received<T> {
         if let Some(rate) = &self.rate {
             shared.bus.add(Arc::new(Pace(Arc::clone(rate))));
         }
-        let (shared, name) = (Arc::clone(shared), self.name);
-        let reports = Arc::new(Reports { shared, tracker, name });
+        let (shared, info) = (Arc::clone(shared), Arc::clone(&self.info));
+        let reports = Arc::new(Reports { shared, tracker, info });
         let Some(first) = self.supervise(&reports, clock)? else { return Ok(()) };
         let (own, clock) = (Arc::clone(&self), Arc::clone(clock));
         let name = format!("microbatch-receiver-{}", self.stream);
@@ -366,19 +351,20 @@ impl<T: Data> StreamNode<T> for Arc<Received<T>> {
             }
         };
         let Some(handler) = self.handler.get() else { return Ok(Some(sc.empty())) };
-        let readable = |block: &ReceivedBlockInfo| {
-            let there = block.wal_handle.is_some()
-                || (block.is_block_id_valid && self.store.contains(block.block_id));
-            if !there {
-                log::warn!(
-                    "{} of the batch at {time} is left out, as it is neither kept nor in a log; \
-                     enable spark.streaming.receiver.writeAheadLog.enable",
-                    block.block_id
-                );
-            }
-            there
-        };
-        let blocks = blocks.into_iter().filter(readable).collect();
-        Ok(Some(Rdd::new(sc.clone(), Arc::new(BlockRdd::new(Arc::clone(handler), blocks)))))
+        Ok(Some(Rdd::new(sc.clone(), Arc::new(BlockRdd::of(Arc::clone(handler), blocks)))))
+    }
+
+    /// The rate, where the receiver has one.
+    fn save(&self, _: Time) -> Vec<u8> {
+        let rate = self.rate.as_ref().map(|rate| rate.latest_rate());
+        rate.map(|rate| rate.to_be_bytes().to_vec()).unwrap_or_default()
+    }
+
+    fn restore(&self, saved: &[u8]) -> Result<(), StreamingError> {
+        // Nothing was saved by a context without back-pressure.
+        let (Some(rate), false) = (&self.rate, saved.is_empty()) else { return Ok(()) };
+        let bytes = saved.try_into().map_err(|_| self.failed("what was saved is no rate"))?;
+        rate.restore(i64::from_be_bytes(bytes));
+        Ok(())
     }
 }

@@ -115,3 +115,30 @@ impl Receivers {
         open.iter().for_each(|log| log.close());
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::clock::EpochClock;
+    use super::*;
+
+    #[test]
+    fn wal_disabled_when_checkpoint_dir_not_set() {
+        let folder = tempfile::tempdir().expect("a folder");
+        // The driver's log does not depend on whether receivers have one.
+        for (checkpoints, logged) in [(None, false), (Some(folder.path()), true)] {
+            let clock: Arc<dyn Clock> = Arc::new(EpochClock::new());
+            let receivers = Receivers::new(Arc::clone(&clock), Arc::default());
+            let settings = Settings::default();
+            receivers.start(&[0], &clock, checkpoints, &settings, false).expect("a start");
+            let tracker = receivers.tracker().expect("a tracker");
+            assert_eq!(tracker.is_write_ahead_log_enabled(), logged);
+            assert!(receivers.log_of(0, &settings).expect("no log").is_none());
+            let wanted = settings.set("spark.streaming.receiver.writeAheadLog.enable", "true");
+            match receivers.log_of(0, &wanted) {
+                Ok(log) => assert!(logged && log.is_some()),
+                Err(error) => assert!(!logged && error == StreamingError::LogWithoutCheckpoints),
+            }
+            receivers.stop();
+        }
+    }
+}

@@ -90,7 +90,9 @@ impl Scheduler {
             }
             time
         };
-        let result = run_job(time, output, job);
+        let properties = shared.job_properties(time, output);
+        let run = || run_job(time, output, job);
+        let result = shared.sc.with_local_properties(properties, run);
         let ended = shared.clock.now_ns();
         let failed = result.is_err();
         let last = {

@@ -15,7 +15,8 @@ const LEVEL: StorageLevel = StorageLevel::MEMORY_AND_DISK_SER_2;
 impl StreamingContext {
     /// The lines that a server at `host` and `port` sends: UTF-8, ended by `\n`, `\r` or `\r\n`; a last
     /// line needs no end. While the server cannot be reached, or has ended the connection, another
-    /// connection is tried every `spark.streaming.receiverRestartDelay`.
+    /// connection is tried every `spark.streaming.receiverRestartDelay`. A line of more bytes than
+    /// `weir.streaming.socket.maxLineBytes` (1m) is skipped, which listeners are told of.
     ///
     /// # Errors
     ///
@@ -39,7 +40,9 @@ impl StreamingContext {
         port: u16,
         level: StorageLevel,
     ) -> Result<DStream<String>, StreamingError> {
-        self.received("SocketInputDStream", Box::new(SocketReceiver::new(host, port)), level)
+        let settings = Settings::from(self.spark_context().conf());
+        let receiver = SocketReceiver::with_settings(host, port, &settings)?;
+        self.received("SocketInputDStream", Box::new(receiver), level)
     }
 
     /// The records that `convert` finds in what a server sends. It is called with every connection;

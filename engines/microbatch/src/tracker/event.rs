@@ -82,8 +82,9 @@ impl LogEvent {
     ///
     /// # Errors
     ///
-    /// The bytes are no event.
+    /// The bytes are no event, or more than one.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, postcard::Error> {
-        postcard::from_bytes(bytes)
+        let (event, rest) = postcard::take_from_bytes(bytes)?;
+        if rest.is_empty() { Ok(event) } else { Err(postcard::Error::DeserializeBadEncoding) }
     }
 }

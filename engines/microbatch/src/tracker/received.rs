@@ -29,7 +29,10 @@ pub enum TrackerError {
     #[error("the received-block log did not take it, so it has not happened: {0}")]
     Log(#[from] WalError),
     /// An event could not be encoded or decoded.
-    #[error("an event of the received-block log is no event of this version: {0}")]
+    #[error(
+        "an event of the received-block log is no event of this version: {0}; go on with the version \
+         that wrote it, or remove the log to begin without it"
+    )]
     Event(String),
     /// Batches of the future would be forgotten.
     #[error(

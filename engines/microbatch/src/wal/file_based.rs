@@ -1,6 +1,7 @@
 //! A log in files that are rolled over by time.
 
 use super::frame::{FrameReader, FrameWriter, read_at};
+use super::record::{RecordReader, seal, unseal};
 use super::{LogFile, ParallelIter, Records, WalError, WalHandle, WriteAheadLog};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,8 +10,6 @@ use std::thread::JoinHandle;
 
 /// Files that are read at once where there is one file a record.
 const READERS: usize = 8;
-
-const CHECKSUM: usize = 4;
 
 /// How a [`FileBasedWriteAheadLog`] writes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +20,13 @@ pub struct FileWalOptions {
     pub max_failures: usize,
     /// One file a record: for file systems on which a file can be seen only once it is closed.
     pub close_file_after_write: bool,
-    /// Whether a CRC-32 stands before the bytes of each record: flipped bits are found by it.
+    /// Whether records are written so that damage is found, and what is behind it too. Otherwise files
+    /// are in Spark's format: what changed bits make of a record is handed out as the record.
     pub checksums: bool,
+    /// Whether a record is on the disk before `write` returns (`fsync`). Otherwise it is with the
+    /// system, which is enough for it to survive the process, as with Spark's `hflush`, but not a
+    /// machine that loses power.
+    pub sync: bool,
 }
 
 impl Default for FileWalOptions {
@@ -32,6 +36,7 @@ impl Default for FileWalOptions {
             max_failures: 3,
             close_file_after_write: false,
             checksums: true,
+            sync: false,
         }
     }
 }
@@ -87,7 +92,7 @@ impl FileBasedWriteAheadLog {
     fn try_write(
         &self,
         state: &mut State,
-        payload: &[u8],
+        record: &[u8],
         time_ms: u64,
     ) -> Result<WalHandle, WalError> {
         if state.current.as_ref().is_some_and(|(file, _)| time_ms > file.stop_ms) {
@@ -97,16 +102,25 @@ impl FileBasedWriteAheadLog {
             Some((_, writer)) => writer,
             none => {
                 let stop_ms = time_ms.saturating_add(self.options.rolling_interval_ms);
-                let mut file = LogFile::new(&self.folder, time_ms, stop_ms);
-                // Behind a damaged record of an earlier run nothing would be found again.
-                while has_damage(&file, self.options.checksums)? {
-                    file = LogFile::new(&self.folder, time_ms, file.stop_ms + 1);
-                }
-                let writer = FrameWriter::open(&file.path)?;
+                let file = LogFile::new(&self.folder, time_ms, stop_ms);
+                let writer = self.writer(&file.path)?;
                 &mut none.insert((file, writer)).1
             }
         };
-        writer.write(payload)
+        if self.options.checksums {
+            let seal = seal(record, writer.end());
+            writer.append(&seal, record)
+        } else {
+            writer.write(record)
+        }
+    }
+
+    /// Writes behind what an earlier run left in a file of that name.
+    fn writer(&self, path: &Path) -> Result<FrameWriter, WalError> {
+        if !self.options.checksums {
+            return FrameWriter::open(path);
+        }
+        FrameWriter::open_at(path, RecordReader::open(path)?.append_at()?, self.options.sync)
     }
 }
 
@@ -127,11 +141,10 @@ impl WriteAheadLog for FileBasedWriteAheadLog {
             let what = format!("write request with time {time_ms}");
             return Err(WalError::Closed { log: "FileBasedWriteAheadLog", what });
         }
-        let payload = if self.options.checksums { seal(record) } else { record.to_owned() };
         let mut state = self.state();
         let mut failures = 0;
         loop {
-            match self.try_write(&mut state, &payload, time_ms) {
+            match self.try_write(&mut state, record, time_ms) {
                 Ok(handle) => {
                     if self.options.close_file_after_write {
                         state.roll();
@@ -156,7 +169,7 @@ impl WriteAheadLog for FileBasedWriteAheadLog {
         if !self.options.checksums {
             return Ok(payload);
         }
-        open(&payload).map_err(|reason| WalError::Damaged {
+        unseal(payload, handle.offset).map_err(|reason| WalError::Damaged {
             path: handle.path.clone(),
             offset: handle.offset,
             reason: reason.into(),
@@ -252,69 +265,48 @@ fn remove(file: &LogFile) -> Result<(), WalError> {
     }
 }
 
-/// The records of a file, up to where it is damaged. A file that cannot be read is an error once.
+/// What reads a file, in the format that the log writes.
+enum Reader {
+    Records(RecordReader),
+    Frames(FrameReader),
+}
+
+impl Reader {
+    fn open(path: &Path, checksums: bool) -> Result<Self, WalError> {
+        if checksums {
+            RecordReader::open(path).map(Self::Records)
+        } else {
+            FrameReader::open(path).map(Self::Frames)
+        }
+    }
+
+    fn next(&mut self) -> Result<Option<Vec<u8>>, WalError> {
+        let next = match self {
+            Self::Records(reader) => reader.next_record(),
+            Self::Frames(reader) => reader.next_frame(),
+        };
+        next.map(|found| found.map(|(_, record)| record))
+    }
+}
+
+/// The records of a file, which is opened when the first is asked for. A file that cannot be read is
+/// an error once.
 fn records(
     file: &LogFile,
     checksums: bool,
 ) -> impl Iterator<Item = Result<Vec<u8>, WalError>> + Send + use<> {
     let path = file.path.clone();
     let mut reader = None;
-    let mut broken = false;
+    let mut failed = false;
     std::iter::from_fn(move || {
-        if broken {
+        if failed {
             return None;
         }
-        let frame = match &mut reader {
-            Some(reader) => FrameReader::next_frame(reader),
-            none => FrameReader::open(&path).and_then(|opened| none.insert(opened).next_frame()),
+        let record = match &mut reader {
+            Some(reader) => Reader::next(reader),
+            none => Reader::open(&path, checksums).and_then(|opened| none.insert(opened).next()),
         };
-        match frame {
-            Ok(None) => None,
-            Ok(Some((_, payload))) if !checksums => Some(Ok(payload)),
-            Ok(Some((offset, payload))) => match open(&payload) {
-                Ok(record) => Some(Ok(record)),
-                Err(reason) => {
-                    // What follows may begin anywhere: a wrong length looks like this, too.
-                    broken = true;
-                    log::warn!(
-                        "write-ahead log {}: the record at byte {offset} is damaged ({reason}); it \
-                         and what follows in this file are left out",
-                        path.display()
-                    );
-                    None
-                }
-            },
-            Err(error) => {
-                broken = true;
-                Some(Err(error))
-            }
-        }
+        failed = record.is_err();
+        record.transpose()
     })
-}
-
-/// Whether a file is there and has a whole record whose bytes are wrong.
-fn has_damage(file: &LogFile, checksums: bool) -> Result<bool, WalError> {
-    let mut reader = FrameReader::open(&file.path)?;
-    while let Some((_, payload)) = reader.next_frame()? {
-        if checksums && open(&payload).is_err() {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-fn seal(record: &[u8]) -> Vec<u8> {
-    let mut payload = Vec::with_capacity(record.len() + CHECKSUM);
-    payload.extend_from_slice(&crc32fast::hash(record).to_be_bytes());
-    payload.extend_from_slice(record);
-    payload
-}
-
-fn open(payload: &[u8]) -> Result<Vec<u8>, &'static str> {
-    let (sum, record) = payload.split_first_chunk::<CHECKSUM>().ok_or("it is too short")?;
-    if u32::from_be_bytes(*sum) == crc32fast::hash(record) {
-        Ok(record.to_owned())
-    } else {
-        Err("its checksum is wrong")
-    }
 }

@@ -1,4 +1,5 @@
-//! One file of records: a 4-byte big-endian length, then that many bytes.
+//! One file of frames: a 4-byte big-endian length, then that many bytes. It is Spark's format, in which
+//! damage cannot be told from data; see `record.rs` for what is in the frames of a log.
 
 use super::WalError;
 use serde::{Deserialize, Serialize};
@@ -13,35 +14,43 @@ const HEAD: u64 = 4;
 pub struct WalHandle {
     /// The file.
     pub path: PathBuf,
-    /// Where its length stands.
+    /// Where its length stands: it begins there.
     pub offset: u64,
-    /// How long it is, without the length field.
+    /// How many bytes stand behind its length.
     pub length: u32,
 }
 
-/// Appends records to a file.
+/// Appends frames to a file.
 #[derive(Debug)]
 pub struct FrameWriter {
     path: PathBuf,
     file: File,
     end: u64,
+    sync: bool,
 }
 
 impl FrameWriter {
-    /// Opens `path`, or makes it and its folder. A torn record at the end of it, from a crash, is cut
+    /// Opens `path`, or makes it and its folder. A torn frame at the end of it, from a crash, is cut
     /// off with a warning: what is appended would not be found behind it.
     ///
     /// # Errors
     ///
     /// The system refuses it.
     pub fn open(path: &Path) -> Result<Self, WalError> {
-        let refuse = |error| WalError::io(path, error);
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(refuse)?;
-        }
         let mut reader = FrameReader::open(path)?;
         while reader.next_frame()?.is_some() {}
-        let end = reader.offset;
+        Self::open_at(path, reader.offset, false)
+    }
+
+    /// Opens `path`, or makes it and its folder, and writes from byte `end` on. What was there goes.
+    /// With `sync`, what is written is on the disk, and not only with the system, once
+    /// [`append`](Self::append) returns.
+    pub(super) fn open_at(path: &Path, end: u64, sync: bool) -> Result<Self, WalError> {
+        let refuse = |error| WalError::io(path, error);
+        let folders = path.ancestors().skip(1).filter(|folder| !folder.as_os_str().is_empty());
+        let made: Vec<&Path> = folders.take_while(|folder| !folder.exists()).collect();
+        let folder = path.parent();
+        folder.map_or(Ok(()), std::fs::create_dir_all).map_err(refuse)?;
         let mut file = OpenOptions::new()
             .create(true)
             .truncate(false)
@@ -50,21 +59,42 @@ impl FrameWriter {
             .map_err(refuse)?;
         file.set_len(end).map_err(refuse)?;
         file.seek(SeekFrom::Start(end)).map_err(refuse)?;
-        Ok(Self { path: path.to_owned(), file, end })
+        if sync {
+            // A file whose name is lost is lost: the names are in the folders.
+            let above = made.iter().filter_map(|folder| folder.parent());
+            for folder in folder.into_iter().chain(above) {
+                sync_folder(folder).map_err(refuse)?;
+            }
+        }
+        Ok(Self { path: path.to_owned(), file, end, sync })
     }
 
-    /// Appends a record. It has reached the system when this returns.
+    /// Appends a frame of these bytes. They have reached the system when this returns.
     ///
     /// # Errors
     ///
-    /// The system refuses it; nothing of the record stays in the file.
-    pub fn write(&mut self, record: &[u8]) -> Result<WalHandle, WalError> {
-        let too_long = |_| WalError::TooLong { bytes: record.len() };
-        let length = i32::try_from(record.len()).map_err(too_long)?.unsigned_abs();
-        let mut frame = Vec::with_capacity(record.len() + HEAD as usize);
+    /// The system refuses it; nothing of the frame stays in the file.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<WalHandle, WalError> {
+        self.append(&[], bytes)
+    }
+
+    /// Where the next frame begins.
+    pub(super) const fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Appends a frame of two pieces, as [`write`](Self::write) does.
+    pub(super) fn append(&mut self, first: &[u8], second: &[u8]) -> Result<WalHandle, WalError> {
+        let bytes = first.len() + second.len();
+        let too_long = |_| WalError::TooLong { bytes };
+        let length = i32::try_from(bytes).map_err(too_long)?.unsigned_abs();
+        let mut frame = Vec::with_capacity(bytes + HEAD as usize);
         frame.extend_from_slice(&length.to_be_bytes());
-        frame.extend_from_slice(record);
-        if let Err(error) = self.file.write_all(&frame) {
+        frame.extend_from_slice(first);
+        frame.extend_from_slice(second);
+        let written = self.file.write_all(&frame);
+        let synced = written.and_then(|()| if self.sync { self.file.sync_data() } else { Ok(()) });
+        if let Err(error) = synced {
             let cut = self.file.set_len(self.end);
             if cut.and_then(|()| self.file.seek(SeekFrom::Start(self.end))).is_err() {
                 log::warn!("write-ahead log {}: a torn record stays", self.path.display());
@@ -77,7 +107,13 @@ impl FrameWriter {
     }
 }
 
-/// Reads a file's records from its beginning. A torn end is left out, with a warning; a missing file
+fn sync_folder(folder: &Path) -> std::io::Result<()> {
+    // The parent of a bare name.
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    File::open(folder)?.sync_all()
+}
+
+/// Reads a file's frames from its beginning. A torn end is left out, with a warning; a missing file
 /// is empty.
 #[derive(Debug)]
 pub struct FrameReader {
@@ -105,7 +141,7 @@ impl FrameReader {
         Ok(Self { path: path.to_owned(), file: file.map(BufReader::new), offset: 0, size })
     }
 
-    /// The next record, with where it begins. None at the end, and from then on.
+    /// The next frame's bytes, with where it begins. None at the end, and from then on.
     ///
     /// # Errors
     ///
@@ -132,7 +168,7 @@ impl FrameReader {
         self.file = None;
         if torn > 0 {
             log::warn!(
-                "write-ahead log {}: the last {torn} bytes, from byte {}, are no whole record and \
+                "write-ahead log {}: the last {torn} bytes, from byte {}, are no whole frame and \
                  are left out",
                 self.path.display(),
                 self.offset
@@ -148,7 +184,7 @@ impl FrameReader {
     }
 }
 
-/// Reads the record at a handle.
+/// Reads the bytes of the frame at a handle.
 ///
 /// # Errors
 ///
@@ -168,7 +204,7 @@ pub fn read_at(handle: &WalHandle) -> Result<Vec<u8>, WalError> {
         });
     }
     let size = file.metadata().map_err(refuse)?.len();
-    if size.saturating_sub(handle.offset + HEAD) < u64::from(length) {
+    if size.saturating_sub(handle.offset.saturating_add(HEAD)) < u64::from(length) {
         return Err(WalError::Damaged {
             path: handle.path.clone(),
             offset: handle.offset,

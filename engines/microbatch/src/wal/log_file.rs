@@ -39,7 +39,8 @@ impl LogFile {
         };
         let paths = entries.map(|entry| entry.map(|entry| entry.path()));
         let paths = paths.collect::<std::io::Result<Vec<_>>>()?;
-        let mut files: Vec<_> = paths.into_iter().filter_map(Self::parse).collect();
+        let files = paths.into_iter().filter_map(Self::parse);
+        let mut files: Vec<_> = files.filter(|file| file.path.is_file()).collect();
         files.sort();
         Ok(files)
     }

@@ -90,12 +90,15 @@ fn refused(error: SettingError) -> WalError {
 }
 
 impl WalRole {
-    fn key(self, name: &str) -> String {
-        let role = match self {
+    const fn name(self) -> &'static str {
+        match self {
             Self::Driver => "driver",
             Self::Receiver => "receiver",
-        };
-        format!("spark.streaming.{role}.writeAheadLog.{name}")
+        }
+    }
+
+    fn key(self, name: &str) -> String {
+        format!("spark.streaming.{}.writeAheadLog.{name}", self.name())
     }
 
     /// Whether records are put together: the driver's are unless `allowBatching` is false, a
@@ -108,7 +111,8 @@ impl WalRole {
         Ok(self == Self::Driver && settings.flag(&self.key("allowBatching"), true)?)
     }
 
-    /// How files are written.
+    /// How files are written. `sync` is a setting of this engine, not of Spark, and so has a prefix of its
+    /// own: `weir.streaming.{driver,receiver}.writeAheadLog.sync`, false unless it is set.
     ///
     /// # Errors
     ///
@@ -120,6 +124,8 @@ impl WalRole {
             max_failures: settings.number(&self.key("maxFailures"), 3)?,
             close_file_after_write: settings.flag(&self.key("closeFileAfterWrite"), false)?,
             checksums: true,
+            sync: settings
+                .flag(&format!("weir.streaming.{}.writeAheadLog.sync", self.name()), false)?,
         })
     }
 }

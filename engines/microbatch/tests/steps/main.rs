@@ -2,11 +2,16 @@
 //! case, and an underscore for whatever lies between letters and digits.
 
 mod adding;
+mod constructors;
 mod definitions;
 mod lifecycle;
 mod listening;
+mod logs;
+mod monitoring;
 mod named;
+mod receivers;
 mod recovering;
+mod stopping;
 mod waiting;
 
 use std::path::PathBuf;
