@@ -88,8 +88,8 @@ pub use flow::{MicroBatch, MicroBatchFlow};
 pub use job::{JobError, TaskContext, TaskError};
 pub use metrics::{Metrics, StageMetrics};
 pub use rdd::{
-    Block, HashPartitioner, Keyed, MapSide, Pairs, Partition, Partitioner, Partitions,
-    RangePartitioner, Rdd, ReadRange, Shuffle, StorageLevel,
+    Block, HashPartitioner, JavaHash, JavaHashPartitioner, Keyed, MapSide, Pairs, Partition,
+    Partitioner, Partitions, RangePartitioner, Rdd, ReadRange, Shuffle, StorageLevel,
 };
 pub use streaming::{
     ActiveScope, BatchInfo, ContextState, Cut, DStream, DirectSource, InputBatch, InputInfoTracker,
