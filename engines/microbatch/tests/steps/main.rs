@@ -2,10 +2,16 @@
 //! case, and an underscore for whatever lies between letters and digits.
 
 mod adding;
+#[path = "../conformance/by_hand.rs"]
+#[expect(dead_code, reason = "the conformance test asks more of it")]
+mod by_hand;
 mod definitions;
 mod lifecycle;
 mod listening;
 mod named;
+#[path = "../conformance/skips.rs"]
+#[expect(dead_code, reason = "the kinds that are run elsewhere are the conformance test's")]
+mod skips;
 mod waiting;
 
 use std::path::PathBuf;
