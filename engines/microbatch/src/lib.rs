@@ -82,7 +82,9 @@ pub mod wal;
 
 pub use accumulator::{Accumulate, Accumulator, DoubleStats, LongStats};
 pub use broadcast::{Broadcast, BroadcastError};
-pub use conf::{ConfError, KNOWN_KEYS, KnownKey, SparkConf, ValueKind};
+pub use conf::{
+    ConfError, KNOWN_KEYS, KnownKey, SparkConf, UNSUPPORTED_KEYS, UnsupportedKey, ValueKind,
+};
 pub use context::{ContextError, SparkContext, SparkContextBuilder};
 pub use flow::{MicroBatch, MicroBatchFlow};
 pub use job::{JobError, TaskContext, TaskError};

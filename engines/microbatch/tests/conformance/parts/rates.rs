@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_dataflow::{Clock, ManualClock};
 use weir_microbatch::rate::{
-    BatchRate, PidRateEstimator, RateController, RateEstimator, RateLimiter, Scaling, ScalingPolicy,
+    BatchRate, PidRateEstimator, RateController, RateEstimator, RateLimiter, ScalingPolicy,
 };
 use weir_microbatch::settings::Settings;
 
@@ -175,13 +175,14 @@ pub(super) fn allocation(case: &Case<'_>) -> Outcome {
         one => vec![one],
     };
     params.finished()?;
-    let shown = match decided {
-        Scaling::Add(n) => format!("+{n} ({}->{})", executors.len(), executors.len() + n),
-        Scaling::Keep => "no change".into(),
-        Scaling::RemoveOne => match executors.iter().find(|one| !busy.contains(one)) {
-            Some(free) => format!("kill one executor without a receiver ({free})"),
-            None => "no change".into(),
-        },
+    let (now, target) = (executors.len(), policy.target(decided, executors.len(), busy.len()));
+    let shown = if target > now {
+        format!("+{} ({now}->{target})", target - now)
+    } else if target == now {
+        "no change".to_owned()
+    } else {
+        let free = executors.iter().find(|one| !busy.contains(one)).ok_or("none is free")?;
+        format!("kill one executor without a receiver ({free})")
     };
     same("decision", shown.as_str(), case.text("expected")?)
 }
