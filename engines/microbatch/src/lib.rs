@@ -95,8 +95,8 @@ pub use rdd::{
 };
 pub use streaming::{
     ActiveScope, BatchInfo, ContextState, Cut, DStream, DirectSource, InputBatch, InputInfoTracker,
-    InputStream, MapWithStateDStream, OutputOperationInfo, Pacing, ProgressListener, ReceiverInfo,
-    Show, State, StateDStream, StateError, StateRecords, StateSpec, StatefulStage,
-    StatsReportListener, StopOptions, StreamInfo, StreamInputInfo, StreamingContext,
+    InputStream, ListenerRegistry, MapWithStateDStream, OutputOperationInfo, Pacing,
+    ProgressListener, ReceiverInfo, Show, State, StateDStream, StateError, StateRecords, StateSpec,
+    StatefulStage, StatsReportListener, StopOptions, StreamInfo, StreamInputInfo, StreamingContext,
     StreamingContextBuilder, StreamingError, StreamingListener, Time, Totals, Values,
 };

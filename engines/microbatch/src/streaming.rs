@@ -9,6 +9,7 @@
 //! | `microbatch-generator` | waits for the tick, cuts the batch, makes its jobs |
 //! | `microbatch-scheduler-N` | runs jobs, in the order of batches and outputs |
 //! | `microbatch-listener` | tells listeners, if there are any |
+//! | `microbatch-receiver-log-N` | writes a receiver's blocks to its log, if it has one |
 //! | `microbatch-worker-N` | runs tasks |
 //!
 //! A batch that waits for the scheduler is a range of offsets and a lineage, not data. The queue of
@@ -16,10 +17,12 @@
 //! that it missed back to back afterwards, with their nominal times.
 
 mod batch;
+mod bounded_log;
 mod clock;
 mod context;
 mod dstream;
 mod error;
+mod extra_listeners;
 mod file_input;
 mod generator;
 mod input;
@@ -50,6 +53,7 @@ pub use batch::{BatchInfo, OutputOperationInfo, StreamInputInfo};
 pub use context::{Pacing, StopOptions, StreamingContext, StreamingContextBuilder};
 pub use dstream::DStream;
 pub use error::StreamingError;
+pub use extra_listeners::ListenerRegistry;
 pub use input::{Cut, DirectSource, InputBatch, InputStream};
 pub use lifecycle::ContextState;
 pub use listener::{InputInfoTracker, ReceiverInfo, StreamingListener};

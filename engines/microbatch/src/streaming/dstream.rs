@@ -48,7 +48,7 @@ pub(super) struct Stream<T> {
     generated: Mutex<BTreeMap<Time, Option<Rdd<T>>>>,
 }
 
-impl<T> Stream<T> {
+impl<T: Data> Stream<T> {
     pub(super) fn context(&self) -> &Shared {
         &self.shared
     }
@@ -69,7 +69,10 @@ impl<T> Stream<T> {
             if oldest(remember).is_none_or(|limit| first.key().as_ns() > limit) {
                 break;
             }
-            first.remove();
+            let forgotten = first.remove();
+            if let (Some(rdd), true) = (forgotten, self.shared.unpersist) {
+                rdd.unpersist();
+            }
         }
         let demand = self.meta.demand_ns();
         if demand < remember

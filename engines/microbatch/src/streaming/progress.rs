@@ -1,6 +1,7 @@
 //! Counts batches and records as they go, for gauges and tables.
 
 use super::{BatchInfo, StreamingListener, Time};
+use crate::{ConfError, SparkConf};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -41,6 +42,15 @@ impl Default for ProgressListener {
 }
 
 impl ProgressListener {
+    /// Retains as many completed batches as `spark.streaming.ui.retainedBatches` says.
+    ///
+    /// # Errors
+    ///
+    /// The setting is not a number.
+    pub fn from_conf(conf: &SparkConf) -> Result<Self, ConfError> {
+        conf.number("spark.streaming.ui.retainedBatches").map(Self::new)
+    }
+
     /// Retains the last `retained` completed batches.
     #[must_use]
     pub fn new(retained: usize) -> Self {

@@ -46,7 +46,6 @@ const TO_BE_WRITTEN: &[&str] = &[
     "start should set local properties of streaming jobs correctly",
     "stop gracefully even if a receiver misses StopReceiver",
     "stop gracefully processes everything received",
-    "stop only streaming context via conf",
     "stop slow receiver gracefully",
     "track the number of input streams",
     "write ahead log - generating and cleaning",
