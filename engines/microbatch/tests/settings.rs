@@ -275,6 +275,8 @@ fn as_many_batches_are_retained_as_settings_say() {
     }
     let kept: Vec<u64> =
         listener.retained_completed_batches().iter().map(|batch| batch.time.as_ms()).collect();
+    let gauges = listener.gauges();
+    assert_eq!((gauges["retainedCompletedBatches"], gauges["unprocessedBatches"]), (2, 0));
     assert_eq!((kept, listener.totals().completed_batches), (vec![4, 5], 5));
     assert!(
         ProgressListener::from_conf(&conf().set("spark.streaming.ui.retainedBatches", "x"))

@@ -114,15 +114,21 @@ impl ProgressListener {
             ms(batch.as_ref().and_then(get))
         };
         let records = received.as_ref().map_or(-1, |batch| batch.num_records() as i64);
+        // The lock is given back before the map is made.
+        let [receivers, waiting, running, retained] = {
+            let now = self.progress();
+            [now.receivers.len(), now.waiting.len(), now.running.len(), now.completed.len()]
+                .map(|count| count as i64)
+        };
         BTreeMap::from([
-            ("receivers", self.progress().receivers.len() as i64),
+            ("receivers", receivers),
             ("totalCompletedBatches", totals.completed_batches as i64),
             ("totalReceivedRecords", totals.received_records as i64),
             ("totalProcessedRecords", totals.processed_records as i64),
-            ("unprocessedBatches", self.unprocessed_batches() as i64),
-            ("waitingBatches", self.waiting_batches() as i64),
-            ("runningBatches", self.running_batches() as i64),
-            ("retainedCompletedBatches", self.progress().completed.len() as i64),
+            ("unprocessedBatches", waiting + running),
+            ("waitingBatches", waiting),
+            ("runningBatches", running),
+            ("retainedCompletedBatches", retained),
             ("lastCompletedBatch_submissionTime", of(&completed, |b| Some(b.submitted_ns))),
             ("lastCompletedBatch_processingStartTime", of(&completed, |b| b.started_ns)),
             ("lastCompletedBatch_processingEndTime", of(&completed, |b| b.ended_ns)),
