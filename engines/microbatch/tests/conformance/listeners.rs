@@ -8,7 +8,8 @@ use serde_json::{Value as Json, json};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use weir_microbatch::{
-    BatchInfo, InputInfoTracker, ProgressListener, StreamInputInfo, StreamingListener, Time,
+    BatchInfo, InputInfoTracker, ProgressListener, ReceiverInfo, StreamInputInfo,
+    StreamingListener, Time,
 };
 
 pub(crate) fn run(kind: &str, case: &Case<'_>) -> Option<Outcome> {
@@ -217,6 +218,20 @@ impl Telling {
         if what == "streamingStarted" {
             let at = take("").ok_or_else(|| format!("{event:?}: no time"))?;
             self.listener.on_streaming_started(ns(at));
+        } else if what.starts_with("receiver") {
+            let receiver = ReceiverInfo {
+                stream: take("stream").or_else(|| take("")).ok_or("which receiver?")? as usize,
+                name: "receiver".into(),
+                active: what != "receiverStopped",
+                last_error_message: String::new(),
+                last_error: String::new(),
+            };
+            match what {
+                "receiverStarted" => self.listener.on_receiver_started(&receiver),
+                "receiverError" => self.listener.on_receiver_error(&receiver),
+                "receiverStopped" => self.listener.on_receiver_stopped(&receiver),
+                _ => return unknown(event),
+            }
         } else {
             let time = t.or(self.last).ok_or_else(|| format!("{event:?}: of which batch?"))?;
             self.last = Some(time);
@@ -264,7 +279,10 @@ impl Telling {
             "totalReceivedRecords" => totals.received_records.into(),
             "lastReceivedBatch" => time(listener.last_received_batch()),
             "lastCompletedBatch" => time(listener.last_completed_batch()),
-            _ => return unknown(field),
+            gauge => match listener.gauges().get(gauge) {
+                Some(value) => (*value).into(),
+                None => return unknown(field),
+            },
         })
     }
 

@@ -41,6 +41,7 @@ mod value;
 use case::{Case, Outcome};
 use serde_json::Value as Json;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What runs cases: `None` where the kind is somebody else's.
 type Runner = fn(kind: &str, case: &Case<'_>) -> Option<Outcome>;
@@ -70,12 +71,14 @@ struct CaseFile {
     cases: Vec<Json>,
 }
 
-fn folders() -> Vec<PathBuf> {
+/// The cases that are kept here.
+fn own_folders() -> Vec<PathBuf> {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
-    match std::env::var_os("WEIR_CONFORMANCE") {
-        Some(folder) => vec![folder.into()],
-        None => vec![tests.join("cases"), tests.join("own")],
-    }
+    vec![tests.join("cases"), tests.join("own")]
+}
+
+fn folders() -> Vec<PathBuf> {
+    std::env::var_os("WEIR_CONFORMANCE").map_or_else(own_folders, |folder| vec![folder.into()])
 }
 
 /// The case files of a folder. A file that explains the others has no cases.
@@ -104,8 +107,25 @@ fn files(folder: &Path) -> Result<Vec<CaseFile>, String> {
     if files.is_empty() { Err(failed(&"no case files")) } else { Ok(files) }
 }
 
-/// Executes a case; `None` if no runner knows its kind.
+/// How long a case may take; the slowest takes seconds.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Executes a case; `None` if no runner knows its kind. A case that does not end has failed.
 fn execute(json: &Json) -> Option<Outcome> {
+    let (tell, told) = crossbeam_channel::bounded(1);
+    let json = json.clone();
+    // Nobody may listen any more.
+    let body = move || drop(tell.send(run(&json)));
+    let thread = std::thread::Builder::new().name("case".into()).spawn(body);
+    match thread {
+        Ok(_) => {
+            told.recv_timeout(PATIENCE).unwrap_or_else(|_| Some(Err("it does not end".into())))
+        }
+        Err(error) => Some(Err(error.to_string())),
+    }
+}
+
+fn run(json: &Json) -> Option<Outcome> {
     let kind = json["kind"].as_str().unwrap_or_default();
     let case = Case::new(json);
     let run = |runner: &Runner| {
@@ -215,7 +235,7 @@ fn cases() {
 #[test]
 fn changed_expectations_are_noticed() {
     let (mut missed, mut tried) = (Vec::new(), 0);
-    for folder in folders() {
+    for folder in own_folders() {
         for file in files(&folder).unwrap_or_else(|error| panic!("{error}")) {
             for case in &file.cases {
                 let name = case["name"].as_str().unwrap_or_default();

@@ -32,7 +32,10 @@ fn change(state: &mut State<i64>, clause: &str) -> Result<Result<(), StateError>
     let [what, argument] = holes(clause, "{w}({*})").unwrap_or([clause, ""]);
     match (what, argument) {
         ("new", "") | ("wrap", "None") => *state = State::of(None),
-        ("wrap", argument) => *state = State::of(Some(value(argument)?)),
+        ("wrap", argument) => {
+            let [argument] = holes(argument, "Some({*})").unwrap_or([argument]);
+            *state = State::of(Some(value(argument)?));
+        }
         ("wrapTimingOut", argument) => *state = State::timing_out(value(argument)?),
         ("update", argument) => return Ok(state.update(value(argument)?)),
         ("remove", "") => return Ok(state.remove()),

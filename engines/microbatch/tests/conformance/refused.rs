@@ -1,7 +1,7 @@
 //! Cases that cannot be understood: each must fail, and say what it is that is not known.
 
 use crate::case::equal;
-use crate::execute;
+use crate::{execute, functions};
 use serde_json::{Value as Json, json};
 
 /// A pipeline that is understood, and passes.
@@ -103,6 +103,36 @@ fn fails(case: &Json, word: &str) -> Result<(), String> {
         None if word == "unknown kind" => Ok(()),
         other => Err(format!("{case}: {other:?}, which does not speak of {word:?}")),
     }
+}
+
+/// The case files that explain the others name the functions that cases may use.
+#[test]
+fn functions_of_the_glossary_are_known() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/conformance/cases/README.json");
+    let text = std::fs::read_to_string(path).expect("the glossary");
+    let glossary: Json = serde_json::from_str(&text).expect("JSON");
+    let kinds = glossary["functions"].as_object().expect("functions");
+    let mut unknown = Vec::new();
+    for (kind, functions) in kinds {
+        for name in functions.as_object().expect("functions").keys() {
+            let known = match kind.split('(').next().unwrap_or_default() {
+                "map" => functions::map(name).is_ok(),
+                "flatMap" => functions::flat_map(name).is_ok(),
+                "filter" => functions::filter(name).is_ok(),
+                "mapPartitions" => functions::map_partitions(name).is_ok(),
+                "reduce" => functions::reduce(name).is_ok(),
+                "updateStateByKey" => functions::update(name).is_ok(),
+                "mapWithState" => functions::map_state(name).is_ok(),
+                // Of RDDs: those that cases use are run.
+                "rdd" => true,
+                _ => false,
+            };
+            if !known {
+                unknown.push(format!("{kind}: {name}"));
+            }
+        }
+    }
+    assert!(unknown.is_empty(), "{unknown:?}");
 }
 
 #[test]

@@ -304,6 +304,10 @@ fn transform(stream: &DStream<Value>, name: &str) -> Result<DStream<Value>, Refu
             let f = functions::map("to_string")?;
             stream.transform(move |rdd, _| rdd.map(f))?
         }
+        "rdd_null" => {
+            let why = "rdd_null: a Rust function cannot return null; list the case in skips.rs";
+            return Err(Refusal::Case(why.into()));
+        }
         // Sorting runs a job for a sample while the batch is made; its panic is the batch's error.
         "rdd_sort_by_key" => stream.transform(|rdd, _| {
             let sorted = rdd.map(Value::into_pair).sort_by_key(true, ());

@@ -81,6 +81,20 @@ struct Generation {
     stopping: Option<std::thread::JoinHandle<()>>,
 }
 
+impl Drop for Generation {
+    /// A case that failed may have left it running.
+    fn drop(&mut self) {
+        if self.generator.is_active() && self.stop().is_err() {
+            return;
+        }
+        if let Some(stopping) = self.stopping.take()
+            && self.finish().is_ok()
+        {
+            let _ = stopping.join();
+        }
+    }
+}
+
 /// Whether the generator refused something.
 type Done = Result<(), String>;
 

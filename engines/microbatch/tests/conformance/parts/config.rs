@@ -41,6 +41,12 @@ pub(super) fn config(case: &Case<'_>) -> Outcome {
             question.registry.register(&class, |_, _| Ok(Arc::new(Gated::idle())));
         }
     }
+    // An option that is set by its key is what the case is about.
+    let set = case.get("params").and_then(|params| params.as_object());
+    for key in set.into_iter().flat_map(|params| params.keys()) {
+        let option = key.split_once(".writeAheadLog.").map(|(_, option)| option);
+        question.option = question.option.take().or(option.map(str::to_owned));
+    }
     for clause in clauses(case.text("expected")?, ';') {
         question.check(clause).map_err(|why| format!("{clause}: {why}"))?;
     }
@@ -102,9 +108,14 @@ impl Question {
     }
 
     fn check(&self, clause: &str) -> Outcome {
-        if let Some([who, log]) = holes(clause, "{w}: {*}") {
+        if let Some([who, value]) = holes(clause, "{w}: {*}") {
             for role in roles(who)? {
-                same(who, self.log(role)?.as_str(), log)?;
+                // A value of the option that the case is about, or what the log is made of.
+                let got = match (&self.option, value.contains("Based") || value == "custom") {
+                    (Some(_), false) => self.option(role, &self.settings)?,
+                    _ => self.log(role)?,
+                };
+                same(who, got.as_str(), value)?;
             }
             return Ok(());
         }
@@ -129,19 +140,15 @@ impl Question {
         // "true for driver, never for receivers"
         for part in clauses(clause, ',') {
             let Some([value, who]) = holes(part, "{w} for {w}") else { return unknown(part) };
-            let want = match value {
-                "true" => true,
-                "false" | "never" => false,
-                _ => return unknown(part),
-            };
+            let want = if value == "never" { "false" } else { value };
             for role in roles(who)? {
-                same(part, self.option(role, &self.settings)?, want)?;
+                same(part, self.option(role, &self.settings)?.as_str(), want)?;
             }
             if value == "never" {
                 let option = self.option.as_deref().unwrap_or_default();
                 let asked = self.settings.clone().set(&key(singular(who), option), "true");
                 for role in roles(who)? {
-                    same(part, self.option(role, &asked)?, false)?;
+                    same(part, self.option(role, &asked)?.as_str(), "false")?;
                 }
             }
         }
@@ -149,13 +156,14 @@ impl Question {
     }
 
     /// The value that the option has for a role.
-    fn option(&self, role: WalRole, settings: &Settings) -> Result<bool, String> {
-        match self.option.as_deref() {
-            Some("allowBatching") => role.is_batched(settings).map_err(text),
-            Some("closeFileAfterWrite") => {
-                Ok(role.options(settings).map_err(text)?.close_file_after_write)
-            }
-            other => Err(format!("option {other:?} is not known")),
-        }
+    fn option(&self, role: WalRole, settings: &Settings) -> Result<String, String> {
+        let options = role.options(settings).map_err(text)?;
+        Ok(match self.option.as_deref() {
+            Some("allowBatching") => role.is_batched(settings).map_err(text)?.to_string(),
+            Some("closeFileAfterWrite") => options.close_file_after_write.to_string(),
+            Some("maxFailures") => options.max_failures.to_string(),
+            Some("rollingIntervalSecs") => (options.rolling_interval_ms / 1_000).to_string(),
+            other => return Err(format!("option {other:?} is not known")),
+        })
     }
 }
