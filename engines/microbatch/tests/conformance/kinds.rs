@@ -332,8 +332,8 @@ fn remember_observed(case: &Case<'_>) -> Outcome {
     let params = case.part("params");
     let (steps, batches) = match params.get("pipeline") {
         Some(steps) => (steps.clone(), case.int("num_batches")?),
-        None => match holes(case.name(), "generated RDD times after {n} batches: {*}") {
-            Some([batches, steps]) => (Json::from(chain(steps)?), number(batches)?),
+        None => match holes(case.name(), "{*}generated RDD times after {n} batches: {*}") {
+            Some([_, batches, steps]) => (Json::from(chain(steps)?), number(batches)?),
             None => return unknown(case.name()),
         },
     };

@@ -134,7 +134,7 @@ fn when(text: &str) -> When<'_> {
 }
 
 fn lifecycle(case: &Case<'_>) -> Outcome {
-    let [what] = holes(case.name(), "lifecycle observed - {*}").unwrap_or([case.name()]);
+    let [_, what] = holes(case.name(), "{*} - {*}").unwrap_or(["", case.name()]);
     let bench = Bench::new()?;
     let When { action, times, started, stopped } = when(what);
     let prepared = action == "start" || action.starts_with("new StreamingContext");

@@ -12,13 +12,14 @@
 //! Per file it is printed how many cases
 //!
 //! - **passed**: executed here, and everything came out as the case says. Cases of the kind `steps` are
-//!   told in free prose and cannot be executed from the file: each has a test that is named after it
-//!   (`tests/steps`, `by_hand.rs` has the rule). They count as passed, in brackets as "by hand", if
-//!   there is such a test, which `cargo test` runs and nothing ignores, and if the case says what our
-//!   copy of it says, for which the test was written.
+//!   told in free prose. Those whose steps are calls are executed (`told.rs`). Each of the others has a
+//!   test that is named after it (`tests/steps`; `by_hand.rs` has the rule): it counts as passed, in
+//!   brackets as "by hand", if there is such a test, which `cargo test` runs and nothing ignores, and if
+//!   the case says what our copy of it says, for which the test was written.
 //! - **failed**: executed, and something came out differently; or not understood.
 //! - **skipped**: on the list in `skips.rs`, by name and with a reason.
-//! - **not run**: of the kind `steps`, and without such a test. They are listed by name.
+//! - **not run**: of the kind `steps`, not told in calls, and without such a test. They are listed by
+//!   name.
 
 mod by_hand;
 mod case;
@@ -36,6 +37,7 @@ mod records;
 mod refused;
 mod skips;
 mod steps;
+mod told;
 mod value;
 
 use case::{Case, Outcome};
@@ -55,6 +57,7 @@ const RUNNERS: &[Runner] = &[
     listeners::run,
     parts::run,
     received::run,
+    told::run,
 ];
 
 enum Verdict {

@@ -29,8 +29,8 @@ pub(super) fn config(case: &Case<'_>) -> Outcome {
     let params = case.get("params").map(settings).transpose()?.unwrap_or_default();
     let mut question = Question { settings: params, registry, option: None };
     // Without settings, what is set is told in the name.
-    match holes(case.name(), "WAL selection: {*}") {
-        Some([what]) => question.read(what)?,
+    match holes(case.name(), "{*}WAL selection: {*}") {
+        Some([_, what]) => question.read(what)?,
         None if case.get("params").is_some() => {}
         None => return unknown(case.name()),
     }
