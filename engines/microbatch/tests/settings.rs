@@ -9,8 +9,8 @@ use weir_microbatch::receiver::{Receiver, ReceiverError, ReceiverHandle};
 use weir_microbatch::settings::Settings;
 use weir_microbatch::wal::{Records, WalError, WalHandle, WalRegistry, WriteAheadLog};
 use weir_microbatch::{
-    ActiveScope, BatchInfo, DStream, ListenerRegistry, ProgressListener, Rdd, SparkConf,
-    SparkContext, StopOptions, StorageLevel, StreamingContext, StreamingContextBuilder,
+    ActiveScope, BatchInfo, DStream, KNOWN_KEYS, ListenerRegistry, ProgressListener, Rdd,
+    SparkConf, SparkContext, StopOptions, StorageLevel, StreamingContext, StreamingContextBuilder,
     StreamingError, StreamingListener, Time, UNSUPPORTED_KEYS,
 };
 
@@ -320,4 +320,31 @@ fn scaling_stays_within_its_bounds() {
         let error = error.expect_err(name).to_string();
         assert!(error.contains(&key(name)), "{error}");
     }
+}
+
+/// Everything in the sources but the list of keys itself.
+fn sources(folder: &std::path::Path, into: &mut String) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if !path.ends_with("conf/known.rs") {
+            into.push_str(&std::fs::read_to_string(path).expect("a source file"));
+        }
+    }
+}
+
+#[test]
+fn keys_that_are_known_are_read() {
+    let mut text = String::new();
+    sources(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut text);
+    // Some keys are put together: "spark.streaming.{role}.writeAheadLog." and "class".
+    let read = |key: &str| {
+        let last = key.rsplit('.').next().unwrap_or(key);
+        text.contains(&format!("{key}\"")) || text.contains(&format!("\"{last}\""))
+    };
+    let unread: Vec<_> =
+        KNOWN_KEYS.iter().map(|known| known.key).filter(|key| !read(key)).collect();
+    // Moves a clock on at a recovery.
+    assert_eq!(unread, ["spark.streaming.manualClock.jump"]);
 }

@@ -14,10 +14,18 @@ pub(crate) type Outcome = Result<(), String>;
 /// Fields that explain a case and say nothing about what happens. Java's classes of errors are among
 /// them: what an error says is compared, not what it is called.
 const COMMENTS: &[&str] = &[
-    "name",
+    "comment",
+    "derivation",
+    "derived_from",
+    "description",
+    "id",
     "kind",
-    "source",
+    "name",
     "note",
+    "section",
+    "semantics",
+    "source",
+    "tags",
     "why",
     "error_type",
     "expected_events_note",
