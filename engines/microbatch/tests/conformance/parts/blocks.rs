@@ -51,6 +51,31 @@ fn until(what: &str, mut done: impl FnMut() -> bool) -> Outcome {
     Ok(())
 }
 
+/// How many blocks a receiver that always has data makes in a batch.
+pub(super) fn blocks_in(batch: Duration, interval: Duration) -> Result<usize, String> {
+    let (clock, seen) = (Arc::new(ManualClock::new()), Arc::new(Seen::default()));
+    let settings = Settings::default()
+        .set("spark.streaming.blockInterval", format!("{}ms", interval.as_millis()));
+    let generator = BlockGenerator::new(0, &settings, clock.clone(), seen.clone()).map_err(text)?;
+    let mut run =
+        Generation { clock, seen, generator: Arc::new(generator), interval, stopping: None };
+    run.generator.start().map_err(text)?;
+    let generated = |run: &Generation| *run.seen.generated.lock().expect("a count");
+    let mut now = interval;
+    while now <= batch {
+        let before = generated(&run);
+        run.generator.add_data(1).map_err(text)?;
+        run.clock.advance(interval);
+        until("a block", || generated(&run) > before)?;
+        now += interval;
+    }
+    let blocks = generated(&run);
+    run.stop()?;
+    run.finish()?;
+    // What comes before the first interval is over is a block of its own in the end.
+    Ok(blocks.max(1))
+}
+
 fn numbers(value: &Value) -> Result<Vec<u64>, String> {
     list(value)?.iter().map(int).collect()
 }

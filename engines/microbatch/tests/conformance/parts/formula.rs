@@ -1,15 +1,16 @@
 //! Times, durations, intervals, timers and texts.
 
 use super::{Case, Outcome, int, list, same, text};
+use crate::pipeline::{KEEP, Run};
+use crate::value::Value as Record;
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_dataflow::{Clock, ManualClock};
 use weir_microbatch::files::{accept_visible, is_new_file, num_batches_to_remember};
 use weir_microbatch::time::{
-    DurationMath, Interval, TimeMath, TimeUnit, blocks_per_batch, format_batch_time, minutes,
-    rdd_to_file_name, seconds, timer_restart_time, timer_start_time, times_to_reschedule,
-    zero_time,
+    DurationMath, Interval, TimeMath, TimeUnit, format_batch_time, minutes, rdd_to_file_name,
+    seconds, timer_restart_time, timer_start_time, times_to_reschedule,
 };
 use weir_microbatch::timer::RecurringTimer;
 use weir_microbatch::{BatchInfo, JavaHash, JavaHashPartitioner, SparkContext, Time};
@@ -158,7 +159,16 @@ fn timer(op: &str, args: Arguments<'_>) -> Result<Value, String> {
     let (now, period) = (args.at(0)?, args.ms(1)?);
     let time = match op {
         "timerStartTime" => timer_start_time(now, period),
-        "zeroTime" => zero_time(now, period),
+        // What a context counts from that starts now.
+        "zeroTime" => {
+            let zero = Run::new(args.int(1)?.max(1), args.int(0)?, false);
+            let input = zero.ssc.queue_stream::<Record>(Arc::default()).map_err(text)?;
+            input.foreach_rdd(|_, _| Ok(())).map_err(text)?;
+            zero.ssc.start().map_err(text)?;
+            let found = zero.ssc.zero_time().ok_or("no zero time")?;
+            zero.ssc.stop(KEEP).map_err(text)?;
+            found
+        }
         "timerRestartTime" => timer_restart_time(now, period, args.at(2)?),
         _ => return Err(format!("timer.{op} is not known")),
     };
@@ -191,7 +201,7 @@ fn with_params(op: Option<&str>, params: &Case<'_>) -> Result<Value, String> {
             all_ms(times_to_reschedule(from, &pending?, to, span("batch_ms")?).map_err(text)?)
         }
         None if params.get("block_interval_ms").is_some() => {
-            json!(blocks_per_batch(span("batch_ms")?, span("block_interval_ms")?))
+            json!(super::blocks::blocks_in(span("batch_ms")?, span("block_interval_ms")?)?)
         }
         None if params.get("submissionTime").is_some() => batch_delays(params)?,
         other => return Err(format!("{other:?} of {:?} is not known", params.whole())),
