@@ -4,7 +4,7 @@ mod known;
 pub(crate) mod units;
 
 pub(crate) use known::CHECKPOINT_SYNC;
-pub use known::{KNOWN_KEYS, KnownKey, ValueKind};
+pub use known::{KNOWN_KEYS, KnownKey, UNSUPPORTED_KEYS, UnsupportedKey, ValueKind};
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,6 +30,16 @@ pub enum ConfError {
         /// What to do.
         remedy: String,
     },
+    /// The key would have no effect.
+    #[error("{key} = {value} has no effect in one process: {remedy}")]
+    Unsupported {
+        /// The key.
+        key: String,
+        /// What is set.
+        value: String,
+        /// What to do.
+        remedy: &'static str,
+    },
     /// No master.
     #[error("A master URL must be set in your configuration; set spark.master to local[N]")]
     NoMaster,
@@ -38,7 +48,8 @@ pub enum ConfError {
 /// Settings: keys and values as text, as in Spark.
 ///
 /// Any key may be set. Keys that Spark knows have defaults and kinds ([`KNOWN_KEYS`]); typed getters
-/// use the default of a known key that is not set.
+/// use the default of a known key that is not set. Where a context is made, a value of the wrong kind is
+/// refused, and so is a key that asks for something that would not happen ([`UNSUPPORTED_KEYS`]).
 ///
 /// ```
 /// use std::time::Duration;
@@ -156,8 +167,15 @@ impl SparkConf {
         self.parsed(key, "a size", remedy, |text, _| units::size(text))
     }
 
-    /// Checks that the keys that are known have values of their kind.
+    /// Checks that the keys that are known have values of their kind, and that no key is set that has
+    /// no effect.
     pub fn check(&self) -> Result<(), ConfError> {
+        for UnsupportedKey { key, default, remedy } in UNSUPPORTED_KEYS.iter().copied() {
+            if let Some(value) = self.get(key).filter(|value| value.trim() != default) {
+                let (key, value) = (key.to_owned(), value.to_owned());
+                return Err(ConfError::Unsupported { key, value, remedy });
+            }
+        }
         for key in KNOWN_KEYS.iter().filter(|key| self.contains(key.key)) {
             match key.kind {
                 ValueKind::Text => {}

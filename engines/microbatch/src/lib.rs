@@ -87,21 +87,23 @@ pub mod wal;
 
 pub use accumulator::{Accumulate, Accumulator, DoubleStats, LongStats};
 pub use broadcast::{Broadcast, BroadcastError};
-pub use conf::{ConfError, KNOWN_KEYS, KnownKey, SparkConf, ValueKind};
+pub use conf::{
+    ConfError, KNOWN_KEYS, KnownKey, SparkConf, UNSUPPORTED_KEYS, UnsupportedKey, ValueKind,
+};
 pub use context::{ContextError, JOB_DESCRIPTION, JOB_GROUP, SparkContext, SparkContextBuilder};
 pub use flow::{MicroBatch, MicroBatchFlow};
 pub use job::{JobError, TaskContext, TaskError};
 pub use metrics::{Metrics, StageMetrics};
 pub use metrics_source::MetricsSource;
 pub use rdd::{
-    Block, HashPartitioner, Keyed, MapSide, Pairs, Partition, Partitioner, Partitions,
-    RangePartitioner, Rdd, ReadRange, Shuffle, StorageLevel,
+    Block, HashPartitioner, JavaHash, JavaHashPartitioner, Keyed, MapSide, Pairs, Partition,
+    Partitioner, Partitions, RangePartitioner, Rdd, ReadRange, Shuffle, StorageLevel,
 };
 pub use streaming::{
     ActiveScope, BatchInfo, Checkpoint, ContextState, Cut, DStream, DirectSource, InputBatch,
-    InputInfoTracker, InputStream, MapWithStateDStream, OutputOperationInfo, Pacing,
-    ProgressListener, ReceiverInfo, Recovery, Show, State, StateDStream, StateError, StateRecords,
-    StateSpec, StatefulStage, StatsReportListener, StopOptions, StreamInfo, StreamInputInfo,
-    StreamingContext, StreamingContextBuilder, StreamingError, StreamingListener, Time, Totals,
-    Values,
+    InputInfoTracker, InputStream, ListenerRegistry, MapWithStateDStream, OutputOperationInfo,
+    Pacing, ProgressListener, ReceiverInfo, Recovery, Show, State, StateDStream, StateError,
+    StateRecords, StateSpec, StatefulStage, StatsReportListener, StopOptions, StreamInfo,
+    StreamInputInfo, StreamingContext, StreamingContextBuilder, StreamingError, StreamingListener,
+    Time, Totals, Values,
 };

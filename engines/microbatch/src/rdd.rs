@@ -13,6 +13,7 @@ pub(crate) mod block_rdd;
 pub(crate) mod checkpoint;
 mod cogroup;
 pub(crate) mod files;
+mod java_hash;
 mod keyed;
 pub(crate) mod lineage;
 mod narrow;
@@ -28,6 +29,7 @@ mod storage;
 mod tracked;
 mod zip;
 
+pub use java_hash::{JavaHash, JavaHashPartitioner};
 pub(crate) use keyed::Deal;
 pub use keyed::{Keyed, Pairs};
 pub use partitioner::{HashPartitioner, Partitioner, Partitions, RangePartitioner};

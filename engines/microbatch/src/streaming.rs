@@ -10,6 +10,7 @@
 //! | `microbatch-scheduler-N` | runs jobs, in the order of batches and outputs |
 //! | `microbatch-checkpoint` | writes checkpoints, if there is a directory for them |
 //! | `microbatch-listener` | tells listeners |
+//! | `microbatch-receiver-log-N` | writes a receiver's blocks to its log, if it has one |
 //! | `microbatch-worker-N` | runs tasks |
 //!
 //! A batch that waits for the scheduler is a range of offsets and a lineage, not data. The queue of
@@ -17,11 +18,13 @@
 //! that it missed back to back afterwards, with their nominal times.
 
 mod batch;
+mod bounded_log;
 mod checkpoint;
 mod clock;
 mod context;
 mod dstream;
 mod error;
+mod extra_listeners;
 mod file_input;
 mod generator;
 mod input;
@@ -56,6 +59,7 @@ pub use checkpoint::{Checkpoint, Recovery};
 pub use context::{Pacing, StopOptions, StreamingContext, StreamingContextBuilder};
 pub use dstream::DStream;
 pub use error::StreamingError;
+pub use extra_listeners::ListenerRegistry;
 pub use input::{Cut, DirectSource, InputBatch, InputStream};
 pub use lifecycle::ContextState;
 pub use listener::{InputInfoTracker, StreamingListener};

@@ -351,18 +351,6 @@ pub fn timer_restart_time(now: Time, period: Duration, zero: Time) -> Time {
     now.floor_from(period, zero).after(period)
 }
 
-/// The time from which a context that starts at `now` counts its batches.
-#[must_use]
-pub fn zero_time(now: Time, batch: Duration) -> Time {
-    Time::from_ns(timer_start_time(now, batch).as_ns().saturating_sub(ns(batch)))
-}
-
-/// How many blocks, and so partitions, a batch of continuous data has.
-#[must_use]
-pub fn blocks_per_batch(batch: Duration, block_interval: Duration) -> u64 {
-    (ns(batch) / ns(block_interval).max(1)).max(1)
-}
-
 /// Nanoseconds of `ms` milliseconds, for [`weir_dataflow::Clock`].
 pub(crate) const fn ms_to_ns(ms: u64) -> u64 {
     ms.saturating_mul(NS_PER_MS)

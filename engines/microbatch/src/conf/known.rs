@@ -79,17 +79,13 @@ pub const KNOWN_KEYS: &[KnownKey] = &[
     key("spark.streaming.driver.writeAheadLog.allowBatching", Bool, "true"),
     key("spark.streaming.driver.writeAheadLog.batchingTimeout", Millis, "5000"),
     key("spark.streaming.unpersist", Bool, "true"),
-    key("spark.streaming.stopGracefullyOnShutdown", Bool, "false"),
     open("spark.streaming.gracefulStopTimeout", Millis),
     key("spark.streaming.stopSparkContextByDefault", Bool, "true"),
     key("spark.streaming.concurrentJobs", Positive, "1"),
     key("spark.streaming.ui.retainedBatches", Number, "1000"),
-    key("spark.streaming.sessionByKey.deltaChainThreshold", Number, "20"),
     open("spark.streaming.checkpoint.directory", Text),
     key("spark.streaming.fileStream.minRememberDuration", Seconds, "60s"),
-    key("spark.streaming.clock", Text, "org.apache.spark.util.SystemClock"),
     key("spark.streaming.manualClock.jump", Number, "0"),
-    key("spark.streaming.dynamicAllocation.enabled", Bool, "false"),
     key("spark.streaming.dynamicAllocation.scalingInterval", Seconds, "60"),
     key("spark.streaming.dynamicAllocation.scalingUpRatio", Real, "0.9"),
     key("spark.streaming.dynamicAllocation.scalingDownRatio", Real, "0.3"),
@@ -99,6 +95,43 @@ pub const KNOWN_KEYS: &[KnownKey] = &[
     open("spark.streaming.extraListeners", Text),
     // Ours: whether checkpoints outlive a loss of power, not only of the process.
     key(CHECKPOINT_SYNC, Bool, "true"),
+];
+
+/// A key of Spark's that means nothing here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnsupportedKey {
+    /// Its name.
+    pub key: &'static str,
+    /// Spark's default: the only value that may be set, as it asks for nothing.
+    pub default: &'static str,
+    /// What to do instead.
+    pub remedy: &'static str,
+}
+
+/// Keys that are refused, as what they ask for would not happen.
+pub const UNSUPPORTED_KEYS: &[UnsupportedKey] = &[
+    UnsupportedKey {
+        key: "spark.streaming.stopGracefullyOnShutdown",
+        default: "false",
+        remedy: "a process that is told to end runs no code of ours: wait for its signal and call \
+                 stop with graceful set",
+    },
+    UnsupportedKey {
+        key: "spark.streaming.dynamicAllocation.enabled",
+        default: "false",
+        remedy: "the workers are the N threads of spark.master local[N]; a program with workers of \
+                 its own can ask rate::ScalingPolicy",
+    },
+    UnsupportedKey {
+        key: "spark.streaming.clock",
+        default: "org.apache.spark.util.SystemClock",
+        remedy: "give StreamingContextBuilder::clock the clock",
+    },
+    UnsupportedKey {
+        key: "spark.streaming.sessionByKey.deltaChainThreshold",
+        default: "20",
+        remedy: "states are kept in tables without such chains; remove it",
+    },
 ];
 
 /// Names that Spark has replaced.

@@ -114,7 +114,7 @@ impl<T: Data> Rdd<T> {
             return Err(ContextError::NoPartitions);
         }
         if shuffle {
-            return Ok(self.repartition(partitions).labelled("coalesce"));
+            return Ok(self.repartition(partitions)?.labelled("coalesce"));
         }
         let groups = partitions.min(self.partitions());
         let node = Coalesced { parent: Arc::clone(&self.node), groups };

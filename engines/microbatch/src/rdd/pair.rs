@@ -3,6 +3,7 @@
 use super::keyed::{Place, Tables};
 use super::partitioner::Target;
 use super::{Keyed, MapSide, Pairs, Partition, Partitioner, Partitions, Rdd, Shuffle};
+use crate::ContextError;
 use crate::job::TaskError;
 use std::sync::Arc;
 use weir_dataflow::{Data, Key, KeyedTable, hash_of};
@@ -212,9 +213,15 @@ impl<T: Data> Rdd<T> {
 
     /// The same records dealt out to `partitions` partitions in turn, each input partition starting
     /// at the one of its own number.
-    #[must_use]
-    pub fn repartition(&self, partitions: usize) -> Self {
-        self.shuffle(&"repartition".into(), &Arc::new(RoundRobin), partitions)
+    ///
+    /// # Errors
+    ///
+    /// [`ContextError::NoPartitions`], as for [`coalesce`](Rdd::coalesce).
+    pub fn repartition(&self, partitions: usize) -> Result<Self, ContextError> {
+        if partitions == 0 {
+            return Err(ContextError::NoPartitions);
+        }
+        Ok(self.shuffle(&"repartition".into(), &Arc::new(RoundRobin), partitions))
     }
 }
 

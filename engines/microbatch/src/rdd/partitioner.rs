@@ -140,6 +140,12 @@ impl<K: Ord + Clone + Send + Sync + 'static> From<RangePartitioner<K>> for Parti
     }
 }
 
+impl<K: super::JavaHash> From<super::JavaHashPartitioner> for Partitions<K> {
+    fn from(by: super::JavaHashPartitioner) -> Self {
+        Self::By(Arc::new(by))
+    }
+}
+
 impl<K> From<Arc<dyn Partitioner<K>>> for Partitions<K> {
     fn from(by: Arc<dyn Partitioner<K>>) -> Self {
         Self::By(by)

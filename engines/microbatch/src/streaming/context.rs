@@ -9,10 +9,10 @@ use super::listener::{Event, ListenerBus};
 use super::meta::StreamInfo;
 use super::monitor::Monitor;
 use super::receivers::Receivers;
-use super::{ActiveScope, ContextState, StreamingError, StreamingListener, Time};
+use super::{ActiveScope, ContextState, ListenerRegistry, StreamingError, StreamingListener, Time};
 use crate::settings::Settings;
 use crate::wal::WalRegistry;
-use crate::{SparkConf, SparkContext};
+use crate::{ConfError, SparkConf, SparkContext};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -41,6 +41,18 @@ pub struct StopOptions {
     /// Whether one more tick is waited for, so that everything that has arrived is processed, and
     /// batches that wait are run. Otherwise they are dropped; the running one is finished.
     pub graceful: bool,
+}
+
+impl StopOptions {
+    /// At once, and the SparkContext as `spark.streaming.stopSparkContextByDefault` says.
+    ///
+    /// # Errors
+    ///
+    /// The setting is neither true nor false.
+    pub fn from_conf(conf: &SparkConf) -> Result<Self, ConfError> {
+        let stop_spark_context = conf.bool("spark.streaming.stopSparkContextByDefault")?;
+        Ok(Self { stop_spark_context, graceful: false })
+    }
 }
 
 impl Default for StopOptions {
@@ -84,6 +96,7 @@ pub struct StreamingContextBuilder {
     graceful_stop_timeout: Option<Duration>,
     scope: ActiveScope,
     wal_registry: Arc<WalRegistry>,
+    listener_registry: Arc<ListenerRegistry>,
 }
 
 impl PartialEq for StreamingContext {
@@ -137,6 +150,7 @@ impl StreamingContext {
             graceful_stop_timeout: None,
             scope: ActiveScope::process(),
             wal_registry: Arc::default(),
+            listener_registry: Arc::default(),
         }
     }
 
@@ -359,6 +373,16 @@ impl StreamingContext {
     pub fn stop(&self, options: StopOptions) -> Result<(), StreamingError> {
         self.handle.stop(options)
     }
+
+    /// Stops the context at once, and the SparkContext too unless
+    /// `spark.streaming.stopSparkContextByDefault` is false: Spark's `stop()`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`stop`](Self::stop).
+    pub fn stop_as_configured(&self) -> Result<(), StreamingError> {
+        self.stop(StopOptions::from_conf(self.spark_context().conf())?)
+    }
 }
 
 impl Handle {
@@ -491,6 +515,12 @@ impl StreamingContextBuilder {
         self
     }
 
+    /// The listeners that `spark.streaming.extraListeners` may name. Default: none.
+    pub fn listener_registry(mut self, registry: Arc<ListenerRegistry>) -> Self {
+        self.listener_registry = registry;
+        self
+    }
+
     /// Makes the context.
     pub fn build(mut self) -> Result<StreamingContext, StreamingError> {
         let settings = Settings::from(self.sc.conf());
@@ -501,6 +531,8 @@ impl StreamingContextBuilder {
             let timeout_ms = settings.time_ms(STOP_TIMEOUT, 0)?;
             self.graceful_stop_timeout = Some(Duration::from_millis(timeout_ms));
         }
+        let listeners = self.listener_registry.named_in(self.sc.conf())?;
+        let unpersist = self.sc.conf().bool("spark.streaming.unpersist")?;
         let interval_ns = u64::try_from(self.interval.as_nanos()).unwrap_or(0);
         // Spark takes 0 here, too; it cannot be started.
         if (1..1_000_000).contains(&interval_ns) {
@@ -530,7 +562,9 @@ impl StreamingContextBuilder {
             batches: Mutex::default(),
             batches_moved: std::sync::Condvar::new(),
             running: OnceLock::new(),
+            unpersist,
         });
+        listeners.into_iter().for_each(|listener| shared.bus.add(listener));
         let directory =
             self.sc.conf().get("spark.streaming.checkpoint.directory").map(str::to_owned);
         let made = StreamingContext { handle: Arc::new(Handle { shared, builder: self }) };

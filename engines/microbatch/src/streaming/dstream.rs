@@ -129,7 +129,7 @@ impl<T: Data> Stream<T> {
         let mut dropped = self.dropped.lock().unwrap_or_else(PoisonError::into_inner);
         let old: Vec<_> = dropped.extract_if(.., |(time, _)| time.as_ns() <= limit).collect();
         drop(dropped);
-        if !old.is_empty() && self.shared.sc.conf().bool("spark.streaming.unpersist") != Ok(false) {
+        if self.shared.unpersist {
             old.iter().for_each(|(_, rdd)| rdd.unpersist());
         }
     }

@@ -2,7 +2,7 @@
 
 use super::Time;
 use crate::settings::SettingError;
-use crate::{ContextError, JobError};
+use crate::{ConfError, ContextError, JobError};
 use std::time::Duration;
 use thiserror::Error;
 
@@ -179,6 +179,17 @@ pub enum StreamingError {
         /// The batch.
         time: Time,
     },
+    /// A listener that the settings name cannot be made.
+    #[error(
+        "spark.streaming.extraListeners names {name}: {reason}; register it with \
+         ListenerRegistry::register under this name, and give the builder the registry"
+    )]
+    ExtraListener {
+        /// The name in the settings.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A setting cannot be used.
     #[error(transparent)]
     Setting(#[from] SettingError),
@@ -290,6 +301,12 @@ pub enum StreamingError {
         /// The panic's payload, where it was text.
         message: String,
     },
+}
+
+impl From<ConfError> for StreamingError {
+    fn from(error: ConfError) -> Self {
+        Self::Context(error.into())
+    }
 }
 
 /// A duration in nanoseconds, shown as Spark shows durations.

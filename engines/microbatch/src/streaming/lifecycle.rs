@@ -64,6 +64,8 @@ pub(crate) struct Shared {
     pub(super) batches_moved: Condvar,
     /// The streams, for what is done to all of them when a batch is over; set at the start.
     pub(super) running: OnceLock<std::sync::Weak<Vec<Arc<dyn AnyStream>>>>,
+    /// Whether what was kept of RDDs that are forgotten is dropped (`spark.streaming.unpersist`).
+    pub(super) unpersist: bool,
 }
 
 /// The checkpoints of a context that runs.

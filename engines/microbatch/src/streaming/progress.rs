@@ -1,6 +1,7 @@
 //! Counts batches and records as they go, for gauges and tables.
 
 use super::{BatchInfo, StreamingListener, Time};
+use crate::{ConfError, SparkConf};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -43,6 +44,15 @@ impl Default for ProgressListener {
 }
 
 impl ProgressListener {
+    /// Retains as many completed batches as `spark.streaming.ui.retainedBatches` says.
+    ///
+    /// # Errors
+    ///
+    /// The setting is not a number.
+    pub fn from_conf(conf: &SparkConf) -> Result<Self, ConfError> {
+        conf.number("spark.streaming.ui.retainedBatches").map(Self::new)
+    }
+
     /// Retains the last `retained` completed batches.
     #[must_use]
     pub fn new(retained: usize) -> Self {
@@ -100,26 +110,27 @@ impl ProgressListener {
     /// value is not known yet.
     pub fn gauges(&self) -> BTreeMap<&'static str, i64> {
         let (completed, received) = (self.last_completed_batch(), self.last_received_batch());
-        let (totals, unprocessed) = (self.totals(), self.unprocessed_batches());
-        let (waiting, running) = (self.waiting_batches(), self.running_batches());
-        let (receivers, retained) = {
-            let progress = self.progress();
-            (progress.receivers.len(), progress.completed.len())
-        };
+        let totals = self.totals();
         let ms = |ns: Option<u64>| ns.map_or(-1, |ns| (ns / 1_000_000) as i64);
         let of = |batch: &Option<BatchInfo>, get: fn(&BatchInfo) -> Option<u64>| {
             ms(batch.as_ref().and_then(get))
         };
         let records = received.as_ref().map_or(-1, |batch| batch.num_records() as i64);
+        // The lock is given back before the map is made.
+        let [receivers, waiting, running, retained] = {
+            let now = self.progress();
+            [now.receivers.len(), now.waiting.len(), now.running.len(), now.completed.len()]
+                .map(|count| count as i64)
+        };
         BTreeMap::from([
-            ("receivers", receivers as i64),
+            ("receivers", receivers),
             ("totalCompletedBatches", totals.completed_batches as i64),
             ("totalReceivedRecords", totals.received_records as i64),
             ("totalProcessedRecords", totals.processed_records as i64),
-            ("unprocessedBatches", unprocessed as i64),
-            ("waitingBatches", waiting as i64),
-            ("runningBatches", running as i64),
-            ("retainedCompletedBatches", retained as i64),
+            ("unprocessedBatches", waiting + running),
+            ("waitingBatches", waiting),
+            ("runningBatches", running),
+            ("retainedCompletedBatches", retained),
             ("lastCompletedBatch_submissionTime", of(&completed, |b| Some(b.submitted_ns))),
             ("lastCompletedBatch_processingStartTime", of(&completed, |b| b.started_ns)),
             ("lastCompletedBatch_processingEndTime", of(&completed, |b| b.ended_ns)),

@@ -330,7 +330,9 @@ impl<T: Data> Input for Received<T> {
         let kept = batches.split_off(&before);
         let over = std::mem::replace(&mut *batches, kept);
         drop(batches);
-        over.values().flatten().for_each(|block| self.store.remove(block.block_id));
+        if self.settings.flag("spark.streaming.unpersist", true).unwrap_or(true) {
+            over.values().flatten().for_each(|block| self.store.remove(block.block_id));
+        }
         if let Some(handler) = self.handler.get()
             && let Err(error) = handler.cleanup_old_blocks(before.as_ms())
         {

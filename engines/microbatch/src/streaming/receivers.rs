@@ -1,5 +1,6 @@
 //! What the receivers of a context share: their clock, their logs, and who knows their blocks.
 
+use super::bounded_log::BoundedLog;
 use super::{StreamingError, Time};
 use crate::settings::Settings;
 use crate::tracker::ReceivedBlockTracker;
@@ -8,6 +9,7 @@ use crate::wal::{
 };
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 use weir_dataflow::Clock;
 
 /// The driver's side of all receivers.
@@ -93,6 +95,15 @@ impl Receivers {
         let folder = receiver_log_directory(folder, stream);
         let log = self.logs.create(WalRole::Receiver, settings, &folder, &self.clock);
         let log = log.map_err(|error| StreamingError::ReceivedBlocks(error.to_string()))?;
+        let timeout =
+            settings.time_s_as_ms("spark.streaming.receiver.blockStoreTimeout", 30_000)?;
+        let timeout = Duration::from_millis(timeout);
+        let bounded = BoundedLog::new(stream, log, Arc::clone(&self.clock), timeout);
+        let log = bounded.map_err(|error| StreamingError::Spawn {
+            name: format!("microbatch-receiver-log-{stream}"),
+            message: error.to_string(),
+        })?;
+        let log: Arc<dyn WriteAheadLog> = Arc::new(log);
         self.open.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&log));
         Ok(Some(log))
     }

@@ -2,6 +2,7 @@
 
 use super::dstream::{Stream, StreamNode};
 use super::{DStream, StreamingError, Time};
+use crate::ContextError;
 use crate::job::TaskError;
 use crate::rdd::{Partition, Rdd, Shuffle};
 use std::sync::Arc;
@@ -87,9 +88,12 @@ impl<T: Data> DStream<T> {
         self.per_rdd("GlommedDStream", |rdd, _| rdd.glom())
     }
 
-    /// The same records, dealt out to `partitions` partitions in turn.
+    /// The same records, dealt out to `partitions` partitions in turn; 0 is refused.
     pub fn repartition(&self, partitions: usize) -> Result<Self, StreamingError> {
-        self.transform(move |rdd, _| rdd.repartition(partitions))
+        if partitions == 0 {
+            return Err(ContextError::NoPartitions.into());
+        }
+        self.try_transform(move |rdd, _| Ok(rdd.repartition(partitions)?))
     }
 
     /// One number per batch: how many records it holds, 0 for an empty one.

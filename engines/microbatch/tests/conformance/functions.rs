@@ -1,7 +1,9 @@
 //! The functions that cases name.
 
+use crate::phrases::{clauses, holes};
 use crate::value::Value;
 use crate::value::Value::{Int, List, Null};
+use std::collections::BTreeMap;
 use weir_microbatch::{State, TaskError};
 
 type Function<A, R> = fn(A) -> R;
@@ -14,7 +16,8 @@ pub(crate) fn map(name: &str) -> Result<Function<Value, Value>, String> {
     Ok(match name {
         "to_string" => |x| match x {
             Int(x) => Value::str(&x.to_string()),
-            other => other,
+            Value::Str(text) => Value::Str(text),
+            other => panic!("{other:?} has no decimal string"),
         },
         "pair_one" => |x| Value::pair(x, Int(1)),
         "pair_x" => |x| Value::pair(x, Value::str("x")),
@@ -120,7 +123,8 @@ pub(crate) fn update(name: &str) -> Result<Update, String> {
 }
 
 pub(crate) type Mapped = Result<Option<Value>, TaskError>;
-pub(crate) type MapState = fn(&Value, Option<Value>, &mut State<Value>) -> Mapped;
+pub(crate) type MapState =
+    Box<dyn Fn(&Value, Option<Value>, &mut State<Value>) -> Mapped + Send + Sync>;
 
 fn add(value: Option<Value>, state: &mut State<Value>) -> Result<i64, TaskError> {
     let sum = or_zero(value.as_ref()) + or_zero(state.get_option());
@@ -148,22 +152,61 @@ fn command(value: Option<Value>, state: &mut State<Value>) -> Result<Option<Valu
     }
 }
 
-fn numbered(value: Option<Value>, state: &mut State<Value>) -> Result<Option<Value>, TaskError> {
-    match value {
-        Some(Int(0)) => {}
-        Some(Int(1)) => increment(state)?,
-        Some(Int(2)) => state.remove()?,
-        other => return Err(TaskError::new(format!("unknown command {other:?}"))),
+/// What a number does to a state.
+#[derive(Clone, Copy)]
+enum Code {
+    Noop,
+    IncrementOrSet(i64),
+    Remove,
+}
+
+/// Reads `0=noop,1=increment or set 0,2=remove`.
+fn codes(name: &str) -> Result<BTreeMap<i64, Code>, String> {
+    let mut codes = BTreeMap::new();
+    for clause in clauses(name, ',') {
+        let unknown = || format!("unknown mapWithState function {name:?}");
+        let (number, what) = clause.split_once('=').ok_or_else(unknown)?;
+        let code = match (what.trim(), holes(what, "increment or set {n}")) {
+            ("noop", _) => Code::Noop,
+            ("remove", _) => Code::Remove,
+            (_, Some([first])) => Code::IncrementOrSet(first.parse().map_err(|_| unknown())?),
+            _ => return Err(unknown()),
+        };
+        codes.insert(number.trim().parse().map_err(|_| unknown())?, code);
     }
-    Ok(Some(Null))
+    Ok(codes)
+}
+
+fn numbered(codes: BTreeMap<i64, Code>) -> MapState {
+    Box::new(move |_, value, state| {
+        let code = match &value {
+            Some(Int(number)) => codes.get(number),
+            _ => None,
+        };
+        match code {
+            Some(Code::Noop) => {}
+            Some(Code::IncrementOrSet(first)) => {
+                let next = state.get_option().map_or(*first, |state| state.int() + 1);
+                state.update(Int(next))?;
+            }
+            Some(Code::Remove) => state.remove()?,
+            // A timeout brings no value.
+            None if state.is_timing_out() => {}
+            None => return Err(TaskError::new(format!("unknown command {value:?}"))),
+        }
+        Ok(Some(Null))
+    })
 }
 
 pub(crate) fn map_state(name: &str) -> Result<MapState, String> {
-    Ok(match name {
+    let f: fn(&Value, Option<Value>, &mut State<Value>) -> Mapped = match name {
         "mws_sum_return_sum" => |_, value, state| Ok(Some(Int(add(value, state)?))),
         "mws_sum_return_key_twice" => |key, value, state| {
             add(value, state)?;
-            Ok(Some(Value::str(&key.text().repeat(2))))
+            Ok(Some(match key {
+                Int(key) => Int(key * 2),
+                key => Value::str(&key.text().repeat(2)),
+            }))
         },
         "mws_sum_return_pair" => {
             |key, value, state| Ok(Some(Value::pair(key.clone(), Int(add(value, state)?))))
@@ -196,7 +239,7 @@ pub(crate) fn map_state(name: &str) -> Result<MapState, String> {
         },
         "mws_get_unset" => |_, _, state| Ok(Some(state.get()?.clone())),
         "mws_cmd" => |_, value, state| command(value, state),
-        "0=noop,1=increment or set 0,2=remove" => |_, value, state| numbered(value, state),
-        _ => return unknown("mapWithState", name),
-    })
+        _ => return codes(name).map(numbered),
+    };
+    Ok(Box::new(f))
 }

@@ -1,7 +1,11 @@
 //! Cases about the parts under the streaming layer.
 
+#[path = "parts/batched.rs"]
+mod batched;
 #[path = "parts/blocks.rs"]
 mod blocks;
+#[path = "parts/config.rs"]
+mod config;
 #[path = "parts/files.rs"]
 mod files;
 #[path = "parts/formula.rs"]
@@ -12,15 +16,17 @@ mod logs;
 mod rates;
 #[path = "parts/state.rs"]
 mod state;
+#[path = "parts/tracker.rs"]
+mod tracker;
+#[path = "parts/tracker_words.rs"]
+mod tracker_words;
 
+pub(crate) use crate::case::{Case, Outcome};
 use serde_json::Value;
 use std::fmt::{Debug, Display};
 
-/// How a case went, and why it failed.
-type Outcome = Result<(), String>;
-
 /// Executes a case; None if it is of a kind that belongs elsewhere.
-pub(crate) fn run(kind: &str, case: &Value) -> Option<Outcome> {
+pub(crate) fn run(kind: &str, case: &Case<'_>) -> Option<Outcome> {
     Some(match kind {
         "formula" => formula::formula(case),
         "timer_sequence" => formula::timer_sequence(case),
@@ -30,15 +36,15 @@ pub(crate) fn run(kind: &str, case: &Value) -> Option<Outcome> {
         "rule" => rates::rule(case),
         "allocation" => rates::allocation(case),
         "throttle" => rates::throttle(case),
-        "config" => logs::config(case),
+        "config" => config::config(case),
         "wal" => logs::wal(case),
         "wal_files" => logs::wal_files(case),
         "wal_format" => logs::wal_format(case),
-        "wal_batched" => logs::wal_batched(case),
+        "wal_batched" => batched::wal_batched(case),
         "wal_rdd" => blocks::wal_rdd(case),
         "block_store" => blocks::block_store(case),
         "block_generator" => blocks::block_generator(case),
-        "block_tracker" => blocks::block_tracker(case),
+        "block_tracker" => tracker::block_tracker(case),
         "state_map" => state::state_map(case),
         "state_map_serde" => state::state_map_serde(case),
         "state_map_exhaustive" => state::state_map_exhaustive(case),

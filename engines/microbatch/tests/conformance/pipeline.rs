@@ -1,5 +1,8 @@
 //! Cases that are a stream, a list of operations, and what comes out.
 
+pub(crate) use crate::case::equal;
+use crate::case::{Case, Outcome};
+use crate::phrases;
 use crate::value::{Value, normal};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -120,10 +123,13 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    pub(crate) fn of(case: &Json) -> Result<Self, Refusal> {
-        let batch_ms = case["batch_ms"].as_u64().ok_or("no batch_ms".to_owned())?;
-        let start_ms = case["initial_clock_ms"].as_u64().unwrap_or(0);
-        let partitions = case["num_input_partitions"].as_u64().unwrap_or(2) as usize;
+    pub(crate) fn of(case: &Case<'_>) -> Result<Self, Refusal> {
+        let batch_ms = case.int("batch_ms")?;
+        let start_ms = case.int_or("initial_clock_ms", 0)?;
+        let partitions = case.int_or("num_input_partitions", 2)? as usize;
+        if batch_ms == 0 || partitions == 0 {
+            return Err(Refusal::Case("no batch interval, or no partitions".into()));
+        }
         let run = Self::new(batch_ms, start_ms, true);
         let mut inputs = BTreeMap::new();
         for name in ["input", "input2"] {
@@ -256,62 +262,28 @@ impl StreamingListener for Log {
     }
 }
 
-pub(crate) fn run(kind: &str, case: &Json) -> Option<Result<(), String>> {
-    let result = match kind {
-        "pipeline" | "pipeline_property" | "pipeline_failure" => pipeline(case),
-        "definition_error" => return Some(definition_error(case)),
-        _ => return None,
-    };
-    Some(result.map_err(|refusal| match refusal {
+pub(crate) fn run(kind: &str, case: &Case<'_>) -> Option<Outcome> {
+    match kind {
+        "pipeline" | "pipeline_property" | "pipeline_failure" => {
+            Some(pipeline(case).map_err(refusal))
+        }
+        "definition_error" => Some(definition_error(case)),
+        _ => None,
+    }
+}
+
+/// What to say where nothing should have been refused.
+pub(crate) fn refusal(refusal: Refusal) -> String {
+    match refusal {
         Refusal::Case(error) => error,
         Refusal::Definition(error) => format!("refused: {error}"),
-    }))
+    }
 }
 
-const FIELDS: &[&str] = &[
-    "name",
-    "kind",
-    "op",
-    "params",
-    "batch_ms",
-    "num_input_partitions",
-    "input",
-    "input2",
-    "num_batches",
-    "expected",
-    "ordered",
-    "source",
-    "expect_error",
-    "expected_num_partitions",
-    "output_times_ms",
-    "expected_zero_time_ms",
-    "expected_last_stream_remember_ms",
-    "expected_last_stream_checkpoint_ms",
-    "expected_snapshots",
-    "expected_events",
-    "expected_events_note",
-    "second_output",
-    "expected_second",
-    "expected_second_times_ms",
-    "initial_clock_ms",
-    "value_compare",
-    "properties",
-    "note",
-    "failed_batch_indices",
-    "expected_outputs_of_successful_batches",
-    "await_termination",
-];
-
-pub(crate) fn equal<T: PartialEq + std::fmt::Debug>(
-    what: &str,
-    got: &T,
-    want: &T,
-) -> Result<(), String> {
-    if got == want { Ok(()) } else { Err(format!("{what}: got {got:?}, want {want:?}")) }
-}
-
-pub(crate) fn numbers(json: &Json) -> Vec<u64> {
-    json.as_array().into_iter().flatten().filter_map(Json::as_u64).collect()
+pub(crate) fn numbers(json: &Json) -> Result<Vec<u64>, String> {
+    let all = json.as_array().ok_or_else(|| format!("{json} is no list"))?;
+    let number = |one: &Json| one.as_u64().ok_or_else(|| format!("{one} is no whole number"));
+    all.iter().map(number).collect()
 }
 
 /// How the rows of a case are compared.
@@ -322,11 +294,12 @@ pub(crate) struct Comparison {
 }
 
 impl Comparison {
-    pub(crate) fn of(case: &Json) -> Self {
-        let ordered = case["ordered"].as_bool().unwrap_or(false);
-        let op = case["op"].as_str().unwrap_or_default();
-        let grouped = !ordered && ["groupByKey", "groupByKeyAndWindow", "cogroup"].contains(&op);
-        Self { ordered, grouped }
+    pub(crate) fn of(case: &Case<'_>) -> Result<Self, String> {
+        let ordered = case.get("ordered").map_or(Ok(false), |_| case.flag("ordered"))?;
+        let mut ops = Vec::new();
+        operations(&case["params"], &mut ops);
+        let groups = ["groupByKey", "groupByKeyAndWindow", "cogroup"];
+        Ok(Self { ordered, grouped: !ordered && ops.iter().any(|op| groups.contains(op)) })
     }
 
     pub(crate) fn same(
@@ -345,104 +318,176 @@ impl Comparison {
     }
 }
 
+/// The names of all operations in a pipeline, those of its side streams too.
+fn operations<'j>(json: &'j Json, into: &mut Vec<&'j str>) {
+    match json {
+        Json::Array(all) => all.iter().for_each(|one| operations(one, into)),
+        Json::Object(fields) => {
+            into.extend(json["op"].as_str());
+            fields.values().for_each(|field| operations(field, into));
+        }
+        _ => {}
+    }
+}
+
 /// When there were outputs, in how many partitions, and what the last stream keeps.
 fn check_shape(
-    case: &Json,
+    case: &Case<'_>,
     seen: &BTreeMap<u64, (Vec<Value>, usize)>,
     info: &weir_microbatch::StreamInfo,
     zero: Option<Time>,
 ) -> Result<(), String> {
     if !case["output_times_ms"].is_null() {
         let times: Vec<u64> = seen.keys().copied().collect();
-        equal("output_times_ms", &times, &numbers(&case["output_times_ms"]))?;
+        equal("output_times_ms", &times, &numbers(&case["output_times_ms"])?)?;
     }
     if !case["expected_num_partitions"].is_null() {
         let partitions: Vec<u64> = seen.values().map(|(_, n)| *n as u64).collect();
-        equal("partitions", &partitions, &numbers(&case["expected_num_partitions"]))?;
+        equal("partitions", &partitions, &numbers(&case["expected_num_partitions"])?)?;
     }
-    if let Some(zero_ms) = case["expected_zero_time_ms"].as_u64() {
-        equal("zero time", &zero, &Some(Time::from_ms(zero_ms)))?;
-    }
-    let ms = |duration: Option<Duration>| duration.map(|duration| duration.as_millis() as u64);
-    if let Some(remember) = case["expected_last_stream_remember_ms"].as_u64() {
-        equal("remember", &ms(info.remember), &Some(remember))?;
-    }
-    if let Some(checkpoint) = case.get("expected_last_stream_checkpoint_ms") {
-        equal("checkpoint", &ms(info.checkpoint), &checkpoint.as_u64())?;
+    let ms = |duration: Option<Duration>| Json::from(duration.map(|span| span.as_millis() as u64));
+    let facts = [
+        ("expected_zero_time_ms", Json::from(zero.map(Time::as_ms))),
+        ("expected_last_stream_remember_ms", ms(info.remember)),
+        ("expected_last_stream_checkpoint_ms", ms(info.checkpoint)),
+    ];
+    for (field, got) in facts {
+        if let Some(want) = case.get(field) {
+            equal(field, &got, want)?;
+        }
     }
     Ok(())
 }
 
-fn pipeline(case: &Json) -> Result<(), Refusal> {
-    let fields = case.as_object().ok_or("a case is an object".to_owned())?;
-    if let Some(field) = fields.keys().find(|field| !FIELDS.contains(&field.as_str())) {
-        return Err(Refusal::Case(format!("unknown field {field:?}")));
+/// The outputs of a run.
+struct Watched {
+    last: Seen,
+    second: Option<Seen>,
+    snapshots: Option<Seen>,
+}
+
+/// The second output is on the input: before the first or behind it.
+fn second_output(case: &Case<'_>) -> Result<Option<bool>, String> {
+    let Some(text) = case.get("second_output") else { return Ok(None) };
+    let text = text.as_str().ok_or("second_output is no text")?;
+    match phrases::holes(text, "foreachRDD on the raw input, registered {w} the first output") {
+        Some(["after"]) => Ok(Some(false)),
+        Some(["before"]) => Ok(Some(true)),
+        _ => phrases::unknown(text),
     }
+}
+
+fn outputs(case: &Case<'_>, streams: &[Stream]) -> Result<Watched, Refusal> {
+    let last = streams.last().ok_or("no stream".to_owned())?;
+    let before = second_output(case)?;
+    let early = if before == Some(true) { Some(watch_any(&streams[0])?) } else { None };
+    let seen = watch_any(last)?;
+    let late = if before == Some(false) { Some(watch_any(&streams[0])?) } else { None };
+    let snapshots = if !case["expected_snapshots"].is_null() || !case["properties"].is_null() {
+        let mapped = streams.iter().find_map(|stream| match stream {
+            Stream::Mapped(mapped) => Some(mapped),
+            _ => None,
+        });
+        let mapped = mapped.ok_or("no stream has snapshots".to_owned())?;
+        Some(watch_any(&Stream::Pairs(mapped.state_snapshots()?))?)
+    } else {
+        None
+    };
+    Ok(Watched { last: seen, second: early.or(late), snapshots })
+}
+
+fn taken(seen: &Seen) -> Vec<Vec<Value>> {
+    seen.lock().expect("rows").values().map(|(rows, _)| rows.clone()).collect()
+}
+
+fn pipeline(case: &Case<'_>) -> Result<(), Refusal> {
+    // They say in words what the pipeline and "ordered" say.
+    ["op", "value_compare"].iter().for_each(|field| case.comment(field));
     let run = Run::of(case)?;
     let log = Arc::new(Log::default());
     run.ssc.add_streaming_listener(Arc::clone(&log) as _);
-    let streams = run.build(run.source(&"input".into())?, &case["params"]["pipeline"])?;
+    let params = case.part("params");
+    let streams = run.build(run.source(&"input".into())?, &params["pipeline"])?;
+    params.finished()?;
     let last = streams.last().ok_or("no stream".to_owned())?;
-    let seen = watch_any(last)?;
-    let first = case["second_output"].is_string().then(|| &streams[0]);
-    let second = first.map(watch_any).transpose()?;
-    let mapped = streams.iter().find_map(|stream| match stream {
-        Stream::Mapped(mapped) => Some(Arc::clone(mapped)),
-        _ => None,
-    });
-    let snapshots = match mapped {
-        Some(mapped) if case["expected_snapshots"].is_array() || case["properties"].is_object() => {
-            Some(watch_any(&Stream::Pairs(mapped.state_snapshots()?))?)
-        }
-        _ => None,
-    };
+    let watched = outputs(case, &streams)?;
     run.ssc.start()?;
-    run.advance(case["num_batches"].as_u64().ok_or("no num_batches".to_owned())?)?;
+    run.advance(case.int("num_batches")?)?;
     let outcome = run.ssc.await_termination_or_timeout(Duration::ZERO);
     let (info, zero) = (last.info(), run.ssc.zero_time());
     let pending: Vec<u64> = run.ssc.pending_times().iter().map(|time| time.as_ms()).collect();
     run.ssc.stop(KEEP)?;
-    check_error(case, outcome, &pending)?;
-    let seen = seen.lock().expect("rows").clone();
-    let got: Vec<Vec<Value>> = seen.values().map(|(rows, _)| rows.clone()).collect();
-    let comparison = Comparison::of(case);
-    for field in ["expected", "expected_outputs_of_successful_batches"] {
-        if !case[field].is_null() {
-            comparison.same(field, &got, &case[field], comparison.ordered)?;
-        }
-    }
+    let seen = watched.last.lock().expect("rows").clone();
+    check_error(case, &run, outcome, &pending, &seen)?;
     check_shape(case, &seen, &info, zero)?;
-    let taken = |seen: &Seen| -> Vec<Vec<Value>> {
-        seen.lock().expect("rows").values().map(|(rows, _)| rows.clone()).collect()
-    };
-    if let Some(second) = second {
-        comparison.same("second output", &taken(&second), &case["expected_second"], false)?;
-        let times: Vec<u64> = second.lock().expect("rows").keys().copied().collect();
-        equal("second times", &times, &numbers(&case["expected_second_times_ms"]))?;
-    }
-    let snapshots = snapshots.map(|snapshots| taken(&snapshots));
-    if let (Some(snapshots), true) = (&snapshots, case["expected_snapshots"].is_array()) {
-        comparison.same("snapshots", snapshots, &case["expected_snapshots"], false)?;
-    }
-    if case["properties"].is_object() {
-        properties(&case["properties"], &got, &snapshots.unwrap_or_default())?;
-    }
-    if case["expected_events"].is_array() {
+    check_failed(case, &run, &seen)?;
+    check_rows(case, &watched)?;
+    if !case["expected_events"].is_null() {
         check_events(&case["expected_events"], &log)?;
     }
     Ok(())
 }
 
+fn check_rows(case: &Case<'_>, watched: &Watched) -> Outcome {
+    let got = taken(&watched.last);
+    let comparison = Comparison::of(case)?;
+    let mut checks = 0;
+    for field in ["expected", "expected_outputs_of_successful_batches"] {
+        if !case[field].is_null() {
+            comparison.same(field, &got, &case[field], comparison.ordered)?;
+            checks += 1;
+        }
+    }
+    if let Some(second) = &watched.second {
+        comparison.same("second output", &taken(second), &case["expected_second"], false)?;
+        let times: Vec<u64> = second.lock().expect("rows").keys().copied().collect();
+        equal("second times", &times, &numbers(&case["expected_second_times_ms"])?)?;
+    }
+    let snapshots = watched.snapshots.as_ref().map(taken).unwrap_or_default();
+    if !case["expected_snapshots"].is_null() {
+        comparison.same("snapshots", &snapshots, &case["expected_snapshots"], false)?;
+        checks += 1;
+    }
+    if !case["properties"].is_null() {
+        properties(&case["properties"], &got, &snapshots)?;
+        checks += 1;
+    }
+    if checks == 0 && case.get("expect_error").is_none() {
+        return Err("the case expects nothing".into());
+    }
+    Ok(())
+}
+
+/// The batches that a case names have no output, and all others have.
+fn check_failed(case: &Case<'_>, run: &Run, seen: &BTreeMap<u64, (Vec<Value>, usize)>) -> Outcome {
+    if case["failed_batch_indices"].is_null() {
+        return Ok(());
+    }
+    let failed = numbers(&case["failed_batch_indices"])?;
+    let zero = run.start_ms - run.start_ms % run.batch_ms;
+    let batches = case.int("num_batches")?;
+    let missing: Vec<u64> =
+        (0..batches).filter(|i| !seen.contains_key(&(zero + (i + 1) * run.batch_ms))).collect();
+    equal("failed batches", &missing, &failed)
+}
+
 fn check_error(
-    case: &Json,
+    case: &Case<'_>,
+    run: &Run,
     outcome: Result<bool, StreamingError>,
     pending: &[u64],
-) -> Result<(), String> {
-    let want = [&case["expect_error"], &case["await_termination"]];
-    let Some(want) = want.into_iter().find(|want| want.is_object()) else {
+    seen: &BTreeMap<u64, (Vec<Value>, usize)>,
+) -> Outcome {
+    let wanted = [case.part("expect_error"), case.part("await_termination")];
+    let Some(want) = wanted.into_iter().find(|want| !want.is_missing()) else {
         return outcome.map(drop).map_err(|error| format!("failed: {error}"));
     };
-    let gist = want["message_gist"].as_str().unwrap_or_default();
+    // What Java calls the error, and when it is thrown: all errors are reported at the same place.
+    ["type", "phase"].iter().for_each(|field| want.comment(field));
+    if want.get("expect").is_some_and(|expect| expect != "error") {
+        return Err(format!("unknown expectation {}", want["expect"]));
+    }
+    let gist = want.text("message_gist")?;
     match outcome {
         Ok(_) => return Err(format!("no error; want {gist:?}")),
         Err(error) if !error.to_string().contains(gist) => {
@@ -450,10 +495,21 @@ fn check_error(
         }
         Err(_) => {}
     }
-    match &want["pending_times_ms_after"] {
-        Json::Null => Ok(()),
-        times => equal("pending", &pending.to_vec(), &numbers(times)),
+    // The batch that fails has no output.
+    let zero = run.start_ms - run.start_ms % run.batch_ms;
+    let failed = match (want.get("batch_index"), want.get("batch_time_ms")) {
+        (Some(_), _) => Some(zero + (want.int("batch_index")? + 1) * run.batch_ms),
+        (None, Some(_)) => Some(want.int("batch_time_ms")?),
+        (None, None) => None,
+    };
+    if let Some(ms) = failed {
+        equal("time of the failed batch", &want.int_or("batch_time_ms", ms)?, &ms)?;
+        equal("output of the failed batch", &seen.contains_key(&ms), &false)?;
     }
+    if let Some(times) = want.get("pending_times_ms_after") {
+        equal("pending", &pending.to_vec(), &numbers(times)?)?;
+    }
+    want.finished()
 }
 
 fn properties(want: &Json, got: &[Vec<Value>], snapshots: &[Vec<Value>]) -> Result<(), String> {
@@ -477,7 +533,8 @@ fn properties(want: &Json, got: &[Vec<Value>], snapshots: &[Vec<Value>]) -> Resu
 /// The order within a batch is fixed; batches interleave.
 fn check_events(want: &Json, log: &Log) -> Result<(), String> {
     let mut batches: BTreeMap<u64, Vec<String>> = BTreeMap::new();
-    for event in want.as_array().into_iter().flatten().filter_map(Json::as_str) {
+    for event in want.as_array().ok_or("expected_events is no list")? {
+        let event = event.as_str().ok_or("an event is no text")?;
         let time = event.split(' ').nth(1).and_then(|ms| ms.parse().ok());
         let time = time.ok_or(format!("an event without a time: {event}"))?;
         batches.entry(time).or_default().push(event.to_owned());
@@ -489,20 +546,21 @@ fn check_events(want: &Json, log: &Log) -> Result<(), String> {
     equal("events", &got, &batches)
 }
 
-fn definition_error(case: &Json) -> Result<(), String> {
-    let gist = case["message_gist"].as_str().ok_or("no message_gist")?;
-    let run = match Run::of(case) {
-        Ok(run) => run,
-        Err(_) => return Err("the input was refused".into()),
-    };
+fn definition_error(case: &Case<'_>) -> Outcome {
+    ["op", "num_batches"].iter().for_each(|field| case.comment(field));
+    equal("expect", &case.text("expect")?, &"error")?;
+    let gist = case.text("message_gist")?;
+    let run = Run::of(case).map_err(refusal)?;
+    let params = case.part("params");
     let made = run.source(&"input".into()).and_then(|input| {
-        let streams = run.build(input, &case["params"]["pipeline"])?;
+        let streams = run.build(input, &params["pipeline"])?;
         if let Some(last) = streams.last() {
             watch_any(last)?;
         }
         Ok(())
     });
-    let phase = case["phase"].as_str().unwrap_or_default();
+    params.finished()?;
+    let phase = case.text("phase")?;
     let error = match (made, phase) {
         (Err(Refusal::Case(error)), _) => return Err(error),
         (Err(Refusal::Definition(error)), "definition") => error,
@@ -515,10 +573,14 @@ fn definition_error(case: &Json) -> Result<(), String> {
     if !error.to_string().contains(gist) {
         return Err(format!("error {error}; want {gist:?}"));
     }
-    let state = match run.ssc.state() {
+    equal("state", &state_name(&run.ssc), &case.text("state_after")?)
+}
+
+/// Where a context is in its life, as the cases write it.
+pub(crate) fn state_name(ssc: &StreamingContext) -> &'static str {
+    match ssc.state() {
         ContextState::Initialized => "INITIALIZED",
         ContextState::Active => "ACTIVE",
         ContextState::Stopped => "STOPPED",
-    };
-    equal("state", &state, &case["state_after"].as_str().unwrap_or_default())
+    }
 }

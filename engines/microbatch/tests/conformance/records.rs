@@ -1,7 +1,9 @@
 //! Cases about one key's state, and about the states of `map_with_state`, without batches around them.
 
+use crate::case::{Case, Outcome, equal};
 use crate::functions;
-use crate::pipeline::{KEEP, Run, Script, equal, rows, watch};
+use crate::phrases::{clauses, holes, unknown};
+use crate::pipeline::{KEEP, Run, Script, rows, watch};
 use crate::value::{Value, normal};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -10,7 +12,7 @@ use std::time::Duration;
 use weir_dataflow::{KeyedTable, hash_of};
 use weir_microbatch::{State, StateError, StateRecords, StateSpec, Time};
 
-pub(crate) fn run(kind: &str, case: &Json) -> Option<Result<(), String>> {
+pub(crate) fn run(kind: &str, case: &Case<'_>) -> Option<Outcome> {
     Some(match kind {
         "state_object" => state_object(case),
         "state_record_update" => record_update(case),
@@ -21,53 +23,72 @@ pub(crate) fn run(kind: &str, case: &Json) -> Option<Result<(), String>> {
     })
 }
 
-fn state_object(case: &Json) -> Result<(), String> {
-    let mut state: State<i64> = State::default();
-    for step in case["steps"].as_array().ok_or("no steps")? {
-        let what = step["do"].as_str().ok_or("nothing to do")?;
-        match what {
-            "new" | "wrap(None)" => state = State::of(None),
-            "wrap(1)" => state = State::of(Some(1)),
-            "update(2)" => state.update(2).map_err(|error| error.to_string())?,
-            "new; update(2)" => {
-                state = State::of(None);
-                state.update(2).map_err(|error| error.to_string())?;
-            }
-            "remove()" => state.remove().map_err(|error| error.to_string())?,
-            "wrapTimingOut(3)" => state = State::timing_out(3),
-            other => return Err(format!("unknown step {other:?}")),
+fn value(text: &str) -> Result<i64, String> {
+    text.trim().parse().map_err(|_| format!("{text:?} is no number"))
+}
+
+/// Does what one clause of a step says: makes a new state, or changes the one that there is.
+fn change(state: &mut State<i64>, clause: &str) -> Result<Result<(), StateError>, String> {
+    let [what, argument] = holes(clause, "{w}({*})").unwrap_or([clause, ""]);
+    match (what, argument) {
+        ("new", "") | ("wrap", "None") => *state = State::of(None),
+        ("wrap", argument) => {
+            let [argument] = holes(argument, "Some({*})").unwrap_or([argument]);
+            *state = State::of(Some(value(argument)?));
         }
-        for (field, want) in step["expect"].as_object().into_iter().flatten() {
+        ("wrapTimingOut", argument) => *state = State::timing_out(value(argument)?),
+        ("update", argument) => return Ok(state.update(value(argument)?)),
+        ("remove", "") => return Ok(state.remove()),
+        _ => return unknown(clause),
+    }
+    Ok(Ok(()))
+}
+
+fn state_object(case: &Case<'_>) -> Outcome {
+    let mut state: State<i64> = State::default();
+    for step in case.list("steps")? {
+        let step = Case::new(step);
+        let what = step.text("do")?;
+        for clause in clauses(what, ';') {
+            change(&mut state, clause)?.map_err(|error| format!("{clause}: {error}"))?;
+        }
+        for (field, want) in step["expect"].as_object().ok_or("expect is missing")? {
             let got: Json = match field.as_str() {
                 "exists" => state.exists().into(),
-                "get" => match state.get() {
-                    Ok(value) => (*value).into(),
-                    Err(_) => "error NoSuchElement".into(),
-                },
+                "get" => state.get().map_or("error NoSuchElement".into(), |value| (*value).into()),
+                "getOption" => state.get_option().copied().into(),
                 "updated" => state.is_updated().into(),
                 "removed" => state.is_removed().into(),
                 "timing_out" => state.is_timing_out().into(),
-                "remove()" => refused(state.clone().remove()),
-                "update(-1)" => refused(state.clone().update(-1)),
-                other => return Err(format!("unknown expectation {other:?}")),
+                // Anything else is tried on a copy.
+                attempt => refused(change(&mut state.clone(), attempt)?),
             };
             equal(&format!("{what}: {field}"), &got, want)?;
         }
+        step.finished()?;
     }
     for (situation, want) in case["messages"].as_object().into_iter().flatten() {
-        let error = match situation.as_str() {
-            "get unset" => StateError::NotSet,
-            "update after remove" => StateError::UpdatedAfterRemove,
-            "update timing out" => StateError::UpdatedTimingOut,
-            "remove timing out" => StateError::RemovedTimingOut,
-            "remove twice" => StateError::RemovedTwice,
-            other => return Err(format!("unknown situation {other:?}")),
-        };
-        if !error.to_string().starts_with(want.as_str().unwrap_or("-")) {
-            return Err(format!("{situation}: {error}"));
+        let want = want.as_str().filter(|want| !want.is_empty()).ok_or("a message is no text")?;
+        let got = message(situation)?;
+        if !got.starts_with(want) {
+            return Err(format!("{situation}: {got}; want {want}"));
         }
     }
     Ok(())
+}
+
+/// What a state says in a situation.
+fn message(situation: &str) -> Result<String, String> {
+    let mut state = State::of(Some(1));
+    let error = match situation {
+        "get unset" => State::<i64>::of(None).get().err(),
+        "update after remove" => state.remove().and_then(|()| state.update(2)).err(),
+        "update timing out" => State::timing_out(1).update(2).err(),
+        "remove timing out" => State::timing_out(1).remove().err(),
+        "remove twice" => state.remove().and_then(|()| state.remove()).err(),
+        _ => return unknown(situation),
+    };
+    error.map(|error| error.to_string()).ok_or_else(|| format!("{situation}: no error"))
 }
 
 fn refused(result: Result<(), StateError>) -> Json {
@@ -89,10 +110,10 @@ fn put(table: &mut Table, key: Value, value: Value, ms: u64) {
 type Calls = Arc<Mutex<(usize, Vec<Value>, Vec<Value>)>>;
 
 fn watched(
-    case: &Json,
+    case: &Case<'_>,
     timeout: bool,
 ) -> Result<(StateRecords<Value, Value, Value, Value>, Calls), String> {
-    let f = functions::map_state(case["mapping_fn"].as_str().ok_or("no mapping_fn")?)?;
+    let f = functions::map_state(case.text("mapping_fn")?)?;
     let calls = Calls::default();
     let seen = Arc::clone(&calls);
     let mut spec =
@@ -115,10 +136,10 @@ fn watched(
     Ok((StateRecords::of(&spec), calls))
 }
 
-fn record_update(case: &Json) -> Result<(), String> {
+fn record_update(case: &Case<'_>) -> Outcome {
     let key = Value::of(&case["key"])?;
-    let ms = |field: &str| case[field].as_u64().ok_or(format!("no {field}"));
-    let (initial_ms, batch) = (ms("initial_time_ms")?, Time::from_ms(ms("batch_time_ms")?));
+    let (initial_ms, batch) =
+        (case.int("initial_time_ms")?, Time::from_ms(case.int("batch_time_ms")?));
     let threshold = case["timeout_threshold_ms"].as_u64();
     let (records, calls) = watched(case, threshold.is_some())?;
     let (mut table, mut out) = (Table::new(), Vec::new());
@@ -130,8 +151,12 @@ fn record_update(case: &Json) -> Result<(), String> {
         let record = (hash_of(&key), key.clone(), value);
         records.record(&mut table, record, batch, &mut out).map_err(failed)?;
     }
-    if let (Some(true), Some(ms)) = (case["remove_timed_out"].as_bool(), threshold) {
-        records.time_out(&mut table, Time::from_ms(ms), batch, &mut out).map_err(failed)?;
+    match (case.flag("remove_timed_out")?, threshold) {
+        (true, Some(ms)) => {
+            records.time_out(&mut table, Time::from_ms(ms), batch, &mut out).map_err(failed)?;
+        }
+        (true, None) => return Err("remove_timed_out without a threshold".into()),
+        (false, _) => {}
     }
     let got: Vec<Value> = states(&table)
         .into_values()
@@ -142,45 +167,52 @@ fn record_update(case: &Json) -> Result<(), String> {
     let calls = calls.lock().expect("calls").clone();
     equal("removed", &calls.1, &rows(&case["expected_removed"])?)?;
     equal("timing out", &calls.2, &rows(&case["expected_timing_out"])?)?;
-    match case["expected_fn_called"].as_bool() {
+    match case.get("expected_fn_called") {
         None => Ok(()),
-        Some(called) => equal("called", &(calls.0 > 0), &called),
+        Some(called) => equal("called", &Json::from(calls.0 > 0), called),
     }
 }
 
 fn triples(json: &Json) -> Result<BTreeMap<Value, (Value, u64)>, String> {
-    let triple = |row: Value| {
-        let row = row.list();
-        (row[0].clone(), (row[1].clone(), row[2].int() as u64))
+    let triple = |row: Value| match row {
+        Value::List(row) if row.len() == 3 => match &row[2] {
+            Value::Int(ms) => Ok((row[0].clone(), (row[1].clone(), *ms as u64))),
+            other => Err(format!("{other:?} is no time")),
+        },
+        other => Err(format!("{other:?} is no key, state and time")),
     };
-    Ok(rows(json)?.into_iter().map(triple).collect())
+    rows(json)?.into_iter().map(triple).collect()
 }
 
-fn rdd_update(case: &Json) -> Result<(), String> {
-    if !case["timeout"].is_null() {
-        return Err("a timeout".into());
-    }
-    let batch = Time::from_ms(case["batch_time_ms"].as_u64().ok_or("no batch_time_ms")?);
-    let (records, calls) = watched(case, false)?;
+/// One batch of records and, where the case has a timeout (in ms), the states that are over by then.
+fn rdd_update(case: &Case<'_>) -> Outcome {
+    let batch_ms = case.int("batch_time_ms")?;
+    let timeout = if case["timeout"].is_null() { None } else { Some(case.int("timeout")?) };
+    let batch = Time::from_ms(batch_ms);
+    let (records, calls) = watched(case, timeout.is_some())?;
     let (mut table, mut out) = (Table::new(), Vec::new());
     for (key, (value, ms)) in triples(&case["states_before_key_value_time"])? {
         put(&mut table, key, value, ms);
     }
+    let failed = |error: weir_microbatch::TaskError| error.to_string();
     for row in rows(&case["data"])? {
         let (key, value) = row.into_pair();
         let record = (hash_of(&key), key, value);
-        records.record(&mut table, record, batch, &mut out).map_err(|error| error.to_string())?;
+        records.record(&mut table, record, batch, &mut out).map_err(failed)?;
+    }
+    if let Some(timeout) = timeout {
+        let threshold = Time::from_ms(batch_ms.saturating_sub(timeout));
+        records.time_out(&mut table, threshold, batch, &mut out).map_err(failed)?;
     }
     equal("states", &states(&table), &triples(&case["expected_states"])?)?;
     let count = calls.lock().expect("calls").0 as u64;
-    equal("calls", &Some(count), &case["expected_fn_calls"].as_u64())
+    equal("calls", &count, &case.int("expected_fn_calls")?)
 }
 
-fn rdd_create(case: &Json) -> Result<(), String> {
-    let time_ms = case["time_ms"].as_u64().ok_or("no time_ms")?;
-    let partitions = case["partitions"].as_u64().ok_or("no partitions")?;
+fn rdd_create(case: &Case<'_>) -> Outcome {
+    let (time_ms, partitions) = (case.int("time_ms")?, case.int("partitions")?);
     let failed = |error: weir_microbatch::StreamingError| error.to_string();
-    let run = Run::new(time_ms, 0, true);
+    let run = Run::new(time_ms.max(1), 0, true);
     let script = Script { batches: Vec::new(), batch_ms: time_ms, zero_ms: 0, partitions: 2 };
     let input = run.ssc.input_stream(script).map_err(failed)?;
     let pairs: Vec<_> = rows(&case["pairs"])?.into_iter().map(Value::into_pair).collect();
@@ -197,20 +229,24 @@ fn rdd_create(case: &Json) -> Result<(), String> {
     run.ssc.start().map_err(failed)?;
     run.advance(1)?;
     run.ssc.stop(KEEP).map_err(failed)?;
-    let mapped = mapped.lock().expect("rows").get(&time_ms).cloned().unwrap_or_default();
-    equal("mapped", &mapped.0, &rows(&case["expected_mapped"])?)?;
-    let (states, width) =
-        snapshots.lock().expect("rows").get(&time_ms).cloned().unwrap_or_default();
-    let want: Vec<Value> = triples(&case["expected_states"])?
-        .into_iter()
-        .map(|(key, (value, _))| Value::pair(key, value))
-        .collect();
+    let at = |seen: &crate::pipeline::Seen| {
+        let rows = seen.lock().expect("rows").get(&time_ms).cloned();
+        rows.ok_or_else(|| format!("there is no batch at {time_ms}"))
+    };
+    equal("mapped", &at(&mapped)?.0, &rows(&case["expected_mapped"])?)?;
+    let (states, width) = at(&snapshots)?;
+    let want = triples(&case["expected_states"])?;
+    // Initial states bear the time of the first batch, which is this one.
+    equal("times", &want.values().all(|(_, ms)| *ms == time_ms), &true)?;
+    let want: Vec<Value> =
+        want.into_iter().map(|(key, (value, _))| Value::pair(key, value)).collect();
     equal("states", &normal(&states, false, false), &want)?;
-    equal("partitions", &Some(width as u64), &case["expected_num_partitions"].as_u64())
+    equal("partitions", &(width as u64), &case.int("expected_num_partitions")?)
 }
 
-fn checkpoint_duration(case: &Json) -> Result<(), String> {
-    let batch_ms = case["batch_ms"].as_u64().ok_or("no batch_ms")?;
+fn checkpoint_duration(case: &Case<'_>) -> Outcome {
+    case.comment("op");
+    let batch_ms = case.int("batch_ms")?;
     let run = Run::new(batch_ms, 0, true);
     let script = Script { batches: Vec::new(), batch_ms, zero_ms: 0, partitions: 2 };
     let define = || {
@@ -230,6 +266,8 @@ fn checkpoint_duration(case: &Json) -> Result<(), String> {
     let ms = |duration: Option<Duration>| duration.map(|duration| duration.as_millis() as u64);
     let (inner, outer) = (ms(mapped.state_checkpoint()), ms(mapped.info().checkpoint));
     run.ssc.stop(KEEP).map_err(|error| error.to_string())?;
-    equal("state", &inner, &case["expected_internal_state_stream_checkpoint_ms"].as_u64())?;
-    equal("outer", &outer, &case["expected_outer_stream_checkpoint_ms"].as_u64())
+    let wanted = |field: &str| case.get(field).cloned().ok_or(format!("{field} is missing"));
+    let inner_want = wanted("expected_internal_state_stream_checkpoint_ms")?;
+    equal("state", &Json::from(inner), &inner_want)?;
+    equal("outer", &Json::from(outer), &wanted("expected_outer_stream_checkpoint_ms")?)
 }

@@ -1,9 +1,10 @@
 //! A program over files that is stopped while a file's task hangs, and goes on later. What happens is told
 //! in clauses; each is understood, or the case fails.
 
+use crate::case::{Case, equal};
 use crate::pipeline::{KEEP, Refusal, Run, Seen, Stream};
-use crate::pipeline::{PATIENCE, equal, numbers};
-use crate::recovery::{expected_numbers, live, make_file, recorded, say};
+use crate::pipeline::{PATIENCE, numbers};
+use crate::recovery::{live, make_file, recorded, say};
 use crate::value::Value;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use serde_json::Value as Json;
@@ -13,16 +14,13 @@ use std::time::Duration;
 use weir_microbatch::checkpoint_files::list;
 use weir_microbatch::{Checkpoint, Time};
 
-pub(crate) fn run(case: &Json) -> Result<(), String> {
+pub(crate) fn run(case: &Case<'_>) -> Result<(), String> {
     let mut story = Story::new(case)?;
-    for phase in case["phases"].as_array().ok_or("no phases")? {
+    for phase in case.list("phases")? {
         story.tell(phase)?;
     }
-    let want: BTreeSet<i64> = expected_numbers(case, "expected_union_of_outputs")
-        .ok_or("no expected_union_of_outputs")?
-        .into_iter()
-        .map(|n| n as i64)
-        .collect();
+    let want = numbers(&case["expected_union_of_outputs"])?;
+    let want: BTreeSet<i64> = want.into_iter().map(|n| n as i64).collect();
     equal("all outputs", &story.outputs, &want)
 }
 
@@ -34,7 +32,7 @@ struct Life {
 }
 
 struct Story<'a> {
-    case: &'a Json,
+    case: &'a Case<'a>,
     batch_ms: u64,
     clock_ms: u64,
     checkpoints: tempfile::TempDir,
@@ -72,10 +70,10 @@ fn between(clause: &str, before: &str, after: &str) -> Option<u64> {
 }
 
 impl<'a> Story<'a> {
-    fn new(case: &'a Json) -> Result<Self, String> {
+    fn new(case: &'a Case<'a>) -> Result<Self, String> {
         Ok(Self {
             case,
-            batch_ms: case["batch_ms"].as_u64().ok_or("no batch_ms")?,
+            batch_ms: case.int("batch_ms")?,
             clock_ms: 0,
             checkpoints: tempfile::tempdir().map_err(say)?,
             folder: tempfile::tempdir().map_err(say)?,
@@ -256,10 +254,10 @@ impl<'a> Story<'a> {
                 }
                 "outputs" => {
                     let got: Vec<u64> = self.last.iter().map(|(_, n)| *n as u64).collect();
-                    equal(field, &got, &numbers(want))?;
+                    equal(field, &got, &numbers(want)?)?;
                 }
                 "recorded_files" => {
-                    equal(field, &recorded(&self.checkpoint()?), &numbers(want))?;
+                    equal(field, &recorded(&self.checkpoint()?), &numbers(want)?)?;
                 }
                 "checkpoint_files" => {
                     let files = list(self.checkpoints.path()).map_err(say)?.len() as u64;
@@ -274,7 +272,7 @@ impl<'a> Story<'a> {
 
 /// The case's pipeline over a folder; the task of one file hangs until the gate goes, and then panics.
 fn define(
-    case: &Json,
+    case: &Case<'_>,
     run: &mut Run,
     folder: &Path,
     hanging: Option<u64>,

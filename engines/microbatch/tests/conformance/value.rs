@@ -8,18 +8,22 @@ use std::sync::Arc;
 )]
 pub(crate) enum Value {
     Null,
+    Bool(bool),
     Int(i64),
     Str(Arc<str>),
     List(Vec<Value>),
 }
 
-use Value::{Int, List, Null, Str};
+use Value::{Bool, Int, List, Null, Str};
 
 impl Value {
     pub(crate) fn of(json: &Json) -> Result<Self, String> {
         Ok(match json {
             Json::Null => Null,
-            Json::Number(number) => Int(number.as_i64().ok_or("not an integer")?),
+            Json::Bool(value) => Bool(*value),
+            Json::Number(number) => {
+                Int(number.as_i64().ok_or_else(|| format!("{number} is no integer"))?)
+            }
             Json::String(text) => Self::str(text),
             Json::Array(all) => List(all.iter().map(Self::of).collect::<Result<_, _>>()?),
             other => return Err(format!("no record: {other}")),
@@ -74,9 +78,14 @@ impl weir_microbatch::Show for Value {
     fn show(&self, to: &mut String) {
         match self {
             Null => to.push_str("null"),
+            Bool(value) => value.show(to),
             Int(value) => value.show(to),
             Str(value) => value.show(to),
-            List(values) => values.show(to),
+            // Pairs are written as lists of two.
+            List(values) => match values.as_slice() {
+                [key, value] => (key, value).show(to),
+                values => values.to_vec().show(to),
+            },
         }
     }
 }

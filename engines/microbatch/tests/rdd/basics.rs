@@ -34,6 +34,7 @@ fn slices_and_partitions() {
     assert_eq!(together.glom().collect(), Ok(vec![vec![1], vec![2]]));
     assert_eq!(sparse.coalesce(9, false).map(|rdd| rdd.partitions()), Ok(4));
     assert_eq!(sparse.coalesce(0, false).err(), Some(ContextError::NoPartitions));
+    assert_eq!(sparse.repartition(0).err(), Some(ContextError::NoPartitions));
     assert_eq!(sc.parallelize(vec![0], 0).err(), Some(ContextError::NoPartitions));
     let sum = rdd.map_partitions(|input, out| {
         let mut sum = 0;
@@ -58,7 +59,10 @@ fn unions() {
     let aligned = by_key(&a).union(&by_key(&b));
     assert_eq!(aligned.partitions(), 3);
     assert_eq!(sorted(&aligned), [(0, 1), (0, 1), (1, 1), (1, 1), (2, 1), (2, 1), (3, 1)]);
-    assert_eq!(a.repartition(3).union(&b.repartition(3)).partitions(), 6);
+    assert_eq!(
+        a.repartition(3).expect("three").union(&b.repartition(3).expect("three")).partitions(),
+        6
+    );
 }
 
 #[test]
@@ -80,7 +84,7 @@ fn shuffles() {
             let counted = pairs.combine_by_key(|_| 1u32, |n, _| n + 1, |a, b| a + b, parts);
             assert_eq!(counted.map(|(_, n)| n).reduce(|a, b| a + b), Ok(100));
             assert_eq!(sorted(&pairs.map(|(k, _)| k).distinct(parts)), (0..7).collect::<Vec<_>>());
-            assert_eq!(sorted(&pairs.repartition(parts)).len(), 100);
+            assert_eq!(sorted(&pairs.repartition(parts.max(1)).expect("partitions")).len(), 100);
             assert_eq!(
                 sorted(&reduced.map_values(|sum| sum + 1)),
                 sums.into_iter().map(|(k, sum)| (k, sum + 1)).collect::<Vec<_>>()
@@ -169,7 +173,10 @@ fn failures_name_stage_partition_and_cause() {
         });
         assert_eq!(refused.count(), failed(0, "count", last, TaskError::new("no")));
         // The second stage of two.
-        let second = rdd.repartition(slices).map(|x| if x < 500 { panic!("all") } else { x });
+        let second = rdd
+            .repartition(slices)
+            .expect("partitions")
+            .map(|x| if x < 500 { panic!("all") } else { x });
         let error = second.count().expect_err("a failure");
         assert!(error.to_string().contains("Task 0 in stage 1 (count) failed 1 times"), "{error}");
         assert_eq!(rdd.count(), Ok(120), "the pool survives");
@@ -233,6 +240,6 @@ proptest! {
         prop_assert_eq!(sorted(&sums), want);
         let mut all = data;
         all.sort_unstable();
-        prop_assert_eq!(sorted(&rdd.repartition(parts)), all);
+        prop_assert_eq!(sorted(&rdd.repartition(parts).expect("partitions")), all);
     }
 }

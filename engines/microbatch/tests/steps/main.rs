@@ -2,6 +2,9 @@
 //! case, and an underscore for whatever lies between letters and digits.
 
 mod adding;
+#[path = "../conformance/by_hand.rs"]
+#[expect(dead_code, reason = "the conformance test asks more of it")]
+mod by_hand;
 mod constructors;
 mod definitions;
 mod lifecycle;
@@ -11,6 +14,8 @@ mod monitoring;
 mod named;
 mod receivers;
 mod recovering;
+#[path = "../conformance/skips.rs"]
+mod skips;
 mod stopping;
 mod waiting;
 
