@@ -121,6 +121,17 @@ impl<K: Key, S> KeyedTable<K, S> {
         self.table.find_mut(hash, |(h, k, _)| *h == hash && k == key).map(|(_, _, s)| s)
     }
 
+    /// Sets the state of a key whose hash is known, and returns the one before.
+    pub fn insert(&mut self, hash: u64, key: K, state: S) -> Option<S> {
+        match self.table.entry(hash, |(h, k, _)| *h == hash && *k == key, |(h, ..)| *h) {
+            Entry::Occupied(mut found) => Some(std::mem::replace(&mut found.get_mut().2, state)),
+            Entry::Vacant(gap) => {
+                gap.insert((hash, key, state));
+                None
+            }
+        }
+    }
+
     /// Takes a key out.
     pub fn remove(&mut self, hash: u64, key: &K) -> Option<(K, S)> {
         let found = self.table.find_entry(hash, |(h, k, _)| *h == hash && k == key).ok()?;
@@ -128,9 +139,17 @@ impl<K: Key, S> KeyedTable<K, S> {
         Some((key, state))
     }
 
-    /// Keeps the keys that `keep` says to.
+    /// Keeps the keys that `keep` says to, which sees them in the order of [`iter`](Self::iter).
     pub fn retain(&mut self, mut keep: impl FnMut(&K, &mut S) -> bool) {
         self.table.retain(|(_, key, state)| keep(key, state));
+    }
+
+    /// Takes the keys out that `take` says to, and hands them on, hash first, as it goes.
+    pub fn extract_if(
+        &mut self,
+        mut take: impl FnMut(&K, &mut S) -> bool,
+    ) -> impl Iterator<Item = (u64, K, S)> {
+        self.table.extract_if(move |(_, key, state)| take(key, state))
     }
 
     /// All keys and states.
@@ -177,6 +196,36 @@ mod tests {
         assert_eq!(table.remove(1, &"a"), Some(("a", 3)));
         assert_eq!(table.remove(1, &"a"), None);
         assert_eq!(table.len(), 1);
+    }
+
+    #[test]
+    fn what_is_set_replaces_and_what_is_taken_out_is_gone() {
+        let mut table = KeyedTable::new();
+        for key in 0..10u32 {
+            assert_eq!(table.insert(hash_of(&key), key, key), None);
+        }
+        assert_eq!(table.insert(hash_of(&3u32), 3, 30), Some(3));
+        let mut odd: Vec<_> = table.extract_if(|_, state| *state % 2 == 1).collect();
+        odd.sort_unstable_by_key(|(_, key, _)| *key);
+        assert_eq!(odd, [1, 5, 7, 9].map(|key: u32| (hash_of(&key), key, key)));
+        assert_eq!((table.len(), table.get(hash_of(&3u32), &3)), (6, Some(&30)));
+    }
+
+    #[test]
+    fn all_walks_through_a_table_are_in_one_order() {
+        let mut table = KeyedTable::new();
+        for key in (0..1_000u64).filter(|key| key % 3 > 0) {
+            table.insert(hash_of(&key), key, key);
+        }
+        let by_iter: Vec<u64> = table.iter().map(|(key, _)| *key).collect();
+        let by_entries: Vec<u64> = table.entries().map(|(_, key, _)| *key).collect();
+        let mut by_retain = Vec::new();
+        table.retain(|key, _| {
+            by_retain.push(*key);
+            key % 2 == 0
+        });
+        assert_eq!((&by_entries, &by_retain), (&by_iter, &by_iter));
+        assert_eq!(table.len(), by_iter.iter().filter(|key| *key % 2 == 0).count());
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! `map_with_state`: state by key that costs what changes, not what there is.
 //!
 //! The function is called once per **record**, in the order of partitions and records; a key without
-//! data is not touched. The table of a partition is changed in place.
+//! data is not touched. The table of a partition is changed in place; what a batch replaces is moved
+//! aside until the batch is done, so that one that fails can be taken back.
 
 use super::dstream::{Stream, StreamNode};
 use super::lifecycle::Shared;
 use super::meta::{Kind, Meta};
-use super::state::{Mapping, State, StateSpec};
+use super::state::{Change, Mapping, State, StateSpec};
 use super::stateful::{Rows, StateSource, States};
 use super::update_state::PairSeed;
 use super::{DStream, StatefulStage, StreamingError, Time};
@@ -15,6 +16,7 @@ use crate::job::TaskError;
 use crate::rdd::{Deal, MapSide, Pairs, Partition, Rdd};
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use weir_dataflow::{Data, Key, KeyedTable, hash_of};
@@ -146,10 +148,37 @@ impl<K: Key, V: Data, S: Data, E: Data> StateRecords<K, V, S, E> {
         Self { function: Arc::clone(&spec.function), timeout: spec.timeout }
     }
 
-    /// One record of the batch at `time`. `hash` is the key's [`hash_of`].
-    pub fn record(
+    /// The records of the batch at `time`, each with its key's [`hash_of`], and then the keys that were
+    /// last touched before `threshold`, which are given to the function and removed.
+    ///
+    /// If the function fails or panics, the table and `out` are as they were.
+    pub fn batch(
         &self,
-        table: &mut KeyedTable<K, (S, Time)>,
+        table: &mut Touched<K, S>,
+        records: impl IntoIterator<Item = (u64, K, V)>,
+        threshold: Option<Time>,
+        time: Time,
+        out: &mut Vec<E>,
+    ) -> Result<(), TaskError> {
+        let (mut undo, emitted) = (Undo(Vec::new()), out.len());
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            for record in records {
+                debug_assert_eq!(record.0, hash_of(&record.1));
+                self.record(table, &mut undo, record, time, out)?;
+            }
+            threshold.map_or(Ok(()), |before| self.time_out(table, &mut undo, before, time, out))
+        }));
+        if !matches!(done, Ok(Ok(()))) {
+            undo.roll_back(table);
+            out.truncate(emitted);
+        }
+        done.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    fn record(
+        &self,
+        table: &mut Touched<K, S>,
+        undo: &mut Undo<K, S>,
         (hash, key, value): (u64, K, V),
         time: Time,
         out: &mut Vec<E>,
@@ -157,43 +186,74 @@ impl<K: Key, V: Data, S: Data, E: Data> StateRecords<K, V, S, E> {
         let Some(entry) = table.get_mut(hash, &key) else {
             let mut state = State::default();
             out.extend((self.function)(time, &key, Some(value), &mut state)?);
-            if let (true, Some(after)) = (state.is_updated(), state.into_value()) {
-                table.get_or_insert_with(hash, key, || (after, time));
+            if let Change::Set(after) = state.into_change() {
+                undo.0.push((hash, key.clone(), Before::Absent));
+                table.insert(hash, key, (after, time));
             }
             return Ok(());
         };
-        let mut state = State::of(Some(entry.0.clone()));
+        let mut state = State::of(Some(&entry.0));
         out.extend((self.function)(time, &key, Some(value), &mut state)?);
-        let touched = state.is_updated() || self.timeout.is_some();
-        match state.into_value() {
-            None => drop(table.remove(hash, &key)),
-            Some(after) if touched => *entry = (after, time),
-            Some(_) => {}
-        }
+        let before = match state.into_change() {
+            Change::None if self.timeout.is_none() => return Ok(()),
+            Change::None => Before::Touched(std::mem::replace(&mut entry.1, time)),
+            Change::Set(after) => Before::Was(std::mem::replace(entry, (after, time))),
+            Change::Removed => match table.remove(hash, &key) {
+                Some((_, entry)) => Before::Was(entry),
+                None => return Ok(()),
+            },
+        };
+        undo.0.push((hash, key, before));
         Ok(())
     }
 
-    /// Gives the keys that were last touched before `threshold` to the function, and removes them.
-    pub fn time_out(
+    fn time_out(
         &self,
-        table: &mut KeyedTable<K, (S, Time)>,
+        table: &mut Touched<K, S>,
+        undo: &mut Undo<K, S>,
         threshold: Time,
         time: Time,
         out: &mut Vec<E>,
     ) -> Result<(), TaskError> {
         let mut failure = None;
-        table.retain(|key, (state, touched)| {
+        let gone = table.extract_if(|key, (state, touched)| {
             if failure.is_some() || *touched >= threshold {
-                return true;
+                return false;
             }
-            let mut state = State::timing_out(state.clone());
-            match (self.function)(time, key, None, &mut state) {
+            match (self.function)(time, key, None, &mut State::timing_out(state)) {
                 Ok(row) => out.extend(row),
                 Err(error) => failure = Some(error),
             }
-            false
+            failure.is_none()
         });
+        undo.0.extend(gone.map(|(hash, key, entry)| (hash, key, Before::Was(entry))));
         failure.map_or(Ok(()), Err)
+    }
+}
+
+/// What a batch has changed so far, in order: what it costs to be able to go back is what changes, not
+/// what there is. States are moved here when they are replaced, and keys are those of the records.
+struct Undo<K, S>(Vec<(u64, K, Before<S>)>);
+
+/// What there was of a key before a record.
+enum Before<S> {
+    Absent,
+    Was((S, Time)),
+    /// The same state, touched at that time.
+    Touched(Time),
+}
+
+impl<K: Key, S> Undo<K, S> {
+    fn roll_back(self, table: &mut Touched<K, S>) {
+        for (hash, key, before) in self.0.into_iter().rev() {
+            match before {
+                Before::Absent => drop(table.remove(hash, &key)),
+                Before::Was(entry) => drop(table.insert(hash, key, entry)),
+                Before::Touched(at) => {
+                    table.get_mut(hash, &key).into_iter().for_each(|entry| entry.1 = at);
+                }
+            }
+        }
     }
 }
 
@@ -228,6 +288,7 @@ impl<K: Key, V: Data, S: Data, E: Data> MapSide<(K, V)> for MapWithState<K, V, S
 impl<K: Key, V: Data, S: Data, E: Data> StatefulStage<(K, V)> for MapWithState<K, V, S, E> {
     type State = Touched<K, S>;
     type Out = E;
+    const ATOMIC: bool = true;
     fn initial(&self) -> Self::State {
         KeyedTable::new()
     }
@@ -241,13 +302,7 @@ impl<K: Key, V: Data, S: Data, E: Data> StatefulStage<(K, V)> for MapWithState<K
         time: Time,
         out: &mut Vec<E>,
     ) -> Result<(), TaskError> {
-        for record in blocks.into_iter().flatten() {
-            debug_assert_eq!(record.0, hash_of(&record.1));
-            self.records.record(state, record, time, out)?;
-        }
-        match self.threshold(time) {
-            Some(threshold) => self.records.time_out(state, threshold, time, out),
-            None => Ok(()),
-        }
+        let records = blocks.into_iter().flatten();
+        self.records.batch(state, records, self.threshold(time), time, out)
     }
 }

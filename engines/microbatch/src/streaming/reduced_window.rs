@@ -148,6 +148,7 @@ where
 {
     type State = KeyedTable<K, V>;
     type Out = ();
+    const ATOMIC: bool = true;
     fn initial(&self) -> Self::State {
         KeyedTable::new()
     }
@@ -170,12 +171,13 @@ where
                 None => value,
             });
         }
+        let mut results = Vec::with_capacity(changed.len());
         for (hash, key, (old, new)) in changed {
-            let before = state.remove(hash, &key);
+            let before = state.get(hash, &key).cloned();
             let after = match (before, new) {
                 (None, None) => return Err(TaskError::new(NEITHER)),
                 (None, Some(new)) => new,
-                (Some((_, before)), new) => {
+                (Some(before), new) => {
                     let rest = match old {
                         Some(old) => (self.inverse)(before, old),
                         None => before,
@@ -186,8 +188,14 @@ where
                     }
                 }
             };
-            if (self.keep)(&key, &after) {
-                state.get_or_insert_with(hash, key, || after);
+            let kept = (self.keep)(&key, &after);
+            results.push((hash, key, kept.then_some(after)));
+        }
+        // No function of the user runs from here on, so that a failure changes no key or all.
+        for (hash, key, result) in results {
+            match result {
+                Some(value) => drop(state.insert(hash, key, value)),
+                None => drop(state.remove(hash, &key)),
             }
         }
         Ok(())

@@ -5,6 +5,12 @@
 //! batch before; if nobody else holds the earlier one any more (the normal case: one job at a time,
 //! no windows over the state), it is changed in place, else it is cloned first.
 //!
+//! A partition's state moves from batch to batch by its cells: a task takes the state before the batch,
+//! and leaves the state after it. If the task fails, the state before the batch goes back into the
+//! cell, and the next attempt begins with it; so does the job of a later batch, whose lineage still has
+//! the stage that failed. That takes stages whose updates are all or nothing
+//! ([`StatefulStage::ATOMIC`]).
+//!
 //! It is a *stage*, not a lazily read partition, so that a batch's state is always complete: an
 //! action that looks at one partition only does not leave the others behind.
 
@@ -23,6 +29,12 @@ pub trait StatefulStage<T: 'static>: MapSide<T> {
     type State: Clone + Send + Sync + 'static;
     /// What it emits.
     type Out: Data;
+    /// Whether an [`update`](Self::update) that fails or panics leaves the state as it was. If so, the
+    /// task can be tried again, by the same job or by that of a later batch. If not, the partition's
+    /// state is lost with the update: a second attempt reports why the first one failed, and later
+    /// batches find their input lost. Being atomic costs a copy of what changes, which a stage in a
+    /// measured loop may not want to pay.
+    const ATOMIC: bool = false;
     /// The state before the first batch.
     fn initial(&self) -> Self::State;
     /// Whether a batch without blocks changes nothing and emits nothing.
@@ -31,7 +43,8 @@ pub trait StatefulStage<T: 'static>: MapSide<T> {
         true
     }
     /// Takes a batch's blocks, which are in the order of the map partitions, and adds what is emitted
-    /// to `out`. A failure loses the partition's state, as a panic does.
+    /// to `out`. What a failure leaves of the state is what [`ATOMIC`](Self::ATOMIC) says; what it has
+    /// emitted is dropped.
     fn update(
         &self,
         state: &mut Self::State,
@@ -257,7 +270,9 @@ pub(super) struct StateStage<T: 'static, U: StatefulStage<T>> {
 /// What a partition of a state stage has come to.
 enum Cell<S, O> {
     Pending,
-    /// The update began and did not end; the state is gone.
+    /// The state before the batch, taken from the earlier stage or the seed, for a task to come.
+    Before(Arc<S>),
+    /// The update is under way; or it began and did not end, and the state is gone.
     Lost,
     /// The state after the batch, until the next batch takes it, and the batch's rows.
     Ready(Option<Arc<S>>, Arc<Vec<O>>),
@@ -303,7 +318,7 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
                 match &mut *earlier.cell(partition) {
                     Cell::Ready(state, _) if shared => state.clone(),
                     Cell::Ready(state, _) => state.take(),
-                    Cell::Pending | Cell::Lost => None,
+                    Cell::Pending | Cell::Before(_) | Cell::Lost => None,
                 }
             }
         };
@@ -326,23 +341,54 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
 
     /// Hands the state of a partition on if the batch has nothing for it.
     fn carry_over(&self, partition: usize) -> bool {
-        if !matches!(*self.cell(partition), Cell::Pending) {
-            return true;
+        match &*self.cell(partition) {
+            Cell::Pending => {}
+            Cell::Before(_) => return false,
+            Cell::Lost | Cell::Ready(..) => return true,
         }
         if !self.shuffle.is_empty(partition) || matches!(*self.before(), Before::Seed(_)) {
             return false;
         }
         let Ok(state) = self.state_before(partition) else { return false };
         let idle = self.update.idle(&state, self.time);
-        if idle {
-            *self.cell(partition) = Cell::Ready(Some(state), Arc::default());
-        } else if let Before::Earlier(earlier) = &*self.before() {
-            // Back to where it was: the task will take it.
-            if let Cell::Ready(place, _) = &mut *earlier.cell(partition) {
-                place.get_or_insert(state);
-            }
-        }
+        *self.cell(partition) = match idle {
+            true => Cell::Ready(Some(state), Arc::default()),
+            false => Cell::Before(state),
+        };
         idle
+    }
+}
+
+/// A partition's state while its task has it: back in its cell unless the task ends well.
+struct Taken<'a, T: Data, U: StatefulStage<T>> {
+    stage: &'a StateStage<T, U>,
+    partition: usize,
+    state: Option<Arc<U::State>>,
+    /// The state may be half changed if the task fails now.
+    spoilt: bool,
+}
+
+impl<T: Data, U: StatefulStage<T>> Drop for Taken<'_, T, U> {
+    fn drop(&mut self) {
+        if let (Some(state), false) = (self.state.take(), self.spoilt) {
+            *self.stage.cell(self.partition) = Cell::Before(state);
+        }
+    }
+}
+
+impl<T: 'static, U: StatefulStage<T>> Drop for StateStage<T, U> {
+    /// Batches that failed, and with them those that follow, hold the ones before: they are let go one
+    /// by one, as each inside the other would take a stack as deep as there are batches.
+    fn drop(&mut self) {
+        let before = |stage: &mut Self| {
+            let before = stage.before.get_mut().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(before, Before::Nothing)
+        };
+        let mut next = before(self);
+        while let Before::Earlier(earlier) = next {
+            let Some(mut earlier) = Arc::into_inner(earlier) else { return };
+            next = before(&mut earlier);
+        }
     }
 }
 
@@ -372,15 +418,24 @@ impl<T: Data, U: StatefulStage<T>> Stage for StateStage<T, U> {
     }
     fn run_task(&self, task: &TaskContext) -> Result<(), TaskError> {
         let partition = task.partition();
-        if matches!(*self.cell(partition), Cell::Lost) {
-            return Err(TaskError::InputLost);
-        }
-        let mut state = self.state_before(partition)?;
-        *self.cell(partition) = Cell::Lost;
+        let state = match std::mem::replace(&mut *self.cell(partition), Cell::Lost) {
+            Cell::Pending => self.state_before(partition)?,
+            Cell::Before(state) => state,
+            Cell::Lost => return Err(TaskError::InputLost),
+            ready @ Cell::Ready(..) => {
+                *self.cell(partition) = ready;
+                return Ok(());
+            }
+        };
+        let mut taken = Taken { stage: self, partition, state: Some(state), spoilt: false };
+        let blocks = self.shuffle.fetch(task)?;
         let mut rows = Vec::new();
-        let blocks = self.shuffle.take(partition);
-        self.update.update(Arc::make_mut(&mut state), blocks, self.time, &mut rows)?;
-        *self.cell(partition) = Cell::Ready(Some(state), Arc::new(rows));
+        if let Some(state) = &mut taken.state {
+            let state = Arc::make_mut(state);
+            taken.spoilt = !U::ATOMIC;
+            self.update.update(state, blocks, self.time, &mut rows)?;
+        }
+        *self.cell(partition) = Cell::Ready(taken.state.take(), Arc::new(rows));
         Ok(())
     }
     fn finish(&self) {

@@ -3,6 +3,11 @@
 //! The function is called for **every** key that has a state, in every batch, with no values where the
 //! batch brought none; and for new keys. A key for which it returns `None` is removed, and begins anew
 //! if it comes back. Values of a key are in the order of partitions and records.
+//!
+//! The function is given a copy of the state, and a batch's states replace those before it all at once,
+//! when the function has been called for every key: a batch that fails leaves no trace, whatever the
+//! function did to its copies. The function is called for all keys anyway, so that is a second pass over
+//! the same memory, not another order of cost.
 
 use super::dstream::{Stream, StreamNode};
 use super::meta::Kind;
@@ -16,19 +21,90 @@ use weir_dataflow::{Data, Key, KeyedTable, hash_of};
 
 /// The values that a batch brought for one key, in order.
 #[derive(Debug)]
-pub struct Values<'a, V>(std::vec::Drain<'a, V>);
+pub struct Values<'a, V> {
+    slots: &'a mut [Slot<V>],
+    next: usize,
+    left: usize,
+}
+
+impl<V> Values<'_, V> {
+    const fn none() -> Self {
+        Self { slots: &mut [], next: 0, left: 0 }
+    }
+}
 
 impl<V> Iterator for Values<'_, V> {
     type Item = V;
     fn next(&mut self) -> Option<V> {
-        self.0.next()
+        self.left = self.left.checked_sub(1)?;
+        let slot = &mut self.slots[self.next];
+        self.next = slot.next;
+        slot.value.take()
     }
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
+        (self.left, Some(self.left))
     }
 }
 
 impl<V> ExactSizeIterator for Values<'_, V> {}
+
+/// A value, and where the next one of its key is.
+#[derive(Debug)]
+struct Slot<V> {
+    value: Option<V>,
+    next: usize,
+}
+
+/// A batch's values by key, each key's chained through one vector: no vector per key.
+struct Grouped<K, V> {
+    slots: Vec<Slot<V>>,
+    chains: KeyedTable<K, Chain>,
+}
+
+/// Where a key's values begin and end, and how many there are.
+#[derive(Clone, Copy)]
+struct Chain {
+    first: usize,
+    last: usize,
+    count: usize,
+}
+
+impl<K: Key, V> Grouped<K, V> {
+    fn of(blocks: Vec<Vec<(u64, K, V)>>) -> Self {
+        let mut slots: Vec<Slot<V>> = Vec::with_capacity(blocks.iter().map(Vec::len).sum());
+        let mut chains = KeyedTable::new();
+        for (hash, key, value) in blocks.into_iter().flatten() {
+            let at = slots.len();
+            let new = || Chain { first: at, last: at, count: 0 };
+            let chain = chains.get_or_insert_with(hash, key, new);
+            if let Some(last) = slots.get_mut(chain.last) {
+                last.next = at;
+            }
+            (chain.last, chain.count) = (at, chain.count + 1);
+            slots.push(Slot { value: Some(value), next: at });
+        }
+        Self { slots, chains }
+    }
+
+    /// Hands out the values of a key.
+    fn take(&mut self, hash: u64, key: &K) -> Values<'_, V> {
+        match self.chains.remove(hash, key) {
+            Some((_, chain)) => Self::values(&mut self.slots, chain),
+            None => Values::none(),
+        }
+    }
+
+    fn values(slots: &mut [Slot<V>], chain: Chain) -> Values<'_, V> {
+        Values { slots, next: chain.first, left: chain.count }
+    }
+
+    /// Hands out the keys that are left, each with its values.
+    fn drain(&mut self, mut each: impl FnMut(u64, K, Values<'_, V>)) {
+        for (hash, key, chain) in self.chains.drain() {
+            each(hash, key, Self::values(&mut self.slots, chain));
+        }
+    }
+}
 
 /// A stream's shape that all forms share: every key's state after each batch.
 pub(super) struct StateOf<T: 'static, U: StatefulStage<T>, K, S> {
@@ -105,15 +181,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
     ) -> Result<DStream<(K, S)>, StreamingError> {
         let deal = Deal { keyed: Arc::new(Pairs), of: PhantomData };
         let stage = UpdatePartition { deal, update, of: PhantomData };
-        self.state_stream(
-            stage,
-            partitions,
-            initial,
-            |state: &mut KeyedTable<K, S>, (h, k, s)| {
-                state.get_or_insert_with(h, k, || s);
-            },
-            |state, out| state.iter().for_each(|(key, state)| out((key.clone(), state.clone()))),
-        )
+        self.state_stream(stage, partitions, initial)
     }
 
     fn keyed_state<S: Data>(
@@ -125,38 +193,24 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         let update = move |time, key: &K, values: Values<'_, V>, state, _: &mut Vec<()>| {
             update(time, key, values, state)
         };
-        let load = |table: &mut KeyedTable<K, Entry<S, V>>, (hash, key, state)| {
-            let new = || Entry { state: Some(state), values: Vec::new() };
-            table.get_or_insert_with(hash, key, new);
-        };
-        self.state_stream(
-            UpdateStateByKey::new(Pairs, update),
-            partitions,
-            initial,
-            load,
-            |table, out| {
-                for (key, entry) in table.iter() {
-                    if let Some(state) = &entry.state {
-                        out((key.clone(), state.clone()));
-                    }
-                }
-            },
-        )
+        self.state_stream(UpdateStateByKey::new(Pairs, update), partitions, initial)
     }
 
-    fn state_stream<S: Data, U: StatefulStage<(K, V)>>(
+    fn state_stream<S: Data, U: StatefulStage<(K, V), State = KeyedTable<K, S>>>(
         &self,
         stage: U,
         partitions: usize,
         initial: Option<&Rdd<(K, S)>>,
-        load: impl Fn(&mut U::State, (u64, K, S)) + Send + Sync + 'static,
-        read: fn(&U::State, &mut dyn FnMut((K, S))),
     ) -> Result<DStream<(K, S)>, StreamingError> {
         let width = self.width(partitions);
-        let load = move |table: &mut U::State, entry, _| load(table, entry);
+        let load = |table: &mut KeyedTable<K, S>, (hash, key, state): (u64, K, S), _: Time| {
+            table.get_or_insert_with(hash, key, || state);
+        };
         let seed = initial.map(|rdd| PairSeed::of(rdd, width, load));
         let source = self.state_source("update state by key", stage, width, seed);
-        let node = Box::new(StateOf { source, read });
+        let node = Box::new(StateOf::new(source, |table: &KeyedTable<K, S>, out| {
+            table.iter().for_each(|(key, state)| out((key.clone(), state.clone())));
+        }));
         let kind = Kind::of("StateDStream", self.slide_ns());
         let kind = Kind { must_checkpoint: true, ..kind };
         let stream = DStream::define(self.shared(), kind, &[self.meta()], node)?;
@@ -233,13 +287,6 @@ impl<T, X, S, O, F> UpdateStateByKey<T, X, S, O, F> {
     }
 }
 
-/// What is kept for a key: its state, and room for the values of a batch, which is used again.
-#[derive(Clone)]
-struct Entry<S, V> {
-    state: Option<S>,
-    values: Vec<V>,
-}
-
 impl<T, X, S, O, F> MapSide<T> for UpdateStateByKey<T, X, S, O, F>
 where
     T: Data,
@@ -269,8 +316,9 @@ where
         + Sync
         + 'static,
 {
-    type State = KeyedTable<X::Key, Entry<S, X::Value>>;
+    type State = KeyedTable<X::Key, S>;
     type Out = O;
+    const ATOMIC: bool = true;
     fn initial(&self) -> Self::State {
         KeyedTable::new()
     }
@@ -284,15 +332,29 @@ where
         time: Time,
         out: &mut Vec<O>,
     ) -> Result<(), TaskError> {
-        for (hash, key, value) in blocks.into_iter().flatten() {
-            let new = || Entry { state: None, values: Vec::new() };
-            state.get_or_insert_with(hash, key, new).values.push(value);
+        let mut batch = Grouped::of(blocks);
+        let mut after = Vec::with_capacity(state.len());
+        for (hash, key, before) in state.entries() {
+            let values = batch.take(hash, key);
+            after.push((self.update)(time, key, values, Some(before.clone()), out));
         }
-        state.retain(|key, entry| {
-            let values = Values(entry.values.drain(..));
-            entry.state = (self.update)(time, key, values, entry.state.take(), out);
-            entry.state.is_some()
+        let mut new = Vec::new();
+        batch.drain(|hash, key, values| {
+            let state = (self.update)(time, &key, values, None, out);
+            new.extend(state.map(|state| (hash, key, state)));
         });
+        // Nothing of the user's runs from here on. The table is as it was when it was read.
+        let mut after = after.into_iter();
+        state.retain(|_, place| match after.next().flatten() {
+            Some(state) => {
+                *place = state;
+                true
+            }
+            None => false,
+        });
+        for (hash, key, state_of_key) in new {
+            state.insert(hash, key, state_of_key);
+        }
         Ok(())
     }
 }
@@ -327,6 +389,7 @@ where
 {
     type State = KeyedTable<K, S>;
     type Out = ();
+    const ATOMIC: bool = true;
     fn initial(&self) -> Self::State {
         KeyedTable::new()
     }
@@ -340,18 +403,17 @@ where
         time: Time,
         _: &mut Vec<()>,
     ) -> Result<(), TaskError> {
-        let mut groups: KeyedTable<K, (Vec<V>, Option<S>)> = KeyedTable::new();
-        for (hash, key, state) in state.drain() {
-            groups.get_or_insert_with(hash, key, || (Vec::new(), Some(state)));
+        let mut batch = Grouped::of(blocks);
+        let mut groups = Vec::with_capacity(state.len());
+        for (hash, key, before) in state.entries() {
+            groups.push((key.clone(), batch.take(hash, key).collect(), Some(before.clone())));
         }
-        for (hash, key, value) in blocks.into_iter().flatten() {
-            groups.get_or_insert_with(hash, key, || (Vec::new(), None)).0.push(value);
+        batch.drain(|_, key, values| groups.push((key, values.collect(), None)));
+        let mut after = KeyedTable::new();
+        for (key, state) in (self.update)(time, groups) {
+            after.get_or_insert_with(hash_of(&key), key, || state);
         }
-        let groups = groups.into_iter().map(|(_, key, (values, state))| (key, values, state));
-        for (key, after) in (self.update)(time, groups.collect()) {
-            let hash = hash_of(&key);
-            state.get_or_insert_with(hash, key, || after);
-        }
+        *state = after;
         Ok(())
     }
 }

@@ -22,19 +22,19 @@ pub(crate) fn run(kind: &str, case: &Json) -> Option<Result<(), String>> {
 }
 
 fn state_object(case: &Json) -> Result<(), String> {
-    let mut state: State<i64> = State::default();
+    let mut state: State<'_, i64> = State::default();
     for step in case["steps"].as_array().ok_or("no steps")? {
         let what = step["do"].as_str().ok_or("nothing to do")?;
         match what {
             "new" | "wrap(None)" => state = State::of(None),
-            "wrap(1)" => state = State::of(Some(1)),
+            "wrap(1)" => state = State::of(Some(&1)),
             "update(2)" => state.update(2).map_err(|error| error.to_string())?,
             "new; update(2)" => {
                 state = State::of(None);
                 state.update(2).map_err(|error| error.to_string())?;
             }
             "remove()" => state.remove().map_err(|error| error.to_string())?,
-            "wrapTimingOut(3)" => state = State::timing_out(3),
+            "wrapTimingOut(3)" => state = State::timing_out(&3),
             other => return Err(format!("unknown step {other:?}")),
         }
         for (field, want) in step["expect"].as_object().into_iter().flatten() {
@@ -126,13 +126,11 @@ fn record_update(case: &Json) -> Result<(), String> {
         put(&mut table, key.clone(), state, initial_ms);
     }
     let failed = |error: weir_microbatch::TaskError| error.to_string();
-    for value in rows(&case["data_values"])? {
-        let record = (hash_of(&key), key.clone(), value);
-        records.record(&mut table, record, batch, &mut out).map_err(failed)?;
-    }
-    if let (Some(true), Some(ms)) = (case["remove_timed_out"].as_bool(), threshold) {
-        records.time_out(&mut table, Time::from_ms(ms), batch, &mut out).map_err(failed)?;
-    }
+    let record = |value| (hash_of(&key), key.clone(), value);
+    let data: Vec<_> = rows(&case["data_values"])?.into_iter().map(record).collect();
+    let remove = case["remove_timed_out"].as_bool() == Some(true);
+    let threshold = threshold.filter(|_| remove).map(Time::from_ms);
+    records.batch(&mut table, data, threshold, batch, &mut out).map_err(failed)?;
     let got: Vec<Value> = states(&table)
         .into_values()
         .map(|(value, at)| Value::pair(value, Value::Int(at as i64)))
@@ -166,11 +164,12 @@ fn rdd_update(case: &Json) -> Result<(), String> {
     for (key, (value, ms)) in triples(&case["states_before_key_value_time"])? {
         put(&mut table, key, value, ms);
     }
-    for row in rows(&case["data"])? {
+    let record = |row: Value| {
         let (key, value) = row.into_pair();
-        let record = (hash_of(&key), key, value);
-        records.record(&mut table, record, batch, &mut out).map_err(|error| error.to_string())?;
-    }
+        (hash_of(&key), key, value)
+    };
+    let data = rows(&case["data"])?.into_iter().map(record);
+    records.batch(&mut table, data, None, batch, &mut out).map_err(|error| error.to_string())?;
     equal("states", &states(&table), &triples(&case["expected_states"])?)?;
     let count = calls.lock().expect("calls").0 as u64;
     equal("calls", &Some(count), &case["expected_fn_calls"].as_u64())
