@@ -14,6 +14,7 @@ use super::{DStream, StatefulStage, StreamingError, Time};
 use crate::StorageLevel;
 use crate::job::TaskError;
 use crate::rdd::{Deal, MapSide, Pairs, Partition, Rdd};
+use std::hint::black_box;
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -67,6 +68,9 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         Ok(MapWithStateDStream { mapped, internal, of: PhantomData })
     }
 }
+
+/// How many records' keys are looked up before the first of these records is mapped.
+const AHEAD: usize = 32;
 
 /// A key's state, and when it was last touched.
 type Touched<K, S> = KeyedTable<K, (S, Time)>;
@@ -148,23 +152,23 @@ impl<K: Key, V: Data, S: Data, E: Data> StateRecords<K, V, S, E> {
         Self { function: Arc::clone(&spec.function), timeout: spec.timeout }
     }
 
-    /// The records of the batch at `time`, each with its key's [`hash_of`], and then the keys that were
-    /// last touched before `threshold`, which are given to the function and removed.
+    /// The records of the batch at `time`, in the order of `blocks`, each with its key's [`hash_of`],
+    /// and then the keys that were last touched before `threshold`, which are given to the function and
+    /// removed.
     ///
     /// If the function fails or panics, the table and `out` are as they were.
     pub fn batch(
         &self,
         table: &mut Touched<K, S>,
-        records: impl IntoIterator<Item = (u64, K, V)>,
+        blocks: impl IntoIterator<Item = Vec<(u64, K, V)>>,
         threshold: Option<Time>,
         time: Time,
         out: &mut Vec<E>,
     ) -> Result<(), TaskError> {
         let (mut undo, emitted) = (Undo(Vec::new()), out.len());
         let done = catch_unwind(AssertUnwindSafe(|| {
-            for record in records {
-                debug_assert_eq!(record.0, hash_of(&record.1));
-                self.record(table, &mut undo, record, time, out)?;
+            for block in blocks {
+                self.block(table, &mut undo, block, time, out)?;
             }
             threshold.map_or(Ok(()), |before| self.time_out(table, &mut undo, before, time, out))
         }));
@@ -175,19 +179,47 @@ impl<K: Key, V: Data, S: Data, E: Data> StateRecords<K, V, S, E> {
         done.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
+    fn block(
+        &self,
+        table: &mut Touched<K, S>,
+        undo: &mut Undo<K, S>,
+        block: Vec<(u64, K, V)>,
+        time: Time,
+        out: &mut Vec<E>,
+    ) -> Result<(), TaskError> {
+        undo.0.reserve(block.len());
+        out.reserve(block.len());
+        let mut places = Vec::with_capacity(AHEAD);
+        let mut records = block.into_iter();
+        while records.len() > 0 {
+            let ahead = records.as_slice().iter().take(AHEAD);
+            places.extend(ahead.map(|(hash, key, _)| {
+                let (place, (_, touched)) = table.locate(*hash, key)?;
+                black_box(touched.as_ns());
+                Some(place)
+            }));
+            for (place, record) in places.drain(..).zip(records.by_ref()) {
+                debug_assert_eq!(record.0, hash_of(&record.1));
+                self.record(table, undo, place, record, time, out)?;
+            }
+        }
+        Ok(())
+    }
+
     fn record(
         &self,
         table: &mut Touched<K, S>,
         undo: &mut Undo<K, S>,
+        place: Option<usize>,
         (hash, key, value): (u64, K, V),
         time: Time,
         out: &mut Vec<E>,
     ) -> Result<(), TaskError> {
-        let Some(entry) = table.get_mut(hash, &key) else {
+        let Some(entry) = table.get_mut_at(place, hash, &key) else {
             let mut state = State::default();
             out.extend((self.function)(time, &key, Some(value), &mut state)?);
             if let Change::Set(after) = state.into_change() {
-                undo.0.push((hash, key.clone(), Before::Absent));
+                undo.0.push((key.clone(), Before::Absent));
                 table.insert(hash, key, (after, time));
             }
             return Ok(());
@@ -203,7 +235,7 @@ impl<K: Key, V: Data, S: Data, E: Data> StateRecords<K, V, S, E> {
                 None => return Ok(()),
             },
         };
-        undo.0.push((hash, key, before));
+        undo.0.push((key, before));
         Ok(())
     }
 
@@ -226,14 +258,14 @@ impl<K: Key, V: Data, S: Data, E: Data> StateRecords<K, V, S, E> {
             }
             failure.is_none()
         });
-        undo.0.extend(gone.map(|(hash, key, entry)| (hash, key, Before::Was(entry))));
+        undo.0.extend(gone.map(|(_, key, entry)| (key, Before::Was(entry))));
         failure.map_or(Ok(()), Err)
     }
 }
 
 /// What a batch has changed so far, in order: what it costs to be able to go back is what changes, not
 /// what there is. States are moved here when they are replaced, and keys are those of the records.
-struct Undo<K, S>(Vec<(u64, K, Before<S>)>);
+struct Undo<K, S>(Vec<(K, Before<S>)>);
 
 /// What there was of a key before a record.
 enum Before<S> {
@@ -245,7 +277,8 @@ enum Before<S> {
 
 impl<K: Key, S> Undo<K, S> {
     fn roll_back(self, table: &mut Touched<K, S>) {
-        for (hash, key, before) in self.0.into_iter().rev() {
+        for (key, before) in self.0.into_iter().rev() {
+            let hash = hash_of(&key);
             match before {
                 Before::Absent => drop(table.remove(hash, &key)),
                 Before::Was(entry) => drop(table.insert(hash, key, entry)),
@@ -302,7 +335,6 @@ impl<K: Key, V: Data, S: Data, E: Data> StatefulStage<(K, V)> for MapWithState<K
         time: Time,
         out: &mut Vec<E>,
     ) -> Result<(), TaskError> {
-        let records = blocks.into_iter().flatten();
-        self.records.batch(state, records, self.threshold(time), time, out)
+        self.records.batch(state, blocks, self.threshold(time), time, out)
     }
 }

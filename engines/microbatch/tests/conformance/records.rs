@@ -127,10 +127,10 @@ fn record_update(case: &Json) -> Result<(), String> {
     }
     let failed = |error: weir_microbatch::TaskError| error.to_string();
     let record = |value| (hash_of(&key), key.clone(), value);
-    let data: Vec<_> = rows(&case["data_values"])?.into_iter().map(record).collect();
+    let data = rows(&case["data_values"])?.into_iter().map(record).collect();
     let remove = case["remove_timed_out"].as_bool() == Some(true);
     let threshold = threshold.filter(|_| remove).map(Time::from_ms);
-    records.batch(&mut table, data, threshold, batch, &mut out).map_err(failed)?;
+    records.batch(&mut table, [data], threshold, batch, &mut out).map_err(failed)?;
     let got: Vec<Value> = states(&table)
         .into_values()
         .map(|(value, at)| Value::pair(value, Value::Int(at as i64)))
@@ -168,8 +168,8 @@ fn rdd_update(case: &Json) -> Result<(), String> {
         let (key, value) = row.into_pair();
         (hash_of(&key), key, value)
     };
-    let data = rows(&case["data"])?.into_iter().map(record);
-    records.batch(&mut table, data, None, batch, &mut out).map_err(|error| error.to_string())?;
+    let data = rows(&case["data"])?.into_iter().map(record).collect();
+    records.batch(&mut table, [data], None, batch, &mut out).map_err(|error| error.to_string())?;
     equal("states", &states(&table), &triples(&case["expected_states"])?)?;
     let count = calls.lock().expect("calls").0 as u64;
     equal("calls", &Some(count), &case["expected_fn_calls"].as_u64())
