@@ -94,12 +94,26 @@ impl<K: Key, S> KeyedTable<K, S> {
         init: impl FnOnce() -> S,
         apply: impl FnOnce(&mut S),
     ) {
-        if let Some((.., state)) = self.table.find_mut(hash, |(h, k, _)| *h == hash && *k == key) {
-            apply(state);
+        self.update_keyed(hash, key, init, |_, state| apply(state));
+    }
+
+    /// [`update`](Self::update) by a function that also sees the key.
+    #[inline(always)]
+    pub fn update_keyed(
+        &mut self,
+        hash: u64,
+        key: K,
+        init: impl FnOnce() -> S,
+        apply: impl FnOnce(&K, &mut S),
+    ) {
+        if let Some((_, key, state)) =
+            self.table.find_mut(hash, |(h, k, _)| *h == hash && *k == key)
+        {
+            apply(key, state);
             return;
         }
         let mut state = init();
-        apply(&mut state);
+        apply(&key, &mut state);
         self.insert_absent(hash, key, state);
     }
 

@@ -26,6 +26,7 @@
 
 mod batches;
 mod chain;
+mod chunks;
 mod combine;
 mod engine;
 mod execute;
