@@ -342,8 +342,12 @@ impl MapSide<Pair> for InPlace {
 }
 
 impl StatefulStage<Pair> for InPlace {
+    type Map = Self;
     type State = i64;
     type Out = Row;
+    fn map_side(self: &Arc<Self>) -> Arc<Self> {
+        Arc::clone(self)
+    }
     fn initial(&self) -> i64 {
         0
     }

@@ -8,6 +8,7 @@
 use super::chain::MicroBatchFlow;
 use super::chunks::{Chunked, Chunks};
 use crate::{MapSide, Partition, StatefulStage, TaskError, Time};
+use std::sync::Arc;
 use weir_dataflow::{
     Data, Event, KeyedTable, NodeKind, Transform, UpdateState, hash_of, partition_of,
 };
@@ -81,15 +82,19 @@ where
     C: Transform,
     U: UpdateState<In = C::Out>,
 {
+    type Map = Self;
     type State = States<U::Key, U::State>;
     type Out = Event<U::Out>;
+    fn map_side(self: &Arc<Self>) -> Arc<Self> {
+        Arc::clone(self)
+    }
     fn initial(&self) -> Self::State {
         States { table: KeyedTable::new(), live: 0 }
     }
     fn update(
         &self,
         States { table, live }: &mut Self::State,
-        blocks: Vec<Self::Block>,
+        blocks: Vec<Chunked<Record<U>>>,
         _: Time,
         out: &mut Vec<Self::Out>,
     ) -> Result<(), TaskError> {

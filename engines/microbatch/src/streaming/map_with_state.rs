@@ -13,7 +13,7 @@ use super::update_state::PairSeed;
 use super::{DStream, StatefulStage, StreamingError, Time};
 use crate::StorageLevel;
 use crate::job::TaskError;
-use crate::rdd::{Deal, MapSide, Pairs, Partition, Rdd};
+use crate::rdd::{Deal, Pairs, Rdd};
 use std::hint::black_box;
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -44,7 +44,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         let records = StateRecords { function: spec.function, timeout: spec.timeout };
         let meta = Arc::new(OnceLock::new());
         let stage = MapWithState {
-            deal: Deal { keyed: Arc::new(Pairs), of: PhantomData },
+            deal: Deal::by(Pairs),
             records,
             shared: Arc::clone(self.shared()),
             meta: Arc::clone(&meta),
@@ -291,7 +291,7 @@ impl<K: Key, S> Undo<K, S> {
 }
 
 struct MapWithState<K: Key, V: Data, S: Data, E: Data> {
-    deal: Deal<(K, V), Pairs>,
+    deal: Arc<Deal<(K, V), Pairs>>,
     records: StateRecords<K, V, S, E>,
     shared: Arc<Shared>,
     /// That of the stream whose checkpoints decide when timeouts are looked at.
@@ -307,21 +307,14 @@ impl<K: Key, V: Data, S: Data, E: Data> MapWithState<K, V, S, E> {
     }
 }
 
-impl<K: Key, V: Data, S: Data, E: Data> MapSide<(K, V)> for MapWithState<K, V, S, E> {
-    type Block = Vec<(u64, K, V)>;
-    fn map(
-        &self,
-        input: Partition<'_, (K, V)>,
-        partitions: usize,
-    ) -> Result<Vec<Self::Block>, TaskError> {
-        self.deal.map(input, partitions)
-    }
-}
-
 impl<K: Key, V: Data, S: Data, E: Data> StatefulStage<(K, V)> for MapWithState<K, V, S, E> {
+    type Map = Deal<(K, V), Pairs>;
     type State = Touched<K, S>;
     type Out = E;
     const ATOMIC: bool = true;
+    fn map_side(self: &Arc<Self>) -> Arc<Self::Map> {
+        Arc::clone(&self.deal)
+    }
     fn initial(&self) -> Self::State {
         KeyedTable::new()
     }
@@ -331,7 +324,7 @@ impl<K: Key, V: Data, S: Data, E: Data> StatefulStage<(K, V)> for MapWithState<K
     fn update(
         &self,
         state: &mut Self::State,
-        blocks: Vec<Self::Block>,
+        blocks: Vec<Vec<(u64, K, V)>>,
         time: Time,
         out: &mut Vec<E>,
     ) -> Result<(), TaskError> {

@@ -10,7 +10,7 @@ use super::update_state::StateOf;
 use super::window::check_multiples;
 use super::{DStream, StatefulStage, StreamingError, Time};
 use crate::job::TaskError;
-use crate::rdd::{Deal, MapSide, Pairs, Partition, Rdd};
+use crate::rdd::{Deal, Pairs, Rdd};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +55,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         let reduced = self.reduce_by_key(move |a, b| reduce(a, b), width)?;
         reduced.persist()?;
         let stage = Reduced {
-            deal: Deal { keyed: Arc::new(Pairs), of: PhantomData },
+            deal: Deal::by(Pairs),
             f: move |a, b| f(a, b),
             inverse,
             keep,
@@ -113,29 +113,11 @@ fn changes<K: Key, V: Data>(
 }
 
 struct Reduced<K, V, F, G, H> {
-    deal: Deal<(K, Either<V, V>), Pairs>,
+    deal: Arc<Deal<(K, Either<V, V>), Pairs>>,
     f: F,
     inverse: G,
     keep: H,
     of: PhantomData<fn() -> V>,
-}
-
-impl<K, V, F, G, H> MapSide<(K, Either<V, V>)> for Reduced<K, V, F, G, H>
-where
-    K: Key,
-    V: Data,
-    F: Send + Sync + 'static,
-    G: Send + Sync + 'static,
-    H: Send + Sync + 'static,
-{
-    type Block = Vec<(u64, K, Either<V, V>)>;
-    fn map(
-        &self,
-        input: Partition<'_, (K, Either<V, V>)>,
-        partitions: usize,
-    ) -> Result<Vec<Self::Block>, TaskError> {
-        self.deal.map(input, partitions)
-    }
 }
 
 impl<K, V, F, G, H> StatefulStage<(K, Either<V, V>)> for Reduced<K, V, F, G, H>
@@ -146,16 +128,20 @@ where
     G: Fn(V, V) -> V + Send + Sync + 'static,
     H: Fn(&K, &V) -> bool + Send + Sync + 'static,
 {
+    type Map = Deal<(K, Either<V, V>), Pairs>;
     type State = KeyedTable<K, V>;
     type Out = ();
     const ATOMIC: bool = true;
+    fn map_side(self: &Arc<Self>) -> Arc<Self::Map> {
+        Arc::clone(&self.deal)
+    }
     fn initial(&self) -> Self::State {
         KeyedTable::new()
     }
     fn update(
         &self,
         state: &mut Self::State,
-        blocks: Vec<Self::Block>,
+        blocks: Vec<Vec<(u64, K, Either<V, V>)>>,
         _: Time,
         _: &mut Vec<()>,
     ) -> Result<(), TaskError> {

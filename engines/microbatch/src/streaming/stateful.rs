@@ -24,7 +24,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use weir_dataflow::Data;
 
 /// A shuffle whose reduce side remembers.
-pub trait StatefulStage<T: 'static>: MapSide<T> {
+pub trait StatefulStage<T: 'static>: Send + Sync + 'static {
+    /// The map side: the stage itself, or one that several share.
+    type Map: MapSide<T>;
     /// What a partition remembers.
     type State: Clone + Send + Sync + 'static;
     /// What it emits.
@@ -35,6 +37,8 @@ pub trait StatefulStage<T: 'static>: MapSide<T> {
     /// batches find their input lost. Being atomic costs a copy of what changes, which a stage in a
     /// measured loop may not want to pay.
     const ATOMIC: bool = false;
+    /// What deals the records out.
+    fn map_side(self: &Arc<Self>) -> Arc<Self::Map>;
     /// The state before the first batch.
     fn initial(&self) -> Self::State;
     /// Whether a batch without blocks changes nothing and emits nothing.
@@ -48,7 +52,7 @@ pub trait StatefulStage<T: 'static>: MapSide<T> {
     fn update(
         &self,
         state: &mut Self::State,
-        blocks: Vec<Self::Block>,
+        blocks: Vec<<Self::Map as MapSide<T>>::Block>,
         time: Time,
         out: &mut Vec<Self::Out>,
     ) -> Result<(), TaskError>;
@@ -259,7 +263,7 @@ pub(super) struct StateStage<T: 'static, U: StatefulStage<T>> {
     id: u64,
     label: Arc<str>,
     time: Time,
-    shuffle: Arc<ShuffleStage<T, U>>,
+    shuffle: Arc<ShuffleStage<T, U::Map>>,
     update: Arc<U>,
     before: Mutex<Before<T, U>>,
     cells: Vec<Mutex<Cell<U::State, U::Out>>>,
@@ -281,7 +285,7 @@ enum Cell<S, O> {
 impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
     fn new(of: &StateSource<T, U>, input: Rdd<T>, time: Time, before: Before<T, U>) -> Self {
         let update = &of.update;
-        let shuffle = ShuffleStage::new(input, &of.map_label, Arc::clone(update), of.partitions);
+        let shuffle = ShuffleStage::new(input, &of.map_label, update.map_side(), of.partitions);
         Self {
             id: shuffle.context().next_id(),
             label: Arc::clone(&of.label),

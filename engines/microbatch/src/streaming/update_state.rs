@@ -14,7 +14,7 @@ use super::meta::Kind;
 use super::stateful::{Seed, StateSource};
 use super::{DStream, StateDStream, StatefulStage, StreamingError, Time};
 use crate::job::{Stage, TaskError};
-use crate::rdd::{Deal, Keyed, MapSide, Pairs, Partition, Rdd, ShuffleStage};
+use crate::rdd::{Deal, Keyed, Pairs, Rdd, ShuffleStage};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use weir_dataflow::{Data, Key, KeyedTable, hash_of};
@@ -179,8 +179,7 @@ impl<K: Key, V: Data> DStream<(K, V)> {
         partitions: usize,
         initial: Option<&Rdd<(K, S)>>,
     ) -> Result<DStream<(K, S)>, StreamingError> {
-        let deal = Deal { keyed: Arc::new(Pairs), of: PhantomData };
-        let stage = UpdatePartition { deal, update, of: PhantomData };
+        let stage = UpdatePartition { deal: Deal::by(Pairs), update, of: PhantomData };
         self.state_stream(stage, partitions, initial)
     }
 
@@ -230,7 +229,7 @@ impl<K: Key, S: Data, F> PairSeed<K, S, F> {
     where
         F: Fn(&mut State, (u64, K, S), Time) + Send + Sync + 'static,
     {
-        let deal = Arc::new(Deal { keyed: Arc::new(Pairs), of: PhantomData });
+        let deal = Deal::by(Pairs);
         let label = "initial state: map side".into();
         let shuffle = Arc::new(ShuffleStage::new(rdd.clone(), &label, deal, partitions));
         Arc::new(Self { shuffle, load })
@@ -275,33 +274,14 @@ impl<T: Data> DStream<T> {
 }
 
 struct UpdateStateByKey<T, X, S, O, F> {
-    deal: Deal<T, X>,
+    deal: Arc<Deal<T, X>>,
     update: F,
     of: PhantomData<fn() -> (S, O)>,
 }
 
 impl<T, X, S, O, F> UpdateStateByKey<T, X, S, O, F> {
     fn new(keyed: X, update: F) -> Self {
-        let deal = Deal { keyed: Arc::new(keyed), of: PhantomData };
-        Self { deal, update, of: PhantomData }
-    }
-}
-
-impl<T, X, S, O, F> MapSide<T> for UpdateStateByKey<T, X, S, O, F>
-where
-    T: Data,
-    X: Keyed<T>,
-    S: Data,
-    O: Data,
-    F: Send + Sync + 'static,
-{
-    type Block = Vec<(u64, X::Key, X::Value)>;
-    fn map(
-        &self,
-        input: Partition<'_, T>,
-        partitions: usize,
-    ) -> Result<Vec<Self::Block>, TaskError> {
-        self.deal.map(input, partitions)
+        Self { deal: Deal::by(keyed), update, of: PhantomData }
     }
 }
 
@@ -316,9 +296,13 @@ where
         + Sync
         + 'static,
 {
+    type Map = Deal<T, X>;
     type State = KeyedTable<X::Key, S>;
     type Out = O;
     const ATOMIC: bool = true;
+    fn map_side(self: &Arc<Self>) -> Arc<Self::Map> {
+        Arc::clone(&self.deal)
+    }
     fn initial(&self) -> Self::State {
         KeyedTable::new()
     }
@@ -328,7 +312,7 @@ where
     fn update(
         &self,
         state: &mut Self::State,
-        blocks: Vec<Self::Block>,
+        blocks: Vec<Vec<(u64, X::Key, X::Value)>>,
         time: Time,
         out: &mut Vec<O>,
     ) -> Result<(), TaskError> {
@@ -361,22 +345,9 @@ where
 
 /// The stage behind `update_state_by_partition`.
 struct UpdatePartition<K, V, S, F> {
-    deal: Deal<(K, V), Pairs>,
+    deal: Arc<Deal<(K, V), Pairs>>,
     update: F,
     of: PhantomData<fn() -> S>,
-}
-
-impl<K: Key, V: Data, S: Data, F: Send + Sync + 'static> MapSide<(K, V)>
-    for UpdatePartition<K, V, S, F>
-{
-    type Block = Vec<(u64, K, V)>;
-    fn map(
-        &self,
-        input: Partition<'_, (K, V)>,
-        partitions: usize,
-    ) -> Result<Vec<Self::Block>, TaskError> {
-        self.deal.map(input, partitions)
-    }
 }
 
 impl<K, V, S, I, F> StatefulStage<(K, V)> for UpdatePartition<K, V, S, F>
@@ -387,9 +358,13 @@ where
     I: IntoIterator<Item = (K, S)>,
     F: Fn(Time, Vec<(K, Vec<V>, Option<S>)>) -> I + Send + Sync + 'static,
 {
+    type Map = Deal<(K, V), Pairs>;
     type State = KeyedTable<K, S>;
     type Out = ();
     const ATOMIC: bool = true;
+    fn map_side(self: &Arc<Self>) -> Arc<Self::Map> {
+        Arc::clone(&self.deal)
+    }
     fn initial(&self) -> Self::State {
         KeyedTable::new()
     }
@@ -399,7 +374,7 @@ where
     fn update(
         &self,
         state: &mut Self::State,
-        blocks: Vec<Self::Block>,
+        blocks: Vec<Vec<(u64, K, V)>>,
         time: Time,
         _: &mut Vec<()>,
     ) -> Result<(), TaskError> {
