@@ -1,5 +1,5 @@
 //! State and failures: a user's function fails at every place that it is called from, and the states
-//! come out as if it had not.
+//! come out as if it had not. And what that costs: no copy where nothing fails.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -399,4 +399,69 @@ fn a_stage_that_is_not_atomic_is_tried_again_only_if_it_has_not_begun() {
     assert!(error.contains("panicked: the trap"), "the second attempt says why: {error}");
     // The first batch's sum, and nothing wrong after that.
     assert_eq!(lost.rows, want.rows.into_iter().take(1).collect());
+}
+
+/// A state that counts its copies.
+struct Counted(Arc<AtomicUsize>);
+
+impl Clone for Counted {
+    fn clone(&self) -> Self {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct Copies(Arc<AtomicUsize>);
+
+impl MapSide<Pair> for Copies {
+    type Block = Vec<Row>;
+    fn map(&self, input: Partition<'_, Pair>, _: usize) -> Result<Vec<Vec<Row>>, TaskError> {
+        let mut block = Vec::new();
+        input.for_each(|(key, value)| block.push((key, vec![value])))?;
+        Ok(vec![block])
+    }
+}
+
+impl StatefulStage<Pair> for Copies {
+    type Map = Self;
+    type State = Counted;
+    type Out = Row;
+    fn map_side(self: &Arc<Self>) -> Arc<Self> {
+        Arc::clone(self)
+    }
+    fn initial(&self) -> Counted {
+        Counted(Arc::clone(&self.0))
+    }
+    fn update(
+        &self,
+        _: &mut Counted,
+        blocks: Vec<Vec<Row>>,
+        _: Time,
+        out: &mut Vec<Row>,
+    ) -> Result<(), TaskError> {
+        out.extend(blocks.into_iter().flatten());
+        Ok(())
+    }
+}
+
+#[test]
+fn states_are_copied_for_those_who_hold_states_and_not_for_those_who_hold_rows() {
+    for (holds_states, want) in [(false, 0), (true, 2)] {
+        let (ssc, clock) = context("local[2]");
+        let input = ssc.direct_stream(Script).expect("an input");
+        let copies = Arc::new(AtomicUsize::new(0));
+        let stage = Copies(Arc::clone(&copies));
+        let states = input.stateful("copies", stage, 1).expect("a stream");
+        let window = states.outputs().window(4 * SECOND, SECOND).expect("a window");
+        let counted = window.foreach_rdd(|rdd, _| rdd.count().map(drop));
+        counted.expect("an output");
+        if holds_states {
+            let window = states.states().and_then(|states| states.window(4 * SECOND, SECOND));
+            let window = window.expect("a window");
+            window.foreach_rdd(|rdd, _| rdd.count().map(drop)).expect("an output");
+        }
+        assert_eq!(run_batches(&ssc, &clock), None);
+        // Three batches have records; the first one's state is new.
+        assert_eq!(copies.load(Ordering::Relaxed), want, "holds states: {holds_states}");
+    }
 }

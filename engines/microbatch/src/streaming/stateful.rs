@@ -2,8 +2,9 @@
 //!
 //! A **state stage** is the reduce side of a shuffle with memory: each of its partitions owns a state,
 //! which the partition's blocks of the batch change. The state of a batch is made from that of the
-//! batch before; if nobody else holds the earlier one any more (the normal case: one job at a time,
-//! no windows over the state), it is changed in place, else it is cloned first.
+//! batch before; if nobody else can read the earlier one any more (the normal case: one job at a time,
+//! no windows over the states), it is changed in place, else it is cloned first. What a batch emitted
+//! can be held for longer, as by a window, at no cost.
 //!
 //! A partition's state moves from batch to batch by its cells: a task takes the state before the batch,
 //! and leaves the state after it. If the task fails, the state before the batch goes back into the
@@ -248,7 +249,8 @@ impl<T: Data, U: StatefulStage<T>> StreamNode<Arc<U::State>> for States<T, U> {
 }
 
 fn states_of<T: Data, U: StatefulStage<T>>(stage: &Arc<StateStage<T, U>>) -> Rdd<Arc<U::State>> {
-    Rdd::new(stage.shuffle.context().clone(), Arc::new(StatesNode(Arc::clone(stage))))
+    let node = StatesNode { stage: Arc::clone(stage), _reader: Arc::clone(&stage.readers) };
+    Rdd::new(stage.shuffle.context().clone(), Arc::new(node))
 }
 
 /// What a batch's state is made from.
@@ -267,6 +269,8 @@ pub(super) struct StateStage<T: 'static, U: StatefulStage<T>> {
     update: Arc<U>,
     before: Mutex<Before<T, U>>,
     cells: Vec<Mutex<Cell<U::State, U::Out>>>,
+    /// Held by whoever can read the states after the batch.
+    readers: Arc<()>,
     gate: Mutex<()>,
     done: AtomicBool,
 }
@@ -294,6 +298,7 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
             update: Arc::clone(update),
             before: Mutex::new(before),
             cells: (0..of.partitions).map(|_| Mutex::new(Cell::Pending)).collect(),
+            readers: Arc::default(),
             gate: Mutex::default(),
             done: AtomicBool::new(false),
         }
@@ -307,8 +312,8 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
         self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The partition's state before this batch: taken from the earlier stage if that belongs to this
-    /// one alone, else shared with it.
+    /// The partition's state before this batch: taken from the earlier stage if nobody else can read
+    /// it there, else shared with it.
     fn state_before(&self, partition: usize) -> Result<Arc<U::State>, TaskError> {
         let earlier = match &*self.before() {
             Before::Nothing => return Ok(Arc::new(self.update.initial())),
@@ -318,7 +323,7 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
                 return Ok(Arc::new(state));
             }
             Before::Earlier(earlier) => {
-                let shared = Arc::strong_count(earlier) > 1;
+                let shared = Arc::strong_count(&earlier.readers) > 1;
                 match &mut *earlier.cell(partition) {
                     Cell::Ready(state, _) if shared => state.clone(),
                     Cell::Ready(state, _) => state.take(),
@@ -481,22 +486,26 @@ impl<T: Data, U: StatefulStage<T>> RddNode<U::Out> for RowsNode<T, U> {
     }
 }
 
-struct StatesNode<T: 'static, U: StatefulStage<T>>(Arc<StateStage<T, U>>);
+struct StatesNode<T: 'static, U: StatefulStage<T>> {
+    stage: Arc<StateStage<T, U>>,
+    /// Says that the states may be read.
+    _reader: Arc<()>,
+}
 
 impl<T: Data, U: StatefulStage<T>> RddNode<Arc<U::State>> for StatesNode<T, U> {
     fn partitions(&self) -> usize {
-        self.0.cells.len()
+        self.stage.cells.len()
     }
     fn compute(
         &self,
         task: &TaskContext,
         sink: &mut dyn FnMut(Arc<U::State>),
     ) -> Result<(), TaskError> {
-        sink(self.0.state_after(task.partition())?);
+        sink(self.stage.state_after(task.partition())?);
         Ok(())
     }
     fn stages(&self, visit: &mut dyn FnMut(Arc<dyn Stage>)) {
-        visit_stage(&self.0, visit);
+        visit_stage(&self.stage, visit);
     }
     fn hashed(&self) -> bool {
         true
