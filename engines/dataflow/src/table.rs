@@ -135,21 +135,22 @@ impl<K: Key, S> KeyedTable<K, S> {
         self.table.find_mut(hash, |(h, k, _)| *h == hash && k == key).map(|(_, _, s)| s)
     }
 
-    /// Where a key is, for [`get_mut_at`](Self::get_mut_at), and its state.
+    /// Where a key is, for [`get_mut_at`](Self::get_mut_at). `look` is shown its state.
     ///
     /// To look a few dozen keys up like this before the first of them is used brings them into the
     /// cache side by side: nothing in one lookup waits for another. In a table that is larger than the
     /// caches that is most of what a key costs. A state may lie in another cache line than its key, and
     /// comes in only if it is looked at.
     #[inline]
-    pub fn locate(&self, hash: u64, key: &K) -> Option<(usize, &S)> {
-        let place = self.find(hash, key)?;
-        self.table.get_bucket(place).map(|(_, _, state)| (place, state))
-    }
-
-    #[inline]
-    fn find(&self, hash: u64, key: &K) -> Option<usize> {
-        self.table.find_bucket_index(hash, |(h, k, _)| *h == hash && k == key)
+    pub fn locate(&self, hash: u64, key: &K, look: impl FnOnce(&S)) -> Option<usize> {
+        let mut look = Some(look);
+        self.table.find_bucket_index(hash, |(h, k, state)| {
+            let found = *h == hash && k == key;
+            if found && let Some(look) = look.take() {
+                look(state);
+            }
+            found
+        })
     }
 
     /// [`get_mut`](Self::get_mut) for a key that was at a place before; it is looked for if it is not
@@ -159,7 +160,7 @@ impl<K: Key, S> KeyedTable<K, S> {
         let there = |place: &usize| {
             self.table.get_bucket(*place).is_some_and(|(h, k, _)| *h == hash && k == key)
         };
-        let place = place.filter(there).or_else(|| self.find(hash, key))?;
+        let place = place.filter(there).or_else(|| self.locate(hash, key, |_| {}))?;
         self.table.get_bucket_mut(place).map(|(_, _, s)| s)
     }
 
@@ -260,7 +261,7 @@ mod tests {
         // It grows as it goes, and a place may be another key's by then, or nobody's.
         for key in 0..1_000u64 {
             table.insert(hash_of(&key), key, key);
-            places.push(table.locate(hash_of(&key), &key).map(|(place, _)| place));
+            places.push(table.locate(hash_of(&key), &key, |state| assert_eq!(*state, key)));
         }
         table.retain(|key, _| key % 3 > 0);
         for (key, place) in (0..1_000u64).zip(places) {
@@ -269,7 +270,7 @@ mod tests {
                 assert_eq!(found, (key % 3 > 0).then_some(key), "{key} at {place:?}");
             }
         }
-        assert_eq!(table.locate(hash_of(&0u64), &0), None);
+        assert_eq!(table.locate(hash_of(&0u64), &0, |_| {}), None);
     }
 
     #[test]
