@@ -59,6 +59,12 @@ impl<K: Key, S> KeyedTable<K, S> {
         Self::default()
     }
 
+    /// An empty table with room for so many keys.
+    #[must_use]
+    pub fn with_capacity(keys: usize) -> Self {
+        Self { table: HashTable::with_capacity(keys) }
+    }
+
     /// How many keys there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -57,7 +57,7 @@ impl<T: Data, C: Transform<In = T>, A: Aggregate<In = C::Out>> RunningFlow<T, C,
             drain_ns,
             define: Box::new(move |run| {
                 let batches = Some(Arc::clone(&run.batches));
-                let stage = Running { combine: Arc::new(Combine { chain, aggregate }), batches };
+                let stage = Running { combine: Arc::new(Combine::new(chain, aggregate)), batches };
                 Ok(define(run)?.stateful(&label, stage, partitions)?.outputs())
             }),
         })
@@ -117,7 +117,8 @@ impl<T: Data, C: Transform<In = T>, A: Aggregate<In = C::Out>> Flow for RunningF
         let keep = Arc::clone(&table);
         let (partitions, out) = (engine.parallelism, aggregate.clone());
         let output = move |run: &Definition| {
-            let stage = Running { combine: Arc::new(Combine { chain, aggregate }), batches: None };
+            let stage =
+                Running { combine: Arc::new(Combine::new(chain, aggregate)), batches: None };
             let states = define(run)?.stateful(&label, stage, partitions)?;
             let nothing = "running: outputs".into();
             states.outputs().foreach_rdd(move |rdd, _| {

@@ -40,7 +40,7 @@ pub(super) fn windowed<T: Data, C: Transform<In = T>, A: Aggregate<In = C::Out>>
         let spans = Spans { interval_ns, length_ns, slide_ns };
         return MicroBatchFlow::new(upstream.with(|define| {
             Box::new(move |run| {
-                over_batch_windows(&define(run)?, Combine { chain, aggregate }, spans, partitions)
+                over_batch_windows(&define(run)?, Combine::new(chain, aggregate), spans, partitions)
             })
         }));
     }
@@ -48,7 +48,7 @@ pub(super) fn windowed<T: Data, C: Transform<In = T>, A: Aggregate<In = C::Out>>
     MicroBatchFlow::new(upstream.with(|define| {
         Box::new(move |run| {
             let events = define(run)?;
-            by_event_time(run, &events, Combine { chain, aggregate }, windows, partitions)
+            by_event_time(run, &events, Combine::new(chain, aggregate), windows, partitions)
         })
     }))
 }
@@ -226,7 +226,7 @@ impl<C: Transform, A: Aggregate<In = C::Out>> MapSide<Event<C::In>> for Panes<C,
         input: Partition<'_, Event<C::In>>,
         partitions: usize,
     ) -> Result<Vec<PaneBlock<A>>, TaskError> {
-        let Combine { mut chain, aggregate } = self.combine.clone();
+        let Combine { mut chain, aggregate, .. } = self.combine.clone();
         let mut sides: Vec<_> = (0..partitions)
             .map(|_| (PaneTable::new(self.windows, aggregate.clone()), Vec::new()))
             .collect();
@@ -301,7 +301,7 @@ impl<C: Transform, A: Aggregate<In = C::Out>> MapSide<Event<C::In>> for Sessions
         input: Partition<'_, Event<C::In>>,
         partitions: usize,
     ) -> Result<Vec<Self::Block>, TaskError> {
-        let Combine { mut chain, aggregate } = self.combine.clone();
+        let Combine { mut chain, aggregate, .. } = self.combine.clone();
         let mut blocks: Vec<Self::Block> = (0..partitions).map(|_| Vec::new()).collect();
         input.for_each(|Event { at, watermark, value }| {
             chain.apply(value, &mut |item| {
