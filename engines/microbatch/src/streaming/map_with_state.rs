@@ -265,7 +265,8 @@ impl<K: Key, V: Data, S: Data, E: Data> StateRecords<K, V, S, E> {
 }
 
 /// What a batch has changed so far, in order: what it costs to be able to go back is what changes, not
-/// what there is. States are moved here when they are replaced, and keys are those of the records.
+/// what there is. States are moved here when they are replaced, and keys are those of the records; only
+/// a key that is new is copied, as the table needs one too.
 struct Undo<K, S>(Vec<(K, Before<S>)>);
 
 /// What there was of a key before a record.

@@ -7,7 +7,8 @@
 //! The function is given a copy of the state, and a batch's states replace those before it all at once,
 //! when the function has been called for every key: a batch that fails leaves no trace, whatever the
 //! function did to its copies. The function is called for all keys anyway, so that is a second pass over
-//! the same memory, not another order of cost.
+//! the same memory, not another order of cost. (What a clone shares with its original, as behind an
+//! `Arc<Mutex<_>>`, is no copy: a function that changes it there has changed it.)
 
 use super::dstream::{Stream, StreamNode};
 use super::meta::Kind;
