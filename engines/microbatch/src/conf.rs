@@ -3,7 +3,6 @@
 mod known;
 pub(crate) mod units;
 
-pub(crate) use known::CHECKPOINT_SYNC;
 pub use known::{KNOWN_KEYS, KnownKey, UNSUPPORTED_KEYS, UnsupportedKey, ValueKind};
 
 use std::collections::BTreeMap;

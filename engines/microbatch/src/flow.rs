@@ -8,7 +8,7 @@
 //! | source | [direct stream](crate::StreamingContext::direct_stream) of `Event<T>`; a batch is cut by scheduled time |
 //! | narrow operators | one static chain, handed over whole to the map side of the shuffle, or to the sink's task |
 //! | `running` | [`stateful`](crate::DStream::stateful): map-side combine, shuffle, merge into the state in place |
-//! | `update_state` | [`update_state_by_key_emitting`](crate::DStream::update_state_by_key_emitting) |
+//! | `update_state` | [`stateful`](crate::DStream::stateful): records in stream order, applied one by one |
 //! | `windowed`, in order and fitting the batches | [`shuffle`](crate::DStream::shuffle) and [`window`](crate::DStream::window) |
 //! | `windowed`, else | [`stateful`](crate::DStream::stateful) with event-time panes or sessions |
 //! | `union` | [`union`](crate::DStream::union) |
@@ -26,6 +26,7 @@
 
 mod batches;
 mod chain;
+mod chunks;
 mod combine;
 mod engine;
 mod execute;

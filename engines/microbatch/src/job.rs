@@ -18,6 +18,7 @@ use crate::rdd::{Partition, RddNode, lineage};
 use crate::{ContextError, SparkContext, accumulator};
 use rayon::prelude::*;
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -215,9 +216,7 @@ fn run_once<T: 'static, R: Send>(
     if sc.pool().current_thread_index().is_some() {
         return Err(JobError::Nested);
     }
-    let mut stages = Vec::new();
-    node.stages(&mut |stage| collect(stage, &mut stages));
-    stages.sort_by_key(|stage| stage.id());
+    let stages = unfinished(&**node);
     let _gates: Vec<MutexGuard<'_, ()>> = stages
         .iter()
         .map(|stage| stage.gate().lock().unwrap_or_else(PoisonError::into_inner))
@@ -240,13 +239,18 @@ fn run_once<T: 'static, R: Send>(
     })
 }
 
-/// Adds a stage and those it reads, unless they are done or there already.
-fn collect(stage: Arc<dyn Stage>, into: &mut Vec<Arc<dyn Stage>>) {
-    if stage.is_done() || into.iter().any(|other| other.id() == stage.id()) {
-        return;
+/// The stages that have to run, in the order of their ids. Without recursion: where a batch of a stream
+/// with state fails for ever, every batch behind it adds to what has to run.
+fn unfinished<T: 'static>(node: &dyn RddNode<T>) -> Vec<Arc<dyn Stage>> {
+    let (mut found, mut open) = (BTreeMap::new(), Vec::new());
+    node.stages(&mut |stage| open.push(stage));
+    while let Some(stage) = open.pop() {
+        if !stage.is_done() && !found.contains_key(&stage.id()) {
+            stage.parents(&mut |parent| open.push(parent));
+            found.insert(stage.id(), stage);
+        }
     }
-    stage.parents(&mut |parent| collect(parent, into));
-    into.push(stage);
+    found.into_values().collect()
 }
 
 struct Job<'a> {

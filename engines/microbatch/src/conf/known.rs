@@ -45,9 +45,6 @@ const fn open(key: &'static str, kind: ValueKind) -> KnownKey {
 const LONG_MAX: &str = "9223372036854775807";
 const INT_MAX: &str = "2147483647";
 
-/// Whether the files of checkpoints are synced to the disk before they count.
-pub(crate) const CHECKPOINT_SYNC: &str = "weir.streaming.checkpoint.sync";
-
 /// Keys with a meaning, with Spark 4's defaults; those that Spark does not have begin with `weir`.
 pub const KNOWN_KEYS: &[KnownKey] = &[
     open("spark.app.name", Text),
@@ -93,8 +90,11 @@ pub const KNOWN_KEYS: &[KnownKey] = &[
     key("spark.streaming.dynamicAllocation.maxExecutors", Number, INT_MAX),
     key("spark.streaming.raw.maxBlockSizeBytes", Bytes, "1g"),
     open("spark.streaming.extraListeners", Text),
-    // Ours: whether checkpoints outlive a loss of power, not only of the process.
-    key(CHECKPOINT_SYNC, Bool, "true"),
+    // Whether files outlive a loss of power, not only of the process.
+    key("weir.streaming.checkpoint.sync", Bool, "true"),
+    key("weir.streaming.driver.writeAheadLog.sync", Bool, "false"),
+    key("weir.streaming.receiver.writeAheadLog.sync", Bool, "false"),
+    key("weir.streaming.socket.maxLineBytes", Bytes, "1m"),
 ];
 
 /// A key of Spark's that means nothing here.

@@ -5,7 +5,7 @@ use super::chain::{MicroBatchFlow, Upstream};
 use super::combine::{Combine, Sums};
 use super::engine::MicroBatch;
 use super::execute::{Definition, Writers, execute};
-use crate::{MapSide, Partition, StatefulStage, TaskError, Time};
+use crate::{Partition, StatefulStage, TaskError, Time};
 use std::sync::{Arc, Mutex, PoisonError};
 use weir_dataflow::{
     Aggregate, Data, Event, Flow, KeyedTable, NodeKind, Plan, RunContext, RunError, RunSummary,
@@ -57,7 +57,7 @@ impl<T: Data, C: Transform<In = T>, A: Aggregate<In = C::Out>> RunningFlow<T, C,
             drain_ns,
             define: Box::new(move |run| {
                 let batches = Some(Arc::clone(&run.batches));
-                let stage = Running { combine: Combine { chain, aggregate }, batches };
+                let stage = Running { combine: Arc::new(Combine::new(chain, aggregate)), batches };
                 Ok(define(run)?.stateful(&label, stage, partitions)?.outputs())
             }),
         })
@@ -117,7 +117,8 @@ impl<T: Data, C: Transform<In = T>, A: Aggregate<In = C::Out>> Flow for RunningF
         let keep = Arc::clone(&table);
         let (partitions, out) = (engine.parallelism, aggregate.clone());
         let output = move |run: &Definition| {
-            let stage = Running { combine: Combine { chain, aggregate }, batches: None };
+            let stage =
+                Running { combine: Arc::new(Combine::new(chain, aggregate)), batches: None };
             let states = define(run)?.stateful(&label, stage, partitions)?;
             let nothing = "running: outputs".into();
             states.outputs().foreach_rdd(move |rdd, _| {
@@ -155,25 +156,18 @@ impl<T: Data, C: Transform<In = T>, A: Aggregate<In = C::Out>> Flow for RunningF
 
 /// Combines on the map side, merges into the state, and emits what has changed if somebody wants it.
 struct Running<C, A> {
-    combine: Combine<C, A>,
+    combine: Arc<Combine<C, A>>,
     /// Set if the changed keys are emitted.
     batches: Option<Arc<Batches>>,
 }
 
-impl<C: Transform, A: Aggregate<In = C::Out>> MapSide<Event<C::In>> for Running<C, A> {
-    type Block = Sums<A>;
-    fn map(
-        &self,
-        input: Partition<'_, Event<C::In>>,
-        partitions: usize,
-    ) -> Result<Vec<Sums<A>>, TaskError> {
-        self.combine.map(input, partitions)
-    }
-}
-
 impl<C: Transform, A: Aggregate<In = C::Out>> StatefulStage<Event<C::In>> for Running<C, A> {
+    type Map = Combine<C, A>;
     type State = Sums<A>;
     type Out = Event<A::Out>;
+    fn map_side(self: &Arc<Self>) -> Arc<Combine<C, A>> {
+        Arc::clone(&self.combine)
+    }
     fn initial(&self) -> Sums<A> {
         KeyedTable::new()
     }

@@ -40,7 +40,7 @@ pub(super) fn windowed<T: Data, C: Transform<In = T>, A: Aggregate<In = C::Out>>
         let spans = Spans { interval_ns, length_ns, slide_ns };
         return MicroBatchFlow::new(upstream.with(|define| {
             Box::new(move |run| {
-                over_batch_windows(&define(run)?, Combine { chain, aggregate }, spans, partitions)
+                over_batch_windows(&define(run)?, Combine::new(chain, aggregate), spans, partitions)
             })
         }));
     }
@@ -48,7 +48,7 @@ pub(super) fn windowed<T: Data, C: Transform<In = T>, A: Aggregate<In = C::Out>>
     MicroBatchFlow::new(upstream.with(|define| {
         Box::new(move |run| {
             let events = define(run)?;
-            by_event_time(run, &events, Combine { chain, aggregate }, windows, partitions)
+            by_event_time(run, &events, Combine::new(chain, aggregate), windows, partitions)
         })
     }))
 }
@@ -226,7 +226,7 @@ impl<C: Transform, A: Aggregate<In = C::Out>> MapSide<Event<C::In>> for Panes<C,
         input: Partition<'_, Event<C::In>>,
         partitions: usize,
     ) -> Result<Vec<PaneBlock<A>>, TaskError> {
-        let Combine { mut chain, aggregate } = self.combine.clone();
+        let Combine { mut chain, aggregate, .. } = self.combine.clone();
         let mut sides: Vec<_> = (0..partitions)
             .map(|_| (PaneTable::new(self.windows, aggregate.clone()), Vec::new()))
             .collect();
@@ -250,8 +250,12 @@ impl<C: Transform, A: Aggregate<In = C::Out>> MapSide<Event<C::In>> for Panes<C,
 }
 
 impl<C: Transform, A: Aggregate<In = C::Out>> StatefulStage<Event<C::In>> for Panes<C, A> {
+    type Map = Self;
     type State = PaneTable<A>;
     type Out = Event<Output<A>>;
+    fn map_side(self: &Arc<Self>) -> Arc<Self> {
+        Arc::clone(self)
+    }
     fn initial(&self) -> PaneTable<A> {
         PaneTable::new(self.windows, self.combine.aggregate.clone())
     }
@@ -279,6 +283,9 @@ impl<C: Transform, A: Aggregate<In = C::Out>> StatefulStage<Event<C::In>> for Pa
     }
 }
 
+/// A record's key and value, with the key's hash.
+type Split<A> = (u64, Event<(<A as Aggregate>::Key, <A as Aggregate>::Value)>);
+
 /// Session windows: records are shuffled as they are, because a session's extent depends on all of
 /// its key's records.
 struct Sessions<C, A> {
@@ -288,13 +295,13 @@ struct Sessions<C, A> {
 }
 
 impl<C: Transform, A: Aggregate<In = C::Out>> MapSide<Event<C::In>> for Sessions<C, A> {
-    type Block = Vec<(u64, Event<(A::Key, A::Value)>)>;
+    type Block = Vec<Split<A>>;
     fn map(
         &self,
         input: Partition<'_, Event<C::In>>,
         partitions: usize,
     ) -> Result<Vec<Self::Block>, TaskError> {
-        let Combine { mut chain, aggregate } = self.combine.clone();
+        let Combine { mut chain, aggregate, .. } = self.combine.clone();
         let mut blocks: Vec<Self::Block> = (0..partitions).map(|_| Vec::new()).collect();
         input.for_each(|Event { at, watermark, value }| {
             chain.apply(value, &mut |item| {
@@ -308,8 +315,12 @@ impl<C: Transform, A: Aggregate<In = C::Out>> MapSide<Event<C::In>> for Sessions
 }
 
 impl<C: Transform, A: Aggregate<In = C::Out>> StatefulStage<Event<C::In>> for Sessions<C, A> {
+    type Map = Self;
     type State = WindowTable<A>;
     type Out = Event<Output<A>>;
+    fn map_side(self: &Arc<Self>) -> Arc<Self> {
+        Arc::clone(self)
+    }
     fn initial(&self) -> WindowTable<A> {
         WindowTable::new(self.windows, self.combine.aggregate.clone())
     }
@@ -319,7 +330,7 @@ impl<C: Transform, A: Aggregate<In = C::Out>> StatefulStage<Event<C::In>> for Se
     fn update(
         &self,
         state: &mut WindowTable<A>,
-        blocks: Vec<Self::Block>,
+        blocks: Vec<Vec<Split<A>>>,
         time: Time,
         out: &mut Vec<Self::Out>,
     ) -> Result<(), TaskError> {

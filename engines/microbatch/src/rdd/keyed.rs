@@ -69,6 +69,12 @@ pub(crate) struct Deal<T, X> {
     pub(crate) of: PhantomData<fn(T)>,
 }
 
+impl<T, X> Deal<T, X> {
+    pub(crate) fn by(keyed: X) -> Arc<Self> {
+        Arc::new(Self { keyed: Arc::new(keyed), of: PhantomData })
+    }
+}
+
 impl<T: Data, X: Keyed<T>> MapSide<T> for Deal<T, X> {
     type Block = Vec<(u64, X::Key, X::Value)>;
     fn map(

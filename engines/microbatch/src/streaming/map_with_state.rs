@@ -1,23 +1,26 @@
 //! `map_with_state`: state by key that costs what changes, not what there is.
 //!
 //! The function is called once per **record**, in the order of partitions and records; a key without
-//! data is not touched. The table of a partition is changed in place.
+//! data is not touched. The table of a partition is changed in place; what a batch replaces is moved
+//! aside until the batch is done, so that one that fails can be taken back.
 
 use super::dstream::{Stream, StreamNode};
 use super::lifecycle::Shared;
 use super::meta::{Kind, Meta};
-use super::state::{Mapping, State, StateSpec};
+use super::state::{Change, Mapping, State, StateSpec};
 use super::state_files::{ByKey, ReadState};
 use super::stateful::{Rows, StateSource, States};
 use super::update_state::PairSeed;
 use super::{DStream, StatefulStage, StreamingError, Time};
 use crate::StorageLevel;
 use crate::job::TaskError;
-use crate::rdd::{Deal, MapSide, Pairs, Partition, Rdd};
+use crate::rdd::{Deal, Pairs, Rdd};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::hint::black_box;
 use std::marker::PhantomData;
 use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use weir_dataflow::{Data, Key, KeyedTable, hash_of};
@@ -48,7 +51,7 @@ impl<K: Key + Serialize + DeserializeOwned, V: Data> DStream<(K, V)> {
         let records = StateRecords { function: spec.function, timeout: spec.timeout };
         let meta = Arc::new(OnceLock::new());
         let stage = MapWithState {
-            deal: Deal { keyed: Arc::new(Pairs), of: PhantomData },
+            deal: Deal::by(Pairs),
             records,
             shared: Arc::clone(self.shared()),
             meta: Arc::clone(&meta),
@@ -78,6 +81,9 @@ impl<K: Key + Serialize + DeserializeOwned, V: Data> DStream<(K, V)> {
         Ok(MapWithStateDStream { mapped, internal, of: PhantomData })
     }
 }
+
+/// How many records' keys are looked up before the first of these records is mapped.
+const AHEAD: usize = 32;
 
 /// A key's state, and when it was last touched.
 type Touched<K, S> = KeyedTable<K, (S, Time)>;
@@ -159,59 +165,148 @@ impl<K: Key, V: Data, S: Data, E: Data> StateRecords<K, V, S, E> {
         Self { function: Arc::clone(&spec.function), timeout: spec.timeout }
     }
 
-    /// One record of the batch at `time`. `hash` is the key's [`hash_of`].
-    pub fn record(
+    /// The records of the batch at `time`, in the order of `blocks`, each with its key's [`hash_of`],
+    /// and then the keys that were last touched before `threshold`, which are given to the function and
+    /// removed.
+    ///
+    /// If the function fails or panics, the table and `out` are as they were.
+    pub fn batch(
         &self,
-        table: &mut KeyedTable<K, (S, Time)>,
-        (hash, key, value): (u64, K, V),
+        table: &mut Touched<K, S>,
+        blocks: impl IntoIterator<Item = Vec<(u64, K, V)>>,
+        threshold: Option<Time>,
         time: Time,
         out: &mut Vec<E>,
     ) -> Result<(), TaskError> {
-        let Some(entry) = table.get_mut(hash, &key) else {
-            let mut state = State::default();
-            out.extend((self.function)(time, &key, Some(value), &mut state)?);
-            if let (true, Some(after)) = (state.is_updated(), state.into_value()) {
-                table.get_or_insert_with(hash, key, || (after, time));
+        let (mut undo, emitted) = (Undo(Vec::new()), out.len());
+        let done = catch_unwind(AssertUnwindSafe(|| {
+            for block in blocks {
+                self.block(table, &mut undo, block, time, out)?;
             }
-            return Ok(());
-        };
-        let mut state = State::of(Some(entry.0.clone()));
-        out.extend((self.function)(time, &key, Some(value), &mut state)?);
-        let touched = state.is_updated() || self.timeout.is_some();
-        match state.into_value() {
-            None => drop(table.remove(hash, &key)),
-            Some(after) if touched => *entry = (after, time),
-            Some(_) => {}
+            threshold.map_or(Ok(()), |before| self.time_out(table, &mut undo, before, time, out))
+        }));
+        if !matches!(done, Ok(Ok(()))) {
+            undo.roll_back(table);
+            out.truncate(emitted);
+        }
+        done.unwrap_or_else(|panic| resume_unwind(panic))
+    }
+
+    fn block(
+        &self,
+        table: &mut Touched<K, S>,
+        undo: &mut Undo<K, S>,
+        block: Vec<(u64, K, V)>,
+        time: Time,
+        out: &mut Vec<E>,
+    ) -> Result<(), TaskError> {
+        undo.0.reserve(block.len());
+        out.reserve(block.len());
+        let mut places = Vec::with_capacity(AHEAD);
+        let mut records = block.into_iter();
+        while records.len() > 0 {
+            let ahead = records.as_slice().iter().take(AHEAD);
+            let mut seen = 0;
+            places.extend(ahead.map(|(hash, key, _)| {
+                table.locate(*hash, key, |(_, touched)| seen ^= touched.as_ns())
+            }));
+            // So that looking at it is not optimised away.
+            black_box(seen);
+            for (place, record) in places.drain(..).zip(records.by_ref()) {
+                debug_assert_eq!(record.0, hash_of(&record.1));
+                self.record(table, undo, place, record, time, out)?;
+            }
         }
         Ok(())
     }
 
-    /// Gives the keys that were last touched before `threshold` to the function, and removes them.
-    pub fn time_out(
+    fn record(
         &self,
-        table: &mut KeyedTable<K, (S, Time)>,
+        table: &mut Touched<K, S>,
+        undo: &mut Undo<K, S>,
+        place: Option<usize>,
+        (hash, key, value): (u64, K, V),
+        time: Time,
+        out: &mut Vec<E>,
+    ) -> Result<(), TaskError> {
+        let Some(entry) = table.get_mut_at(place, hash, &key) else {
+            let mut state = State::default();
+            out.extend((self.function)(time, &key, Some(value), &mut state)?);
+            if let Change::Set(after) = state.into_change() {
+                undo.0.push((key.clone(), Before::Absent));
+                table.insert(hash, key, (after, time));
+            }
+            return Ok(());
+        };
+        let mut state = State::of(Some(&entry.0));
+        out.extend((self.function)(time, &key, Some(value), &mut state)?);
+        let before = match state.into_change() {
+            Change::None if self.timeout.is_none() => return Ok(()),
+            Change::None => Before::Touched(std::mem::replace(&mut entry.1, time)),
+            Change::Set(after) => Before::Was(std::mem::replace(entry, (after, time))),
+            Change::Removed => match table.remove(hash, &key) {
+                Some((_, entry)) => Before::Was(entry),
+                None => return Ok(()),
+            },
+        };
+        undo.0.push((key, before));
+        Ok(())
+    }
+
+    fn time_out(
+        &self,
+        table: &mut Touched<K, S>,
+        undo: &mut Undo<K, S>,
         threshold: Time,
         time: Time,
         out: &mut Vec<E>,
     ) -> Result<(), TaskError> {
         let mut failure = None;
-        table.retain(|key, (state, touched)| {
+        let gone = table.extract_if(|key, (state, touched)| {
             if failure.is_some() || *touched >= threshold {
-                return true;
+                return false;
             }
-            let mut state = State::timing_out(state.clone());
-            match (self.function)(time, key, None, &mut state) {
+            match (self.function)(time, key, None, &mut State::timing_out(state)) {
                 Ok(row) => out.extend(row),
                 Err(error) => failure = Some(error),
             }
-            false
+            failure.is_none()
         });
+        undo.0.extend(gone.map(|(_, key, entry)| (key, Before::Was(entry))));
         failure.map_or(Ok(()), Err)
     }
 }
 
+/// What a batch has changed so far, in order: what it costs to be able to go back is what changes, not
+/// what there is. States are moved here when they are replaced, and keys are those of the records; only
+/// a key that is new is copied, as the table needs one too.
+struct Undo<K, S>(Vec<(K, Before<S>)>);
+
+/// What there was of a key before a record.
+enum Before<S> {
+    Absent,
+    Was((S, Time)),
+    /// The same state, touched at that time.
+    Touched(Time),
+}
+
+impl<K: Key, S> Undo<K, S> {
+    fn roll_back(self, table: &mut Touched<K, S>) {
+        for (key, before) in self.0.into_iter().rev() {
+            let hash = hash_of(&key);
+            match before {
+                Before::Absent => drop(table.remove(hash, &key)),
+                Before::Was(entry) => drop(table.insert(hash, key, entry)),
+                Before::Touched(at) => {
+                    table.get_mut(hash, &key).into_iter().for_each(|entry| entry.1 = at);
+                }
+            }
+        }
+    }
+}
+
 struct MapWithState<K: Key, V: Data, S: Data, E: Data> {
-    deal: Deal<(K, V), Pairs>,
+    deal: Arc<Deal<(K, V), Pairs>>,
     records: StateRecords<K, V, S, E>,
     shared: Arc<Shared>,
     /// That of the stream whose checkpoints decide when timeouts are looked at.
@@ -227,20 +322,14 @@ impl<K: Key, V: Data, S: Data, E: Data> MapWithState<K, V, S, E> {
     }
 }
 
-impl<K: Key, V: Data, S: Data, E: Data> MapSide<(K, V)> for MapWithState<K, V, S, E> {
-    type Block = Vec<(u64, K, V)>;
-    fn map(
-        &self,
-        input: Partition<'_, (K, V)>,
-        partitions: usize,
-    ) -> Result<Vec<Self::Block>, TaskError> {
-        self.deal.map(input, partitions)
-    }
-}
-
 impl<K: Key, V: Data, S: Data, E: Data> StatefulStage<(K, V)> for MapWithState<K, V, S, E> {
+    type Map = Deal<(K, V), Pairs>;
     type State = Touched<K, S>;
     type Out = E;
+    const ATOMIC: bool = true;
+    fn map_side(self: &Arc<Self>) -> Arc<Self::Map> {
+        Arc::clone(&self.deal)
+    }
     fn initial(&self) -> Self::State {
         KeyedTable::new()
     }
@@ -250,17 +339,10 @@ impl<K: Key, V: Data, S: Data, E: Data> StatefulStage<(K, V)> for MapWithState<K
     fn update(
         &self,
         state: &mut Self::State,
-        blocks: Vec<Self::Block>,
+        blocks: Vec<Vec<(u64, K, V)>>,
         time: Time,
         out: &mut Vec<E>,
     ) -> Result<(), TaskError> {
-        for record in blocks.into_iter().flatten() {
-            debug_assert_eq!(record.0, hash_of(&record.1));
-            self.records.record(state, record, time, out)?;
-        }
-        match self.threshold(time) {
-            Some(threshold) => self.records.time_out(state, threshold, time, out),
-            None => Ok(()),
-        }
+        self.records.batch(state, blocks, self.threshold(time), time, out)
     }
 }

@@ -11,7 +11,7 @@ use super::update_state::StateOf;
 use super::window::check_multiples;
 use super::{DStream, StatefulStage, StreamingError, Time};
 use crate::job::TaskError;
-use crate::rdd::{Deal, MapSide, Pairs, Partition, Rdd};
+use crate::rdd::{Deal, Pairs, Rdd};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
@@ -62,7 +62,7 @@ where
         let reduced = self.reduce_by_key(move |a, b| reduce(a, b), width)?;
         reduced.persist()?;
         let stage = Reduced {
-            deal: Deal { keyed: Arc::new(Pairs), of: PhantomData },
+            deal: Deal::by(Pairs),
             f: move |a, b| f(a, b),
             inverse,
             keep,
@@ -124,29 +124,11 @@ fn changes<K: Key, V: Data>(
 }
 
 struct Reduced<K, V, F, G, H> {
-    deal: Deal<(K, Either<V, V>), Pairs>,
+    deal: Arc<Deal<(K, Either<V, V>), Pairs>>,
     f: F,
     inverse: G,
     keep: H,
     of: PhantomData<fn() -> V>,
-}
-
-impl<K, V, F, G, H> MapSide<(K, Either<V, V>)> for Reduced<K, V, F, G, H>
-where
-    K: Key,
-    V: Data,
-    F: Send + Sync + 'static,
-    G: Send + Sync + 'static,
-    H: Send + Sync + 'static,
-{
-    type Block = Vec<(u64, K, Either<V, V>)>;
-    fn map(
-        &self,
-        input: Partition<'_, (K, Either<V, V>)>,
-        partitions: usize,
-    ) -> Result<Vec<Self::Block>, TaskError> {
-        self.deal.map(input, partitions)
-    }
 }
 
 impl<K, V, F, G, H> StatefulStage<(K, Either<V, V>)> for Reduced<K, V, F, G, H>
@@ -157,15 +139,20 @@ where
     G: Fn(V, V) -> V + Send + Sync + 'static,
     H: Fn(&K, &V) -> bool + Send + Sync + 'static,
 {
+    type Map = Deal<(K, Either<V, V>), Pairs>;
     type State = KeyedTable<K, V>;
     type Out = ();
+    const ATOMIC: bool = true;
+    fn map_side(self: &Arc<Self>) -> Arc<Self::Map> {
+        Arc::clone(&self.deal)
+    }
     fn initial(&self) -> Self::State {
         KeyedTable::new()
     }
     fn update(
         &self,
         state: &mut Self::State,
-        blocks: Vec<Self::Block>,
+        blocks: Vec<Vec<(u64, K, Either<V, V>)>>,
         _: Time,
         _: &mut Vec<()>,
     ) -> Result<(), TaskError> {
@@ -181,12 +168,13 @@ where
                 None => value,
             });
         }
+        let mut results = Vec::with_capacity(changed.len());
         for (hash, key, (old, new)) in changed {
-            let before = state.remove(hash, &key);
+            let before = state.get(hash, &key).cloned();
             let after = match (before, new) {
                 (None, None) => return Err(TaskError::new(NEITHER)),
                 (None, Some(new)) => new,
-                (Some((_, before)), new) => {
+                (Some(before), new) => {
                     let rest = match old {
                         Some(old) => (self.inverse)(before, old),
                         None => before,
@@ -197,8 +185,14 @@ where
                     }
                 }
             };
-            if (self.keep)(&key, &after) {
-                state.get_or_insert_with(hash, key, || after);
+            let kept = (self.keep)(&key, &after);
+            results.push((hash, key, kept.then_some(after)));
+        }
+        // No function of the user runs from here on, so that a failure changes no key or all.
+        for (hash, key, result) in results {
+            match result {
+                Some(value) => drop(state.insert(hash, key, value)),
+                None => drop(state.remove(hash, &key)),
             }
         }
         Ok(())

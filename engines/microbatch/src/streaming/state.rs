@@ -37,48 +37,54 @@ impl From<StateError> for TaskError {
 }
 
 /// A key's state while a record of it is mapped.
+///
+/// The state before the call is lent, not copied; an update is kept beside it until the call is over.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct State<S> {
-    value: Option<S>,
+pub struct State<'a, S> {
+    before: Option<&'a S>,
+    /// What it was updated to, and has not been removed since.
+    after: Option<S>,
     timing_out: bool,
-    updated: bool,
     removed: bool,
 }
 
-impl<S> Default for State<S> {
+impl<S> Default for State<'_, S> {
     fn default() -> Self {
         Self::of(None)
     }
 }
 
-impl<S> State<S> {
+impl<'a, S> State<'a, S> {
     /// The state of a key before a call, if it has one.
     #[must_use]
-    pub const fn of(value: Option<S>) -> Self {
-        Self { value, timing_out: false, updated: false, removed: false }
+    pub const fn of(before: Option<&'a S>) -> Self {
+        Self { before, after: None, timing_out: false, removed: false }
     }
 
     /// The state of a key that times out.
     #[must_use]
-    pub const fn timing_out(value: S) -> Self {
-        Self { value: Some(value), timing_out: true, updated: false, removed: false }
+    pub const fn timing_out(before: &'a S) -> Self {
+        Self { before: Some(before), after: None, timing_out: true, removed: false }
     }
 
     /// Whether there is a state.
     #[must_use]
     pub const fn exists(&self) -> bool {
-        self.value.is_some()
+        self.get_option().is_some()
     }
 
     /// The state. Fails where there is none.
     pub fn get(&self) -> Result<&S, StateError> {
-        self.value.as_ref().ok_or(StateError::NotSet)
+        self.get_option().ok_or(StateError::NotSet)
     }
 
     /// The state, if there is one.
     #[must_use]
     pub const fn get_option(&self) -> Option<&S> {
-        self.value.as_ref()
+        match &self.after {
+            Some(after) => Some(after),
+            None => self.before,
+        }
     }
 
     /// Sets the state. Fails once it has been removed, and while it times out.
@@ -88,8 +94,7 @@ impl<S> State<S> {
             (_, true) => return Err(StateError::UpdatedTimingOut),
             _ => {}
         }
-        self.value = Some(value);
-        self.updated = true;
+        self.after = Some(value);
         Ok(())
     }
 
@@ -101,8 +106,7 @@ impl<S> State<S> {
             (_, true) => return Err(StateError::RemovedTwice),
             _ => {}
         }
-        self.value = None;
-        self.updated = false;
+        (self.before, self.after) = (None, None);
         self.removed = true;
         Ok(())
     }
@@ -116,7 +120,7 @@ impl<S> State<S> {
     /// Whether it was updated.
     #[must_use]
     pub const fn is_updated(&self) -> bool {
-        self.updated
+        self.after.is_some()
     }
 
     /// Whether it was removed.
@@ -125,14 +129,25 @@ impl<S> State<S> {
         self.removed
     }
 
-    pub(super) fn into_value(self) -> Option<S> {
-        self.value
+    pub(super) fn into_change(self) -> Change<S> {
+        match self.after {
+            Some(after) => Change::Set(after),
+            None if self.removed => Change::Removed,
+            None => Change::None,
+        }
     }
+}
+
+/// What a call did to the state.
+pub(super) enum Change<S> {
+    None,
+    Set(S),
+    Removed,
 }
 
 /// The function of a [`StateSpec`], in its general form.
 pub(super) type Mapping<K, V, S, E> =
-    dyn Fn(Time, &K, Option<V>, &mut State<S>) -> Result<Option<E>, TaskError> + Send + Sync;
+    dyn Fn(Time, &K, Option<V>, &mut State<'_, S>) -> Result<Option<E>, TaskError> + Send + Sync;
 
 /// What [`map_with_state`](super::DStream::map_with_state) does with each record.
 ///
@@ -166,13 +181,15 @@ impl<K, V, S, E> std::fmt::Debug for StateSpec<K, V, S, E> {
 
 impl<K: Key, V: Data, S: Data, E: Data> StateSpec<K, V, S, E> {
     /// A function that emits one record per call.
-    pub fn function(f: impl Fn(&K, Option<V>, &mut State<S>) -> E + Send + Sync + 'static) -> Self {
+    pub fn function(
+        f: impl Fn(&K, Option<V>, &mut State<'_, S>) -> E + Send + Sync + 'static,
+    ) -> Self {
         Self::try_function(move |_, key, value, state| Ok(Some(f(key, value, state))))
     }
 
     /// A function that sees the batch's time and emits a record or none.
     pub fn function_with_time(
-        f: impl Fn(Time, &K, Option<V>, &mut State<S>) -> Option<E> + Send + Sync + 'static,
+        f: impl Fn(Time, &K, Option<V>, &mut State<'_, S>) -> Option<E> + Send + Sync + 'static,
     ) -> Self {
         Self::try_function(move |time, key, value, state| Ok(f(time, key, value, state)))
     }
@@ -180,7 +197,7 @@ impl<K: Key, V: Data, S: Data, E: Data> StateSpec<K, V, S, E> {
     /// The same for a function that can fail, and its task with it: errors of [`State`] pass through
     /// by `?`.
     pub fn try_function(
-        f: impl Fn(Time, &K, Option<V>, &mut State<S>) -> Result<Option<E>, TaskError>
+        f: impl Fn(Time, &K, Option<V>, &mut State<'_, S>) -> Result<Option<E>, TaskError>
         + Send
         + Sync
         + 'static,

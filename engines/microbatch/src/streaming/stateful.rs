@@ -2,8 +2,15 @@
 //!
 //! A **state stage** is the reduce side of a shuffle with memory: each of its partitions owns a state,
 //! which the partition's blocks of the batch change. The state of a batch is made from that of the
-//! batch before; if nobody else holds the earlier one any more (the normal case: one job at a time,
-//! no windows over the state), it is changed in place, else it is cloned first.
+//! batch before; if nobody else can read the earlier one any more (the normal case: one job at a time,
+//! no windows over the states), it is changed in place, else it is cloned first. What a batch emitted
+//! can be held for longer, as by a window, at no cost.
+//!
+//! A partition's state moves from batch to batch by its cells: a task takes the state before the batch,
+//! and leaves the state after it. If the task fails, the state before the batch goes back into the
+//! cell, and the next attempt begins with it; so does the job of a later batch, whose lineage still has
+//! the stage that failed. That takes stages whose updates are all or nothing
+//! ([`StatefulStage::ATOMIC`]).
 //!
 //! It is a *stage*, not a lazily read partition, so that a batch's state is always complete: an
 //! action that looks at one partition only does not leave the others behind.
@@ -24,11 +31,21 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use weir_dataflow::Data;
 
 /// A shuffle whose reduce side remembers.
-pub trait StatefulStage<T: 'static>: MapSide<T> {
+pub trait StatefulStage<T: 'static>: Send + Sync + 'static {
+    /// The map side: the stage itself, or one that several share.
+    type Map: MapSide<T>;
     /// What a partition remembers.
     type State: Clone + Send + Sync + 'static;
     /// What it emits.
     type Out: Data;
+    /// Whether an [`update`](Self::update) that fails or panics leaves the state as it was. If so, the
+    /// task can be tried again, by the same job or by that of a later batch. If not, the partition's
+    /// state is lost with the update: a second attempt reports why the first one failed, and later
+    /// batches find their input lost. Being atomic costs a copy of what changes, which a stage in a
+    /// measured loop may not want to pay.
+    const ATOMIC: bool = false;
+    /// What deals the records out.
+    fn map_side(self: &Arc<Self>) -> Arc<Self::Map>;
     /// The state before the first batch.
     fn initial(&self) -> Self::State;
     /// Whether a batch without blocks changes nothing and emits nothing.
@@ -37,11 +54,12 @@ pub trait StatefulStage<T: 'static>: MapSide<T> {
         true
     }
     /// Takes a batch's blocks, which are in the order of the map partitions, and adds what is emitted
-    /// to `out`. A failure loses the partition's state, as a panic does.
+    /// to `out`. What a failure leaves of the state is what [`ATOMIC`](Self::ATOMIC) says; what it has
+    /// emitted is dropped.
     fn update(
         &self,
         state: &mut Self::State,
-        blocks: Vec<Self::Block>,
+        blocks: Vec<<Self::Map as MapSide<T>>::Block>,
         time: Time,
         out: &mut Vec<Self::Out>,
     ) -> Result<(), TaskError>;
@@ -310,7 +328,8 @@ impl<T: Data, U: StatefulStage<T>> StreamNode<Arc<U::State>> for States<T, U> {
 }
 
 fn states_of<T: Data, U: StatefulStage<T>>(stage: &Arc<StateStage<T, U>>) -> Rdd<Arc<U::State>> {
-    Rdd::new(stage.shuffle.context().clone(), Arc::new(StatesNode(Arc::clone(stage))))
+    let node = StatesNode::of(Arc::clone(stage));
+    Rdd::new(stage.shuffle.context().clone(), Arc::new(node))
 }
 
 /// What a batch's state is made from.
@@ -329,13 +348,15 @@ pub(super) struct StateStage<T: 'static, U: StatefulStage<T>> {
     rdd_id: u64,
     label: Arc<str>,
     time: Time,
-    shuffle: Arc<ShuffleStage<T, U>>,
+    shuffle: Arc<ShuffleStage<T, U::Map>>,
     update: Arc<U>,
     before: Mutex<Before<T, U>>,
     files: Option<Arc<StateFiles<U::State, U::Out>>>,
     /// Where its checkpoint is to be written behind a job that has run it.
     mark: Mutex<Option<PathBuf>>,
     cells: Vec<Mutex<Cell<U::State, U::Out>>>,
+    /// Held by whoever can read the states after the batch.
+    readers: Arc<()>,
     gate: Mutex<()>,
     done: AtomicBool,
 }
@@ -343,7 +364,9 @@ pub(super) struct StateStage<T: 'static, U: StatefulStage<T>> {
 /// What a partition of a state stage has come to.
 enum Cell<S, O> {
     Pending,
-    /// The update began and did not end; the state is gone.
+    /// The state before the batch, taken from the earlier stage or the seed, for a task to come.
+    Before(Arc<S>),
+    /// The update is under way; or it began and did not end, and the state is gone.
     Lost,
     /// The state after the batch, until the next batch takes it, and the batch's rows.
     Ready(Option<Arc<S>>, Arc<Vec<O>>),
@@ -358,7 +381,7 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
         checkpointed: bool,
     ) -> Self {
         let update = &of.update;
-        let shuffle = ShuffleStage::new(input, &of.map_label, Arc::clone(update), of.partitions);
+        let shuffle = ShuffleStage::new(input, &of.map_label, update.map_side(), of.partitions);
         let files = of.files.get().cloned();
         let due = files.as_ref().filter(|_| checkpointed);
         let mark = due.and_then(|files| of.shared.checkpoint_folder(&files.meta, time));
@@ -376,6 +399,7 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
             files,
             mark: Mutex::new(mark),
             cells: (0..of.partitions).map(|_| Mutex::new(Cell::Pending)).collect(),
+            readers: Arc::default(),
             gate: Mutex::default(),
             done: AtomicBool::new(false),
         }
@@ -389,8 +413,8 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
         self.before.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The partition's state before this batch: taken from the earlier stage if that belongs to this
-    /// one alone, else shared with it.
+    /// The partition's state before this batch: taken from the earlier stage if nobody else can read
+    /// it there, else shared with it.
     fn state_before(&self, partition: usize) -> Result<Arc<U::State>, TaskError> {
         let earlier = match &*self.before() {
             Before::Nothing => return Ok(Arc::new(self.update.initial())),
@@ -400,11 +424,13 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
                 return Ok(Arc::new(state));
             }
             Before::Earlier(earlier) => {
-                let shared = Arc::strong_count(earlier) > 1;
+                // In this order: who writes a checkpoint is a reader before it takes the mark.
+                let marked = earlier.mark().is_some();
+                let shared = marked || Arc::strong_count(&earlier.readers) > 1;
                 match &mut *earlier.cell(partition) {
                     Cell::Ready(state, _) if shared => state.clone(),
                     Cell::Ready(state, _) => state.take(),
-                    Cell::Pending | Cell::Lost => None,
+                    Cell::Pending | Cell::Before(_) | Cell::Lost => None,
                 }
             }
             // It is the state after the batch that is saved.
@@ -429,8 +455,10 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
 
     /// Hands the state of a partition on if the batch has nothing for it.
     fn carry_over(&self, partition: usize) -> bool {
-        if !matches!(*self.cell(partition), Cell::Pending) {
-            return true;
+        match &*self.cell(partition) {
+            Cell::Pending => {}
+            Cell::Before(_) => return false,
+            Cell::Lost | Cell::Ready(..) => return true,
         }
         if !self.shuffle.is_empty(partition)
             || matches!(*self.before(), Before::Seed(_) | Before::Saved(_))
@@ -439,14 +467,10 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
         }
         let Ok(state) = self.state_before(partition) else { return false };
         let idle = self.update.idle(&state, self.time);
-        if idle {
-            *self.cell(partition) = Cell::Ready(Some(state), Arc::default());
-        } else if let Before::Earlier(earlier) = &*self.before() {
-            // Back to where it was: the task will take it.
-            if let Cell::Ready(place, _) = &mut *earlier.cell(partition) {
-                place.get_or_insert(state);
-            }
-        }
+        *self.cell(partition) = match idle {
+            true => Cell::Ready(Some(state), Arc::default()),
+            false => Cell::Before(state),
+        };
         idle
     }
 }
@@ -476,6 +500,39 @@ impl<T: Data, U: StatefulStage<T>> StateStage<T, U> {
     }
 }
 
+/// A partition's state while its task has it: back in its cell unless the task ends well.
+struct Taken<'a, T: Data, U: StatefulStage<T>> {
+    stage: &'a StateStage<T, U>,
+    partition: usize,
+    state: Option<Arc<U::State>>,
+    /// The state may be half changed if the task fails now.
+    spoilt: bool,
+}
+
+impl<T: Data, U: StatefulStage<T>> Drop for Taken<'_, T, U> {
+    fn drop(&mut self) {
+        if let (Some(state), false) = (self.state.take(), self.spoilt) {
+            *self.stage.cell(self.partition) = Cell::Before(state);
+        }
+    }
+}
+
+impl<T: 'static, U: StatefulStage<T>> Drop for StateStage<T, U> {
+    /// Batches that failed, and with them those that follow, hold the ones before: they are let go one
+    /// by one, as each inside the other would take a stack as deep as there are batches.
+    fn drop(&mut self) {
+        let before = |stage: &mut Self| {
+            let before = stage.before.get_mut().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(before, Before::Nothing)
+        };
+        let mut next = before(self);
+        while let Before::Earlier(earlier) = next {
+            let Some(mut earlier) = Arc::into_inner(earlier) else { return };
+            next = before(&mut earlier);
+        }
+    }
+}
+
 impl<T: Data, U: StatefulStage<T>> Stage for StateStage<T, U> {
     fn id(&self) -> u64 {
         self.id
@@ -502,18 +559,27 @@ impl<T: Data, U: StatefulStage<T>> Stage for StateStage<T, U> {
     }
     fn run_task(&self, task: &TaskContext) -> Result<(), TaskError> {
         let partition = task.partition();
-        if matches!(*self.cell(partition), Cell::Lost) {
-            return Err(TaskError::InputLost);
-        }
         if self.load(partition)? {
             return Ok(());
         }
-        let mut state = self.state_before(partition)?;
-        *self.cell(partition) = Cell::Lost;
+        let state = match std::mem::replace(&mut *self.cell(partition), Cell::Lost) {
+            Cell::Pending => self.state_before(partition)?,
+            Cell::Before(state) => state,
+            Cell::Lost => return Err(TaskError::InputLost),
+            ready @ Cell::Ready(..) => {
+                *self.cell(partition) = ready;
+                return Ok(());
+            }
+        };
+        let mut taken = Taken { stage: self, partition, state: Some(state), spoilt: false };
+        let blocks = self.shuffle.fetch(task)?;
         let mut rows = Vec::new();
-        let blocks = self.shuffle.take(partition);
-        self.update.update(Arc::make_mut(&mut state), blocks, self.time, &mut rows)?;
-        *self.cell(partition) = Cell::Ready(Some(state), Arc::new(rows));
+        if let Some(state) = &mut taken.state {
+            let state = Arc::make_mut(state);
+            taken.spoilt = !U::ATOMIC;
+            self.update.update(state, blocks, self.time, &mut rows)?;
+        }
+        *self.cell(partition) = Cell::Ready(taken.state.take(), Arc::new(rows));
         Ok(())
     }
     fn finish(&self) {

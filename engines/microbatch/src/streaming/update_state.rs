@@ -3,6 +3,12 @@
 //! The function is called for **every** key that has a state, in every batch, with no values where the
 //! batch brought none; and for new keys. A key for which it returns `None` is removed, and begins anew
 //! if it comes back. Values of a key are in the order of partitions and records.
+//!
+//! The function is given a copy of the state, and a batch's states replace those before it all at once,
+//! when the function has been called for every key: a batch that fails leaves no trace, whatever the
+//! function did to its copies. The function is called for all keys anyway, so that is a second pass over
+//! the same memory, not another order of cost. (What a clone shares with its original, as behind an
+//! `Arc<Mutex<_>>`, is no copy: a function that changes it there has changed it.)
 
 use super::dstream::{Stream, StreamNode};
 use super::meta::Kind;
@@ -10,7 +16,7 @@ use super::state_files::{ByKey, ReadState};
 use super::stateful::{Seed, StateSource};
 use super::{DStream, StateDStream, StatefulStage, StreamingError, Time};
 use crate::job::{Stage, TaskError};
-use crate::rdd::{Deal, Keyed, MapSide, Pairs, Partition, Rdd, ShuffleStage};
+use crate::rdd::{Deal, Keyed, Pairs, Rdd, ShuffleStage};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::marker::PhantomData;
@@ -19,19 +25,90 @@ use weir_dataflow::{Data, Key, KeyedTable, hash_of};
 
 /// The values that a batch brought for one key, in order.
 #[derive(Debug)]
-pub struct Values<'a, V>(std::vec::Drain<'a, V>);
+pub struct Values<'a, V> {
+    slots: &'a mut [Slot<V>],
+    next: usize,
+    left: usize,
+}
+
+impl<V> Values<'_, V> {
+    const fn none() -> Self {
+        Self { slots: &mut [], next: 0, left: 0 }
+    }
+}
 
 impl<V> Iterator for Values<'_, V> {
     type Item = V;
     fn next(&mut self) -> Option<V> {
-        self.0.next()
+        self.left = self.left.checked_sub(1)?;
+        let slot = &mut self.slots[self.next];
+        self.next = slot.next;
+        slot.value.take()
     }
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.0.size_hint()
+        (self.left, Some(self.left))
     }
 }
 
 impl<V> ExactSizeIterator for Values<'_, V> {}
+
+/// A value, and where the next one of its key is.
+#[derive(Debug)]
+struct Slot<V> {
+    value: Option<V>,
+    next: usize,
+}
+
+/// A batch's values by key, each key's chained through one vector: no vector per key.
+struct Grouped<K, V> {
+    slots: Vec<Slot<V>>,
+    chains: KeyedTable<K, Chain>,
+}
+
+/// Where a key's values begin and end, and how many there are.
+#[derive(Clone, Copy)]
+struct Chain {
+    first: usize,
+    last: usize,
+    count: usize,
+}
+
+impl<K: Key, V> Grouped<K, V> {
+    fn of(blocks: Vec<Vec<(u64, K, V)>>) -> Self {
+        let mut slots: Vec<Slot<V>> = Vec::with_capacity(blocks.iter().map(Vec::len).sum());
+        let mut chains = KeyedTable::new();
+        for (hash, key, value) in blocks.into_iter().flatten() {
+            let at = slots.len();
+            let new = || Chain { first: at, last: at, count: 0 };
+            let chain = chains.get_or_insert_with(hash, key, new);
+            if let Some(last) = slots.get_mut(chain.last) {
+                last.next = at;
+            }
+            (chain.last, chain.count) = (at, chain.count + 1);
+            slots.push(Slot { value: Some(value), next: at });
+        }
+        Self { slots, chains }
+    }
+
+    /// Hands out the values of a key.
+    fn take(&mut self, hash: u64, key: &K) -> Values<'_, V> {
+        match self.chains.remove(hash, key) {
+            Some((_, chain)) => Self::values(&mut self.slots, chain),
+            None => Values::none(),
+        }
+    }
+
+    fn values(slots: &mut [Slot<V>], chain: Chain) -> Values<'_, V> {
+        Values { slots, next: chain.first, left: chain.count }
+    }
+
+    /// Hands out the keys that are left, each with its values.
+    fn drain(&mut self, mut each: impl FnMut(u64, K, Values<'_, V>)) {
+        for (hash, key, chain) in self.chains.drain() {
+            each(hash, key, Self::values(&mut self.slots, chain));
+        }
+    }
+}
 
 /// A stream's shape that all forms share: every key's state after each batch.
 pub(super) struct StateOf<T: 'static, U: StatefulStage<T>, K, S> {
@@ -114,17 +191,8 @@ impl<K: Key + Serialize + DeserializeOwned, V: Data> DStream<(K, V)> {
         partitions: usize,
         initial: Option<&Rdd<(K, S)>>,
     ) -> Result<DStream<(K, S)>, StreamingError> {
-        let deal = Deal { keyed: Arc::new(Pairs), of: PhantomData };
-        let stage = UpdatePartition { deal, update, of: PhantomData };
-        self.state_stream(
-            stage,
-            partitions,
-            initial,
-            |state: &mut KeyedTable<K, S>, (h, k, s)| {
-                state.get_or_insert_with(h, k, || s);
-            },
-            |state, out| state.iter().for_each(|(key, state)| out(key, state)),
-        )
+        let stage = UpdatePartition { deal: Deal::by(Pairs), update, of: PhantomData };
+        self.state_stream(stage, partitions, initial)
     }
 
     fn keyed_state<S: Data + Serialize + DeserializeOwned>(
@@ -136,41 +204,30 @@ impl<K: Key + Serialize + DeserializeOwned, V: Data> DStream<(K, V)> {
         let update = move |time, key: &K, values: Values<'_, V>, state, _: &mut Vec<()>| {
             update(time, key, values, state)
         };
-        let load = |table: &mut KeyedTable<K, Entry<S, V>>, (hash, key, state)| {
-            let new = || Entry { state: Some(state), values: Vec::new() };
-            table.get_or_insert_with(hash, key, new);
-        };
-        self.state_stream(
-            UpdateStateByKey::new(Pairs, update),
-            partitions,
-            initial,
-            load,
-            |table, out| {
-                for (key, entry) in table.iter() {
-                    if let Some(state) = &entry.state {
-                        out(key, state);
-                    }
-                }
-            },
-        )
+        self.state_stream(UpdateStateByKey::new(Pairs, update), partitions, initial)
     }
 
-    fn state_stream<S: Data + Serialize + DeserializeOwned, U: StatefulStage<(K, V)>>(
+    fn state_stream<S, U>(
         &self,
         stage: U,
         partitions: usize,
         initial: Option<&Rdd<(K, S)>>,
-        load: fn(&mut U::State, (u64, K, S)),
-        read: ReadState<U::State, K, S>,
     ) -> Result<DStream<(K, S)>, StreamingError>
     where
+        S: Data + Serialize + DeserializeOwned,
+        U: StatefulStage<(K, V), State = KeyedTable<K, S>>,
         U::Out: Serialize + DeserializeOwned,
     {
         let width = self.width(partitions);
-        let first = move |table: &mut U::State, entry, _| load(table, entry);
+        let read: ReadState<KeyedTable<K, S>, K, S> =
+            |table, out| table.iter().for_each(|(key, state)| out(key, state));
+        let load = |table: &mut KeyedTable<K, S>, (hash, key, state): (u64, K, S)| {
+            table.get_or_insert_with(hash, key, || state);
+        };
+        let first = move |table: &mut KeyedTable<K, S>, entry, _: Time| load(table, entry);
         let seed = initial.map(|rdd| PairSeed::of(rdd, width, first));
         let source = self.state_source("update state by key", stage, width, seed);
-        let node = Box::new(StateOf { source: Arc::clone(&source), read });
+        let node = Box::new(StateOf::new(Arc::clone(&source), read));
         let kind = Kind::of("StateDStream", self.slide_ns());
         let kind = Kind { must_checkpoint: true, ..kind };
         let stream = DStream::define(self.shared(), kind, &[self.meta()], node)?;
@@ -191,7 +248,7 @@ impl<K: Key, S: Data, F> PairSeed<K, S, F> {
     where
         F: Fn(&mut State, (u64, K, S), Time) + Send + Sync + 'static,
     {
-        let deal = Arc::new(Deal { keyed: Arc::new(Pairs), of: PhantomData });
+        let deal = Deal::by(Pairs);
         let label = "initial state: map side".into();
         let shuffle = Arc::new(ShuffleStage::new(rdd.clone(), &label, deal, partitions));
         Arc::new(Self { shuffle, load })
@@ -236,40 +293,14 @@ impl<T: Data> DStream<T> {
 }
 
 struct UpdateStateByKey<T, X, S, O, F> {
-    deal: Deal<T, X>,
+    deal: Arc<Deal<T, X>>,
     update: F,
     of: PhantomData<fn() -> (S, O)>,
 }
 
 impl<T, X, S, O, F> UpdateStateByKey<T, X, S, O, F> {
     fn new(keyed: X, update: F) -> Self {
-        let deal = Deal { keyed: Arc::new(keyed), of: PhantomData };
-        Self { deal, update, of: PhantomData }
-    }
-}
-
-/// What is kept for a key: its state, and room for the values of a batch, which is used again.
-#[derive(Clone)]
-struct Entry<S, V> {
-    state: Option<S>,
-    values: Vec<V>,
-}
-
-impl<T, X, S, O, F> MapSide<T> for UpdateStateByKey<T, X, S, O, F>
-where
-    T: Data,
-    X: Keyed<T>,
-    S: Data,
-    O: Data,
-    F: Send + Sync + 'static,
-{
-    type Block = Vec<(u64, X::Key, X::Value)>;
-    fn map(
-        &self,
-        input: Partition<'_, T>,
-        partitions: usize,
-    ) -> Result<Vec<Self::Block>, TaskError> {
-        self.deal.map(input, partitions)
+        Self { deal: Deal::by(keyed), update, of: PhantomData }
     }
 }
 
@@ -284,8 +315,13 @@ where
         + Sync
         + 'static,
 {
-    type State = KeyedTable<X::Key, Entry<S, X::Value>>;
+    type Map = Deal<T, X>;
+    type State = KeyedTable<X::Key, S>;
     type Out = O;
+    const ATOMIC: bool = true;
+    fn map_side(self: &Arc<Self>) -> Arc<Self::Map> {
+        Arc::clone(&self.deal)
+    }
     fn initial(&self) -> Self::State {
         KeyedTable::new()
     }
@@ -295,41 +331,42 @@ where
     fn update(
         &self,
         state: &mut Self::State,
-        blocks: Vec<Self::Block>,
+        blocks: Vec<Vec<(u64, X::Key, X::Value)>>,
         time: Time,
         out: &mut Vec<O>,
     ) -> Result<(), TaskError> {
-        for (hash, key, value) in blocks.into_iter().flatten() {
-            let new = || Entry { state: None, values: Vec::new() };
-            state.get_or_insert_with(hash, key, new).values.push(value);
+        let mut batch = Grouped::of(blocks);
+        let mut after = Vec::with_capacity(state.len());
+        for (hash, key, before) in state.entries() {
+            let values = batch.take(hash, key);
+            after.push((self.update)(time, key, values, Some(before.clone()), out));
         }
-        state.retain(|key, entry| {
-            let values = Values(entry.values.drain(..));
-            entry.state = (self.update)(time, key, values, entry.state.take(), out);
-            entry.state.is_some()
+        let mut new = Vec::new();
+        batch.drain(|hash, key, values| {
+            let state = (self.update)(time, &key, values, None, out);
+            new.extend(state.map(|state| (hash, key, state)));
         });
+        // Nothing of the user's runs from here on. The table is as it was when it was read.
+        let mut after = after.into_iter();
+        state.retain(|_, place| match after.next().flatten() {
+            Some(state) => {
+                *place = state;
+                true
+            }
+            None => false,
+        });
+        for (hash, key, state_of_key) in new {
+            state.insert(hash, key, state_of_key);
+        }
         Ok(())
     }
 }
 
 /// The stage behind `update_state_by_partition`.
 struct UpdatePartition<K, V, S, F> {
-    deal: Deal<(K, V), Pairs>,
+    deal: Arc<Deal<(K, V), Pairs>>,
     update: F,
     of: PhantomData<fn() -> S>,
-}
-
-impl<K: Key, V: Data, S: Data, F: Send + Sync + 'static> MapSide<(K, V)>
-    for UpdatePartition<K, V, S, F>
-{
-    type Block = Vec<(u64, K, V)>;
-    fn map(
-        &self,
-        input: Partition<'_, (K, V)>,
-        partitions: usize,
-    ) -> Result<Vec<Self::Block>, TaskError> {
-        self.deal.map(input, partitions)
-    }
 }
 
 impl<K, V, S, I, F> StatefulStage<(K, V)> for UpdatePartition<K, V, S, F>
@@ -340,8 +377,13 @@ where
     I: IntoIterator<Item = (K, S)>,
     F: Fn(Time, Vec<(K, Vec<V>, Option<S>)>) -> I + Send + Sync + 'static,
 {
+    type Map = Deal<(K, V), Pairs>;
     type State = KeyedTable<K, S>;
     type Out = ();
+    const ATOMIC: bool = true;
+    fn map_side(self: &Arc<Self>) -> Arc<Self::Map> {
+        Arc::clone(&self.deal)
+    }
     fn initial(&self) -> Self::State {
         KeyedTable::new()
     }
@@ -351,22 +393,21 @@ where
     fn update(
         &self,
         state: &mut Self::State,
-        blocks: Vec<Self::Block>,
+        blocks: Vec<Vec<(u64, K, V)>>,
         time: Time,
         _: &mut Vec<()>,
     ) -> Result<(), TaskError> {
-        let mut groups: KeyedTable<K, (Vec<V>, Option<S>)> = KeyedTable::new();
-        for (hash, key, state) in state.drain() {
-            groups.get_or_insert_with(hash, key, || (Vec::new(), Some(state)));
+        let mut batch = Grouped::of(blocks);
+        let mut groups = Vec::with_capacity(state.len());
+        for (hash, key, before) in state.entries() {
+            groups.push((key.clone(), batch.take(hash, key).collect(), Some(before.clone())));
         }
-        for (hash, key, value) in blocks.into_iter().flatten() {
-            groups.get_or_insert_with(hash, key, || (Vec::new(), None)).0.push(value);
+        batch.drain(|_, key, values| groups.push((key, values.collect(), None)));
+        let mut after = KeyedTable::new();
+        for (key, state) in (self.update)(time, groups) {
+            after.get_or_insert_with(hash_of(&key), key, || state);
         }
-        let groups = groups.into_iter().map(|(_, key, (values, state))| (key, values, state));
-        for (key, after) in (self.update)(time, groups.collect()) {
-            let hash = hash_of(&key);
-            state.get_or_insert_with(hash, key, || after);
-        }
+        *state = after;
         Ok(())
     }
 }

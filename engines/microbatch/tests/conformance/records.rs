@@ -27,16 +27,21 @@ fn value(text: &str) -> Result<i64, String> {
     text.trim().parse().map_err(|_| format!("{text:?} is no number"))
 }
 
+/// States borrow what they begin with. Cases have few.
+fn borrowed(value: i64) -> &'static i64 {
+    Box::leak(Box::new(value))
+}
+
 /// Does what one clause of a step says: makes a new state, or changes the one that there is.
-fn change(state: &mut State<i64>, clause: &str) -> Result<Result<(), StateError>, String> {
+fn change(state: &mut State<'static, i64>, clause: &str) -> Result<Result<(), StateError>, String> {
     let [what, argument] = holes(clause, "{w}({*})").unwrap_or([clause, ""]);
     match (what, argument) {
         ("new", "") | ("wrap", "None") => *state = State::of(None),
         ("wrap", argument) => {
             let [argument] = holes(argument, "Some({*})").unwrap_or([argument]);
-            *state = State::of(Some(value(argument)?));
+            *state = State::of(Some(borrowed(value(argument)?)));
         }
-        ("wrapTimingOut", argument) => *state = State::timing_out(value(argument)?),
+        ("wrapTimingOut", argument) => *state = State::timing_out(borrowed(value(argument)?)),
         ("update", argument) => return Ok(state.update(value(argument)?)),
         ("remove", "") => return Ok(state.remove()),
         _ => return unknown(clause),
@@ -45,7 +50,7 @@ fn change(state: &mut State<i64>, clause: &str) -> Result<Result<(), StateError>
 }
 
 fn state_object(case: &Case<'_>) -> Outcome {
-    let mut state: State<i64> = State::default();
+    let mut state: State<'_, i64> = State::default();
     for step in case.list("steps")? {
         let step = Case::new(step);
         let what = step.text("do")?;
@@ -79,12 +84,12 @@ fn state_object(case: &Case<'_>) -> Outcome {
 
 /// What a state says in a situation.
 fn message(situation: &str) -> Result<String, String> {
-    let mut state = State::of(Some(1));
+    let mut state = State::of(Some(&1));
     let error = match situation {
         "get unset" => State::<i64>::of(None).get().err(),
         "update after remove" => state.remove().and_then(|()| state.update(2)).err(),
-        "update timing out" => State::timing_out(1).update(2).err(),
-        "remove timing out" => State::timing_out(1).remove().err(),
+        "update timing out" => State::timing_out(&1).update(2).err(),
+        "remove timing out" => State::timing_out(&1).remove().err(),
         "remove twice" => state.remove().and_then(|()| state.remove()).err(),
         _ => return unknown(situation),
     };
@@ -147,17 +152,14 @@ fn record_update(case: &Case<'_>) -> Outcome {
         put(&mut table, key.clone(), state, initial_ms);
     }
     let failed = |error: weir_microbatch::TaskError| error.to_string();
-    for value in rows(&case["data_values"])? {
-        let record = (hash_of(&key), key.clone(), value);
-        records.record(&mut table, record, batch, &mut out).map_err(failed)?;
-    }
-    match (case.flag("remove_timed_out")?, threshold) {
-        (true, Some(ms)) => {
-            records.time_out(&mut table, Time::from_ms(ms), batch, &mut out).map_err(failed)?;
-        }
+    let record = |value| (hash_of(&key), key.clone(), value);
+    let data = rows(&case["data_values"])?.into_iter().map(record).collect();
+    let before = match (case.flag("remove_timed_out")?, threshold) {
         (true, None) => return Err("remove_timed_out without a threshold".into()),
-        (false, _) => {}
-    }
+        (true, Some(ms)) => Some(Time::from_ms(ms)),
+        (false, _) => None,
+    };
+    records.batch(&mut table, [data], before, batch, &mut out).map_err(failed)?;
     let got: Vec<Value> = states(&table)
         .into_values()
         .map(|(value, at)| Value::pair(value, Value::Int(at as i64)))
@@ -195,15 +197,13 @@ fn rdd_update(case: &Case<'_>) -> Outcome {
         put(&mut table, key, value, ms);
     }
     let failed = |error: weir_microbatch::TaskError| error.to_string();
-    for row in rows(&case["data"])? {
+    let record = |row: Value| {
         let (key, value) = row.into_pair();
-        let record = (hash_of(&key), key, value);
-        records.record(&mut table, record, batch, &mut out).map_err(failed)?;
-    }
-    if let Some(timeout) = timeout {
-        let threshold = Time::from_ms(batch_ms.saturating_sub(timeout));
-        records.time_out(&mut table, threshold, batch, &mut out).map_err(failed)?;
-    }
+        (hash_of(&key), key, value)
+    };
+    let data = rows(&case["data"])?.into_iter().map(record).collect();
+    let before = timeout.map(|timeout| Time::from_ms(batch_ms.saturating_sub(timeout)));
+    records.batch(&mut table, [data], before, batch, &mut out).map_err(failed)?;
     equal("states", &states(&table), &triples(&case["expected_states"])?)?;
     let count = calls.lock().expect("calls").0 as u64;
     equal("calls", &count, &case.int("expected_fn_calls")?)

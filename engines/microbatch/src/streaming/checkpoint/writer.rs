@@ -5,7 +5,6 @@ use super::content::About;
 use super::runs::{left_behind, remove_empty};
 use crate::ContextError;
 use crate::checkpoint_files::{CheckpointFiles, MOST_FILES, contents};
-use crate::conf::CHECKPOINT_SYNC;
 use crate::rdd::rows_file::sync_folder;
 use crate::streaming::lifecycle::Shared;
 use crate::streaming::{StreamingError, Time};
@@ -13,6 +12,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+
+/// Whether files are synced to the disk before they count.
+const SYNC: &str = "weir.streaming.checkpoint.sync";
 
 /// How often a checkpoint is tried to be written (as in Spark).
 const ATTEMPTS: usize = 3;
@@ -98,7 +100,7 @@ impl Writer {
         directory: &Path,
         about: About,
     ) -> Result<Self, StreamingError> {
-        let sync = shared.sc.conf().bool(CHECKPOINT_SYNC).map_err(ContextError::from)?;
+        let sync = shared.sc.conf().bool(SYNC).map_err(ContextError::from)?;
         let files = CheckpointFiles::new(directory)
             .map_err(|error| StreamingError::Checkpoint(error.to_string()))?;
         remove_empty(directory);

@@ -44,25 +44,36 @@ impl<T: Data, U: StatefulStage<T>> RddNode<U::Out> for RowsNode<T, U> {
     }
 }
 
-pub(super) struct StatesNode<T: 'static, U: StatefulStage<T>>(pub(super) Arc<StateStage<T, U>>);
+pub(super) struct StatesNode<T: 'static, U: StatefulStage<T>> {
+    stage: Arc<StateStage<T, U>>,
+    /// Says that the states may be read.
+    _reader: Arc<()>,
+}
+
+impl<T: 'static, U: StatefulStage<T>> StatesNode<T, U> {
+    pub(super) fn of(stage: Arc<StateStage<T, U>>) -> Self {
+        let reader = Arc::clone(&stage.readers);
+        Self { stage, _reader: reader }
+    }
+}
 
 impl<T: Data, U: StatefulStage<T>> RddNode<Arc<U::State>> for StatesNode<T, U> {
     fn partitions(&self) -> usize {
-        self.0.cells.len()
+        self.stage.cells.len()
     }
     fn compute(
         &self,
         task: &TaskContext,
         sink: &mut dyn FnMut(Arc<U::State>),
     ) -> Result<(), TaskError> {
-        sink(self.0.state_after(task.partition())?);
+        sink(self.stage.state_after(task.partition())?);
         Ok(())
     }
     fn dependencies(&self) -> Vec<Dependency> {
-        lineage_of(&self.0)
+        lineage_of(&self.stage)
     }
     fn stages(&self, visit: &mut dyn FnMut(Arc<dyn Stage>)) {
-        visit_stage(&self.0, visit);
+        visit_stage(&self.stage, visit);
     }
     fn hashed(&self) -> bool {
         true
@@ -97,9 +108,10 @@ impl<T: Data, U: StatefulStage<T>> Lineage for StateLineage<T, U> {
     }
     fn do_checkpoint(&self) -> Result<bool, JobError> {
         let stage = &self.0;
+        // A reader before the mark goes: between the two, the next batch could take the state.
+        let states: Arc<dyn RddNode<Arc<U::State>>> = Arc::new(StatesNode::of(Arc::clone(stage)));
         let Some(folder) = stage.mark().take() else { return Ok(false) };
         let Some(files) = &stage.files else { return Ok(false) };
-        let states: Arc<dyn RddNode<Arc<U::State>>> = Arc::new(StatesNode(Arc::clone(stage)));
         let place = (stage.time, folder.clone());
         let rows_of = |partition| stage.rows(partition);
         files.write(stage.shuffle.context(), &states, rows_of, place).map(|()| true).inspect_err(
