@@ -10,7 +10,6 @@
 //! | `microbatch-scheduler-N` | runs jobs, in the order of batches and outputs |
 //! | `microbatch-checkpoint` | writes checkpoints, if there is a directory for them |
 //! | `microbatch-listener` | tells listeners |
-//! | `microbatch-receiver-log-N` | writes a receiver's blocks to its log, if it has one |
 //! | `microbatch-worker-N` | runs tasks |
 //!
 //! A batch that waits for the scheduler is a range of offsets and a lineage, not data. The queue of
@@ -18,7 +17,6 @@
 //! that it missed back to back afterwards, with their nominal times.
 
 mod batch;
-mod bounded_log;
 mod checkpoint;
 mod clock;
 mod context;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! driver:   BatchedWriteAheadLog ─> FileBasedWriteAheadLog ─> log-<start>-<stop> files
-//! receiver:                         FileBasedWriteAheadLog ─> log-<start>-<stop> files
+//! receiver: TimedWriteAheadLog ───> FileBasedWriteAheadLog ─> log-<start>-<stop> files
 //! ```
 
 mod batched;
@@ -13,6 +13,7 @@ mod log_file;
 mod parallel;
 mod record;
 mod select;
+mod timed;
 
 pub use batched::{BatchedWriteAheadLog, aggregate, deaggregate};
 pub use error::WalError;
@@ -22,6 +23,7 @@ pub use log_file::LogFile;
 pub use parallel::ParallelIter;
 pub use record::{Flaw, Gap, RecordReader};
 pub use select::{WalRegistry, WalRole, driver_log_directory, receiver_log_directory};
+pub use timed::TimedWriteAheadLog;
 
 use std::sync::Arc;
 

@@ -341,7 +341,10 @@ fn keys_that_are_known_are_read() {
     // Some keys are put together: "spark.streaming.{role}.writeAheadLog." and "class".
     let read = |key: &str| {
         let last = key.rsplit('.').next().unwrap_or(key);
-        text.contains(&format!("{key}\"")) || text.contains(&format!("\"{last}\""))
+        let role = key.replace(".driver.", ".{}.").replace(".receiver.", ".{}.");
+        [&format!("{key}\""), &format!("{role}\""), &format!("\"{last}\"")]
+            .into_iter()
+            .any(|text_of_key| text.contains(text_of_key))
     };
     let unread: Vec<_> =
         KNOWN_KEYS.iter().map(|known| known.key).filter(|key| !read(key)).collect();

@@ -3,12 +3,13 @@
 use proptest::prelude::*;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use weir_dataflow::{Clock, ManualClock};
 use weir_microbatch::settings::Settings;
 use weir_microbatch::tracker::{BlockId, ReceivedBlockInfo, ReceivedBlockTracker};
 use weir_microbatch::wal::{
     BatchedWriteAheadLog, FileBasedWriteAheadLog, FileWalOptions, Flaw, LogFile, RecordReader,
-    WalError, WalHandle, WalRole, WriteAheadLog,
+    Records, TimedWriteAheadLog, WalError, WalHandle, WalRole, WriteAheadLog,
 };
 
 /// The bytes of a frame that are no record: length, mark, two checksums.
@@ -205,6 +206,61 @@ fn the_disk_is_waited_for_where_the_settings_say_so() {
     log.write(b"one", 5).expect("written");
     log.write(b"two", 100_000).expect("written");
     assert_eq!(read(&open(&inner)), [b"one", b"two"]);
+}
+
+/// Writes a record once it may, and has no luck with some.
+#[derive(Debug)]
+struct Gated(crossbeam_channel::Receiver<()>, Mutex<Vec<Vec<u8>>>);
+
+impl WriteAheadLog for Gated {
+    fn write(&self, record: &[u8], _: u64) -> Result<WalHandle, WalError> {
+        // A gate that is gone is open.
+        let _ = self.0.recv();
+        assert_ne!(record, b"13", "bad luck");
+        self.1.lock().expect("records").push(record.to_owned());
+        Ok(WalHandle { path: "nowhere".into(), offset: 0, length: 0 })
+    }
+    fn read(&self, _: &WalHandle) -> Result<Vec<u8>, WalError> {
+        Ok(b"read".to_vec())
+    }
+    fn read_all(&self) -> Result<Records, WalError> {
+        Ok(Box::new(self.1.lock().expect("records").clone().into_iter().map(Ok)))
+    }
+    fn clean(&self, _: u64, _: bool) -> Result<(), WalError> {
+        Ok(())
+    }
+    fn close(&self) {}
+    fn describe(&self) -> String {
+        "Gated".into()
+    }
+}
+
+#[test]
+fn nobody_waits_for_a_disk_for_ever() {
+    let (open, gate) = crossbeam_channel::bounded(0);
+    let clock = Arc::new(ManualClock::new());
+    let behind = Arc::new(Gated(gate, Mutex::default()));
+    let timed = TimedWriteAheadLog::new(behind, clock.clone(), 30_000, "the.timeout");
+    let timed = Arc::new(timed.expect("a thread"));
+    let writing = Arc::clone(&timed);
+    let named = std::thread::Builder::new().name("writing".into());
+    let writer = named.spawn(move || writing.write(b"late", 1)).expect("a thread");
+    while clock.next_alarm_ns().is_none() {
+        std::thread::yield_now();
+    }
+    clock.advance(Duration::from_secs(30));
+    let late = writer.join().expect("no panic").expect_err("it takes too long").to_string();
+    assert!(late.contains("more than 30000 ms; raise the.timeout"), "{late}");
+    drop(open);
+    let unlucky = timed.write(b"13", 2).expect_err("a panic").to_string();
+    assert!(unlucky.contains("Gated panicked") && unlucky.contains("bad luck"), "{unlucky}");
+    let handle = timed.write(b"good", 3).expect("it goes on");
+    assert_eq!(timed.read(&handle).expect("as behind it"), b"read");
+    timed.close();
+    // The late one was written all the same.
+    assert_eq!(read(&*timed), [&b"late"[..], b"good"]);
+    let closed = timed.write(b"more", 4).expect_err("closed");
+    assert!(matches!(closed, WalError::Closed { .. }));
 }
 
 /// Keeps what is logged by any test of this file.

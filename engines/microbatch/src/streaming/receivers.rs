@@ -1,16 +1,18 @@
 //! What the receivers of a context share: their clock, their logs, and who knows their blocks.
 
-use super::bounded_log::BoundedLog;
 use super::{StreamingError, Time};
 use crate::settings::Settings;
 use crate::tracker::ReceivedBlockTracker;
 use crate::wal::{
-    WalRegistry, WalRole, WriteAheadLog, driver_log_directory, receiver_log_directory,
+    TimedWriteAheadLog, WalRegistry, WalRole, WriteAheadLog, driver_log_directory,
+    receiver_log_directory,
 };
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
 use weir_dataflow::Clock;
+
+/// How long a receiver waits for a block to be in its log.
+const STORE_TIMEOUT: &str = "spark.streaming.receiver.blockStoreTimeout";
 
 /// The driver's side of all receivers.
 pub(super) struct Receivers {
@@ -94,16 +96,14 @@ impl Receivers {
         let folder = self.checkpoints.get().ok_or(StreamingError::LogWithoutCheckpoints)?;
         let folder = receiver_log_directory(folder, stream);
         let log = self.logs.create(WalRole::Receiver, settings, &folder, &self.clock);
-        let log = log.map_err(|error| StreamingError::ReceivedBlocks(error.to_string()))?;
-        let timeout =
-            settings.time_s_as_ms("spark.streaming.receiver.blockStoreTimeout", 30_000)?;
-        let timeout = Duration::from_millis(timeout);
-        let bounded = BoundedLog::new(stream, log, Arc::clone(&self.clock), timeout);
-        let log = bounded.map_err(|error| StreamingError::Spawn {
-            name: format!("microbatch-receiver-log-{stream}"),
-            message: error.to_string(),
-        })?;
-        let log: Arc<dyn WriteAheadLog> = Arc::new(log);
+        let refused = |why: String| StreamingError::ReceivedBlocks(why);
+        let log = log.map_err(|error| refused(error.to_string()))?;
+        let timeout_ms = settings.time_s_as_ms(STORE_TIMEOUT, 30_000)?;
+        let clock = Arc::clone(&self.clock);
+        let log = TimedWriteAheadLog::new(log, clock, timeout_ms, STORE_TIMEOUT);
+        let log =
+            log.map_err(|error| refused(format!("no thread for a receiver's log: {error}")))?;
+        let log = Arc::new(log) as Arc<dyn WriteAheadLog>;
         self.open.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&log));
         Ok(Some(log))
     }

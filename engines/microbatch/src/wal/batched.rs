@@ -1,5 +1,6 @@
 //! A log that writes together what many threads want written.
 
+use super::timed::write_caught;
 use super::{Records, WalError, WalHandle, WriteAheadLog};
 use crate::time::ms_to_ns;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -100,7 +101,7 @@ fn run(
         *in_flight.lock().unwrap_or_else(PoisonError::into_inner) =
             batch.iter().map(|request| (request.time_ms, request.done.clone())).collect();
         let written = aggregate(batch.iter().map(|request| &*request.record))
-            .and_then(|together| log.write(&together, time_ms))
+            .and_then(|together| write_caught(log, &together, time_ms))
             .map_err(|error| WalError::Write { source: Box::new(error) });
         if let Err(error) = &written {
             log::warn!("{NAME} failed to write {} records: {error}", batch.len());
@@ -133,7 +134,10 @@ impl WriteAheadLog for BatchedWriteAheadLog {
         match receive(&written, self.clock.alarm(late_ns)) {
             Received::Message(written) => written,
             Received::Closed => Err(Self::refused(time_ms)),
-            Received::TimedOut => Err(WalError::Timeout { ms: self.timeout_ms }),
+            Received::TimedOut => {
+                let setting = "spark.streaming.driver.writeAheadLog.batchingTimeout";
+                Err(WalError::Timeout { ms: self.timeout_ms, setting })
+            }
         }
     }
 

@@ -58,12 +58,13 @@ pub enum WalError {
     },
     /// Writing took longer than anybody wants to wait.
     #[error(
-        "writing to the write-ahead log took more than {ms} ms; raise \
-         spark.streaming.driver.writeAheadLog.batchingTimeout, or use a faster disk"
+        "writing to the write-ahead log took more than {ms} ms; raise {setting}, or use a faster disk"
     )]
     Timeout {
         /// How long it was waited for.
         ms: u64,
+        /// The setting that says so.
+        setting: &'static str,
     },
     /// There is no such kind of log.
     #[error(
