@@ -211,8 +211,9 @@ fn lines_are_bounded_whatever_a_client_sends() {
     };
     assert_eq!(told, [skipped(9), skipped(1 << 24)]);
 
-    let (ssc, _) = manual(&conf().set("weir.streaming.socket.maxLineBytes", "long"));
-    ssc.socket_text_stream("127.0.0.1", port).expect_err("no size");
+    let conf = conf().set("weir.streaming.socket.maxLineBytes", "long");
+    let refused = SparkContext::from_conf(&conf).map(drop).expect_err("no size").to_string();
+    assert!(refused.contains("weir.streaming.socket.maxLineBytes"), "{refused}");
 }
 
 #[test]
