@@ -112,10 +112,13 @@ pub fn read(file: &Path) -> Result<Vec<u8>, String> {
     rows_file::read(file)
 }
 
-/// What the intact checkpoints of a directory say, oldest first.
-pub(crate) fn contents(directory: &Path) -> Vec<Vec<u8>> {
-    let files = list(directory).unwrap_or_default();
-    files.iter().filter_map(|path| rows_file::read::<u8>(path).ok()).collect()
+/// Where a checkpoint was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Its file.
+    pub file: PathBuf,
+    /// What the file's former content is called now, if there was one.
+    pub backup: Option<PathBuf>,
 }
 
 /// Writes the checkpoints of one run of a program.
@@ -134,7 +137,11 @@ impl CheckpointFiles {
     pub fn new(directory: impl Into<PathBuf>) -> Result<Self, CheckpointFilesError> {
         let directory = directory.into();
         fs::create_dir_all(&directory).map_err(io_at(&directory))?;
-        Ok(Self { directory, latest_ms: 0, sync: true })
+        // Goes on behind what an earlier run has written: what is written later must count as newer.
+        let newest = list(&directory)?.pop();
+        let name = newest.as_deref().and_then(Path::file_name).and_then(|name| name.to_str());
+        let latest_ms = name.and_then(rank).map_or(0, |(time_ms, _)| time_ms);
+        Ok(Self { directory, latest_ms, sync: true })
     }
 
     /// Does not wait until the disk has what was written: it then survives the process, not the machine.
@@ -150,7 +157,7 @@ impl CheckpointFiles {
     ///
     /// # Errors
     /// [`CheckpointFilesError::Io`], [`CheckpointFilesError::Encode`].
-    pub fn write(&mut self, time_ms: u64, content: &[u8]) -> Result<(), CheckpointFilesError> {
+    pub fn write(&mut self, time_ms: u64, content: &[u8]) -> Result<Written, CheckpointFilesError> {
         let bytes = rows_file::encode(content).map_err(CheckpointFilesError::Encode)?;
         self.latest_ms = self.latest_ms.max(time_ms);
         let main = self.directory.join(format!("{PREFIX}{}", self.latest_ms));
@@ -162,7 +169,8 @@ impl CheckpointFiles {
         if self.sync {
             file.sync_all().map_err(io_at(&temp))?;
         }
-        if main.exists() {
+        let replaced = main.exists();
+        if replaced {
             fs::rename(&main, &backup).map_err(io_at(&main))?;
         }
         fs::rename(&temp, &main).map_err(io_at(&main))?;
@@ -173,8 +181,11 @@ impl CheckpointFiles {
         }
         let files = list(&self.directory)?;
         for path in &files[..files.len().saturating_sub(MOST_FILES)] {
-            fs::remove_file(path).map_err(io_at(path))?;
+            // The checkpoint is there; the next one tries to remove the file again.
+            if let Err(error) = fs::remove_file(path) {
+                log::warn!("{} is not needed and stays: {error}", path.display());
+            }
         }
-        Ok(())
+        Ok(Written { file: main, backup: replaced.then_some(backup) })
     }
 }

@@ -9,6 +9,17 @@ fn names(directory: &Path) -> Vec<String> {
     list(directory).unwrap().iter().map(name).collect()
 }
 
+/// A run that goes on from an old checkpoint writes newer ones than those that it has passed over.
+#[test]
+fn a_new_run_writes_behind_the_newest_file() {
+    let root = tempfile::tempdir().unwrap();
+    CheckpointFiles::new(root.path()).unwrap().write(5_000, b"old").unwrap();
+    let written = CheckpointFiles::new(root.path()).unwrap().write(1_000, b"new").unwrap();
+    assert_eq!(written.file, root.path().join("checkpoint-5000"));
+    assert_eq!(written.backup, Some(root.path().join("checkpoint-5000.bk")));
+    assert_eq!(newest(root.path()).unwrap().as_deref(), Some(&b"new"[..]));
+}
+
 #[test]
 fn only_files_named_like_checkpoints_count_oldest_first() {
     let root = tempfile::tempdir().unwrap();

@@ -13,7 +13,7 @@ use weir_microbatch::checkpoint_files::list;
 use weir_microbatch::{
     ActiveScope, Checkpoint, Cut, DStream, DirectSource, Rdd, ReadRange, Recovery, SparkConf,
     SparkContext, StateSpec, StopOptions, StreamingContext, StreamingError, TaskContext, TaskError,
-    Time,
+    Time, Values,
 };
 
 const BATCH_MS: u64 = 100;
@@ -70,7 +70,10 @@ fn ms(ms: u64) -> Duration {
 fn define(ssc: &StreamingContext, seen: &Seen) -> Result<(), StreamingError> {
     let input = ssc.direct_stream(Records)?;
     let sum = |values: u64, state: Option<u64>| Some(values + state.unwrap_or(0));
-    let totals = input.update_state_by_key(move |values, state| sum(values.sum(), state), 0)?;
+    let initial = vec![("k1".to_owned(), 1_000), ("at first only".to_owned(), 5)];
+    let initial = ssc.spark_context().parallelize(initial, 2)?;
+    let update = move |values: Values<'_, u64>, state| sum(values.sum(), state);
+    let totals = input.update_state_by_key_from(update, 0, &initial)?;
     totals.checkpoint(ms(2 * BATCH_MS))?;
     watch("totals", &totals, seen)?;
     let again = totals.update_state_by_key(move |values, state| sum(values.sum(), state), 3)?;
@@ -311,6 +314,90 @@ fn a_program_writes_where_it_was_recovered_from() {
     assert!(recovered(&under_another_name).expect("it goes on").recovered_from().is_some());
     let error = recovered(other.path()).expect_err("another").to_string();
     assert!(error.contains("; use one directory"), "{error}");
+}
+
+/// The offsets of a batch that failed are kept, however many batches end well after it.
+#[test]
+fn a_batch_that_failed_is_run_again_with_what_it_had() {
+    let (folder, seen) = (tempfile::tempdir().expect("a folder"), Seen::default());
+    let life = |begin_ms: u64, end_batch: u64, broken: bool| {
+        let clock = Arc::new(ManualClock::new());
+        clock.set(begin_ms * 1_000_000);
+        let ssc = Recovery::from_dir(folder.path()).get_or_create(|_| {
+            let ssc = StreamingContext::builder(&SparkContext::local(1)?, ms(BATCH_MS))
+                .clock(Arc::clone(&clock) as _)
+                .scope(ActiveScope::private())
+                .build()?;
+            ssc.checkpoint(folder.path())?;
+            let fail = move |(key, n)| {
+                assert!(!(broken && n < end_of(3) && n >= end_of(2)), "the third batch");
+                (key, n)
+            };
+            watch("rows", &ssc.direct_stream(Records)?.map(fail)?, &seen)?;
+            Ok::<_, StreamingError>(ssc)
+        });
+        let ssc = ssc.expect("a program");
+        ssc.start().expect("a start");
+        let end = Time::from_ms(end_batch * BATCH_MS);
+        clock.set(end.as_ns());
+        assert!(ssc.await_batch(end, PATIENCE));
+        ssc.stop(StopOptions::default()).expect("a stop");
+    };
+    life(0, 9, true);
+    let third = |at: &(&str, u64)| at.1 == 3 * BATCH_MS;
+    assert!(!seen.lock().expect("rows").iter().any(|(at, _)| third(at)), "it fails");
+    life(9 * BATCH_MS, 10, false);
+    let rows = seen.lock().expect("rows");
+    let again: Vec<_> = rows.iter().filter(|(at, _)| third(at)).map(|(_, rows)| rows).collect();
+    let row = |i| format!("{:?}", (format!("k{}", (i * i) % 11), i));
+    let mut expected: Vec<_> = (end_of(2)..end_of(3)).map(row).collect();
+    expected.sort();
+    assert_eq!(again, [&expected]);
+}
+
+/// Files are looked for in the last second only, and a state is checkpointed every ten.
+#[test]
+fn files_are_known_for_as_long_as_a_state_may_go_back() {
+    let (folder, files) = (tempfile::tempdir().expect("it"), tempfile::tempdir().expect("it"));
+    let seen = Seen::default();
+    let life = |begin: u64, end: u64| {
+        let clock = Arc::new(ManualClock::new());
+        clock.set(begin * 1_000_000_000);
+        let conf = SparkConf::new()
+            .set_master("local[2]")
+            .set("spark.streaming.fileStream.minRememberDuration", "1s");
+        let ssc = Recovery::from_dir(folder.path()).get_or_create(|_| {
+            let sc = SparkContext::from_conf(&conf)?;
+            let ssc = StreamingContext::builder(&sc, ms(1_000))
+                .clock(Arc::clone(&clock) as _)
+                .scope(ActiveScope::private())
+                .build()?;
+            ssc.checkpoint(folder.path())?;
+            let lines = ssc.text_file_stream(&files.path().display().to_string())?;
+            let ones = lines.map(|line| (line, 1_u64))?;
+            let count =
+                |ones: Values<'_, u64>, n: Option<u64>| Some(ones.sum::<u64>() + n.unwrap_or(0));
+            watch("counts", &ones.update_state_by_key(count, 2)?, &seen)?;
+            Ok::<_, StreamingError>(ssc)
+        });
+        let ssc = ssc.expect("a program");
+        ssc.start().expect("a start");
+        for second in begin + 1..=end {
+            let path = files.path().join(second.to_string());
+            fs::write(&path, "line\n").expect("a file");
+            let at = std::time::UNIX_EPOCH + Duration::from_millis(second * 1_000 - 500);
+            let file = fs::File::options().write(true).open(&path).expect("a file");
+            file.set_modified(at).expect("a time");
+            clock.set(second * 1_000_000_000);
+            assert!(ssc.await_batch(Time::from_ms(second * 1_000), PATIENCE));
+        }
+        ssc.stop(StopOptions::default()).expect("a stop");
+    };
+    life(0, 19);
+    life(19, 23);
+    for ((_, at_ms), rows) in seen.lock().expect("rows").iter() {
+        assert_eq!(rows, &[format!("{:?}", ("line", at_ms / 1_000))], "at {at_ms} ms");
+    }
 }
 
 type Define = fn(&StreamingContext) -> Result<(), StreamingError>;

@@ -124,10 +124,19 @@ impl FileSelector {
     /// Forgets the files of batches that are older than the remembered time at `batch_ms`.
     pub fn clear_before(&mut self, batch_ms: u64) {
         let threshold_ms = batch_ms.saturating_sub(self.remember_ms);
-        let kept = self.selection.batches.split_off(&threshold_ms);
-        for file in std::mem::replace(&mut self.selection.batches, kept).into_values().flatten() {
-            self.recent.remove(&file);
-        }
+        self.forget(|batch_ms| batch_ms < threshold_ms);
+    }
+
+    /// Forgets the files of the batches, by their times in ms, that are over.
+    pub(crate) fn forget(&mut self, over: impl Fn(u64) -> bool) {
+        let recent = &mut self.recent;
+        self.selection.batches.retain(|batch_ms, files| {
+            let over = over(*batch_ms);
+            if over {
+                recent.retain(|file| !files.contains(file));
+            }
+            !over
+        });
     }
 
     /// What is remembered.

@@ -78,13 +78,14 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), String> {
     write().map_err(|error| format!("failed to write {}: {error}; check the disk", path.display()))
 }
 
-/// Waits until the files of a folder are on the disk, and their names.
+/// Waits until the files of a folder are on the disk, their names, and the folder's own.
 pub(crate) fn sync_folder(folder: &Path) -> Result<(), String> {
     let sync = || {
         for entry in std::fs::read_dir(folder)? {
             File::open(entry?.path())?.sync_all()?;
         }
-        File::open(folder)?.sync_all()
+        File::open(folder)?.sync_all()?;
+        File::open(folder.parent().unwrap_or(Path::new(".")))?.sync_all()
     };
     sync().map_err(|error| format!("failed to sync {}: {error}; check the disk", folder.display()))
 }

@@ -9,7 +9,7 @@ use crate::rdd::{Rdd, StorageLevel, WeakRdd};
 use crate::{ContextError, SparkContext};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -29,9 +29,10 @@ pub struct DStream<T> {
 pub(super) trait StreamNode<T>: Send + Sync {
     /// The RDD of a batch that is due; a `None` is asked for again.
     fn compute(&self, time: Time, stream: &Stream<T>) -> Result<Option<Rdd<T>>, StreamingError>;
-    /// A batch is done and the stream remembers RDDs for `remember_ns` (units: nanoseconds).
-    fn clear(&self, completed: Time, remember_ns: u64) {
-        let _ = (completed, remember_ns);
+    /// A batch is done and the stream remembers RDDs for `remember_ns` (units: nanoseconds). What the
+    /// `pending` batches hold is still wanted: they may be run again.
+    fn clear(&self, completed: Time, remember_ns: u64, pending: &BTreeSet<Time>) {
+        let _ = (completed, remember_ns, pending);
     }
     /// What a checkpoint keeps of the stream.
     fn save(&self, time: Time) -> Vec<u8> {
@@ -139,13 +140,13 @@ impl<T: Data> AnyStream for Stream<T> {
     fn meta(&self) -> &Arc<Meta> {
         &self.meta
     }
-    fn clear_metadata(&self, completed: Time) {
+    fn clear_metadata(&self, completed: Time, pending: &BTreeSet<Time>) {
         if self.meta.is_initialized() {
             self.forget(&mut self.kept(), completed);
             let oldest = self.shared.oldest_running().map_or(completed, |one| one.min(completed));
             self.unpersist(oldest);
-            self.node.clear(completed, self.meta.remember_ns());
-            if let Some(limit) = completed.as_ns().checked_sub(self.meta.remember_ns()) {
+            self.node.clear(completed, self.meta.remember_ns(), pending);
+            if let Some(limit) = oldest.as_ns().checked_sub(self.meta.remember_ns()) {
                 self.meta.places.supersede(Time::from_ns(limit));
             }
         }

@@ -11,7 +11,7 @@ use crate::files::{
 use crate::job::TaskError;
 use crate::rdd::Rdd;
 use crate::settings::Settings;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -164,8 +164,13 @@ impl<T: Data> StreamNode<T> for Files<T> {
         shared.inputs.report(time, info)?;
         Ok(Some(rdd))
     }
-    fn clear(&self, completed: Time, _: u64) {
-        self.selector().clear_before(completed.as_ms());
+    fn clear(&self, completed: Time, remember_ns: u64, pending: &BTreeSet<Time>) {
+        let mut selector = self.selector();
+        // A state or a window may go back further than files are looked for.
+        let remember_ms = selector.remember_ms().max(remember_ns / 1_000_000);
+        let oldest_ms = completed.as_ms().saturating_sub(remember_ms);
+        selector
+            .forget(|batch_ms| batch_ms < oldest_ms && !pending.contains(&Time::from_ms(batch_ms)));
     }
     fn save(&self, _: Time) -> Vec<u8> {
         postcard::to_stdvec(self.selector().selection()).unwrap_or_else(|error| {

@@ -1,13 +1,14 @@
 //! Makes the jobs of every batch, on time.
 
-use super::checkpoint::Moment;
+use super::checkpoint::{Moment, Recovered};
 use super::input::Input;
 use super::lifecycle::{MakeJob, Shared};
 use super::listener::Event;
 use super::scheduler::{JobSet, Queued, Scheduler, outputs_of};
 use super::{BatchInfo, Pacing, StreamingError, Time};
 use crate::job::within_stream;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crate::time::{TimeMath, timer_restart_time, times_to_reschedule};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -154,13 +155,17 @@ impl Generator {
     /// The first time that the clock is waited for; what a context that was recovered has to run again
     /// before that is generated here. Nothing if the context was stopped meanwhile.
     fn catch_up(&self) -> Option<Time> {
-        let (zero, interval) = (self.shared.zero(), self.shared.interval_ns);
-        let Some(recovered) = self.shared.recovered.get() else { return Some(zero.plus(interval)) };
-        let now = self.shared.clock.now_ns().max(recovered.time.as_ns());
-        let since = now.saturating_sub(zero.as_ns());
-        let restart = zero.plus(since - since % interval).plus(interval);
-        for time in recovered.reschedule(restart, interval) {
-            if matches!(self.poll(), Tick::Stop) {
+        let (zero, interval) = (self.shared.zero(), Duration::from_nanos(self.shared.interval_ns));
+        let Some(Recovered { time, pending }) = self.shared.recovered.get() else {
+            return Some(zero.after(interval));
+        };
+        // A clock that was put back is waited for.
+        let now = Time::from_ns(self.shared.clock.now_ns()).max(*time);
+        let restart = timer_restart_time(now, interval, zero);
+        // Intervals of nothing do not start.
+        for time in times_to_reschedule(*time, pending, restart, interval).unwrap_or_default() {
+            let aborted = self.aborted.try_recv() == Err(TryRecvError::Disconnected);
+            if aborted || matches!(self.poll(), Tick::Stop) {
                 return None;
             }
             match self.generate(time) {
@@ -196,7 +201,6 @@ impl Generator {
                     if !set.jobs.is_empty() && !self.hand_over(set) {
                         return;
                     }
-                    self.shared.checkpoint(time, Moment::Generated);
                     ended
                 }
                 // The batch has no jobs; later ones go on.
@@ -205,6 +209,8 @@ impl Generator {
                     false
                 }
             };
+            // Also of one that failed: a program that goes on from here tries it again.
+            self.shared.checkpoint(time, Moment::Generated);
             self.shared.batch_generated(time);
             if ended && drain_until.is_none() {
                 drain_until = Some(time.plus(self.plan.drain_ns));

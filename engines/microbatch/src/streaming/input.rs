@@ -8,7 +8,7 @@ use crate::SparkContext;
 use crate::rdd::sources::Offsets;
 use crate::rdd::{Rdd, ReadRange};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -149,7 +149,7 @@ impl<T: Data, S: InputStream<T>> StreamNode<T> for Arc<Custom<T, S>> {
     fn compute(&self, time: Time, stream: &Stream<T>) -> Result<Option<Rdd<T>>, StreamingError> {
         self.source.compute(&InputBatch { shared: stream.context(), stream: self.stream, time })
     }
-    fn clear(&self, completed: Time, remember_ns: u64) {
+    fn clear(&self, completed: Time, remember_ns: u64, _: &BTreeSet<Time>) {
         self.source.clear(completed, remember_ns);
     }
     fn save(&self, time: Time) -> Vec<u8> {
@@ -267,6 +267,8 @@ impl<T: Data> StreamNode<T> for Queue<T> {
 struct Cuts {
     /// The first offset that no batch holds yet.
     next: u64,
+    /// The newest batch that was given some, in ns.
+    last_ns: u64,
     /// What batches hold that may still be asked for, by their time in ns: a range, and how many pieces.
     batches: BTreeMap<u64, (Range<u64>, usize)>,
 }
@@ -283,6 +285,14 @@ impl<T, S> Direct<T, S> {
     fn cuts(&self) -> MutexGuard<'_, Cuts> {
         self.cuts.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn forgotten(&self, time: Time) -> StreamingError {
+        let message = format!(
+            "its offsets in the batch at {time} are not remembered any more; call \
+             StreamingContext.remember() before start to keep them for longer"
+        );
+        StreamingError::Input { stream: self.stream, message }
+    }
 }
 
 impl<T: Data, S: DirectSource<T>> Input for Direct<T, S> {
@@ -291,13 +301,16 @@ impl<T: Data, S: DirectSource<T>> Input for Direct<T, S> {
             let records = range.end - range.start;
             shared.inputs.report(time, StreamInputInfo::new(self.stream, records))
         };
-        let (known, from) = {
+        let (known, from, last_ns) = {
             let cuts = self.cuts();
-            (cuts.batches.get(&time.as_ns()).cloned(), cuts.next)
+            (cuts.batches.get(&time.as_ns()).cloned(), cuts.next, cuts.last_ns)
         };
         if let Some((range, _)) = known {
             // A checkpoint has it: the batch is run again, with what it had.
             return report(&range).map(|()| false);
+        }
+        if time.as_ns() <= last_ns {
+            return Err(self.forgotten(time));
         }
         let cut = self.source.cut(from, time);
         let range = from..cut.until.max(from);
@@ -306,6 +319,7 @@ impl<T: Data, S: DirectSource<T>> Input for Direct<T, S> {
             // Both at once: a checkpoint must not have one without the other.
             let mut cuts = self.cuts();
             cuts.next = range.end;
+            cuts.last_ns = time.as_ns();
             cuts.batches.insert(time.as_ns(), (range.clone(), pieces));
         }
         report(&range).map(|()| cut.ended)
@@ -314,17 +328,23 @@ impl<T: Data, S: DirectSource<T>> Input for Direct<T, S> {
 
 impl<T: Data, S: DirectSource<T>> StreamNode<T> for Arc<Direct<T, S>> {
     fn compute(&self, time: Time, stream: &Stream<T>) -> Result<Option<Rdd<T>>, StreamingError> {
-        let known = self.cuts().batches.get(&time.as_ns()).cloned();
-        let (range, pieces) = known.unwrap_or((0..0, 1));
+        let (known, last_ns) = {
+            let cuts = self.cuts();
+            (cuts.batches.get(&time.as_ns()).cloned(), cuts.last_ns)
+        };
+        let (range, pieces) = match known {
+            Some(known) => known,
+            // Without a record of its own it would seem empty.
+            None if time.as_ns() <= last_ns => return Err(self.forgotten(time)),
+            None => (0..0, 1),
+        };
         let node = Offsets::new(Arc::clone(&self.source), range, pieces);
         Ok(Some(Rdd::new(stream.context().sc.clone(), Arc::new(node))))
     }
-    fn clear(&self, completed: Time, remember_ns: u64) {
-        let mut cuts = self.cuts();
+    fn clear(&self, completed: Time, remember_ns: u64, pending: &BTreeSet<Time>) {
         let oldest = completed.as_ns().saturating_sub(remember_ns);
-        while cuts.batches.first_key_value().is_some_and(|(time, _)| *time <= oldest) {
-            cuts.batches.pop_first();
-        }
+        let wanted = |time: u64| time > oldest || pending.contains(&Time::from_ns(time));
+        self.cuts().batches.retain(|time, _| wanted(*time));
     }
     fn save(&self, _: Time) -> Vec<u8> {
         postcard::to_stdvec(&*self.cuts()).unwrap_or_else(|error| {

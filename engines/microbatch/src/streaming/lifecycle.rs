@@ -215,9 +215,13 @@ impl Shared {
     /// A batch is over: what streams kept for it alone is dropped. What was received for it is dropped
     /// once a checkpoint says that it is over.
     pub(super) fn batch_done(&self, time: Time) {
-        self.under_way().pending.remove(&time);
+        let pending = {
+            let mut batches = self.under_way();
+            batches.pending.remove(&time);
+            batches.pending.clone()
+        };
         for stream in self.all_streams().iter().flat_map(|streams| streams.iter()) {
-            stream.clear_metadata(time);
+            stream.clear_metadata(time, &pending);
         }
         if self.checkpointing().is_some() {
             self.checkpoint(time, Moment::Completed);
@@ -231,6 +235,8 @@ impl Shared {
     pub(super) fn clean_up(&self, time: Time) {
         let Some(streams) = self.all_streams() else { return };
         let longest = streams.iter().map(|stream| stream.meta().remember_ns()).max().unwrap_or(0);
+        // Batches may end out of order.
+        let time = self.oldest_running().map_or(time, |oldest| oldest.min(time));
         let before = Time::from_ns(time.as_ns().saturating_sub(longest));
         self.inputs.cleanup(before);
         self.receivers.cleanup(before);

@@ -7,6 +7,7 @@
 use super::checkpoint::{Places, StreamSaved};
 use super::{StreamingError, Time};
 use crate::StorageLevel;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -190,8 +191,8 @@ impl Meta {
 /// A stream, whatever its records are: what the context does to all of them.
 pub(super) trait AnyStream: Send + Sync {
     fn meta(&self) -> &Arc<Meta>;
-    /// Forgets what a completed batch makes superfluous.
-    fn clear_metadata(&self, completed: Time);
+    /// Forgets what a completed batch makes superfluous, but for what `pending` batches hold.
+    fn clear_metadata(&self, completed: Time, pending: &BTreeSet<Time>);
     /// The batches that it remembers.
     fn generated(&self) -> Vec<Time>;
     /// What a checkpoint in `directory` keeps of it beyond its definition.

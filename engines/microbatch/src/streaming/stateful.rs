@@ -16,18 +16,19 @@
 //! action that looks at one partition only does not leave the others behind.
 
 mod nodes;
+mod streams;
 
-use super::dstream::{Stream, StreamNode};
 use super::lifecycle::Shared;
 use super::meta::{Kind, Meta};
 use super::state_files::{Saved, StateCodec, StateFiles};
 use super::{DStream, StreamingError, Time};
 use crate::job::{Stage, TaskContext, TaskError};
 use crate::rdd::{MapSide, Rdd, ShuffleStage};
-use nodes::{RowsNode, StatesNode};
+use nodes::StatesNode;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+pub(super) use streams::{Rows, States};
 use weir_dataflow::Data;
 
 /// A shuffle whose reduce side remembers.
@@ -87,7 +88,7 @@ impl<T: Data> DStream<T> {
         label: &str,
         stage: U,
         partitions: usize,
-        seed: Option<Arc<dyn Seed<U::State>>>,
+        seed: Option<MakeSeed<U::State>>,
     ) -> Arc<StateSource<T, U>> {
         let parent = self.clone();
         let input = move |time| parent.rdd_at(time);
@@ -130,6 +131,9 @@ impl<T: 'static, U: StatefulStage<T>> std::fmt::Debug for StateDStream<T, U> {
     }
 }
 
+/// Makes a [`Seed`]: each is used up by the chain of batches that begins with it.
+pub(super) type MakeSeed<S> = Box<dyn Fn() -> Arc<dyn Seed<S>> + Send + Sync>;
+
 /// Where the state before the first batch comes from.
 pub(super) trait Seed<S>: Send + Sync {
     /// The stage that brings the initial entries to their partitions.
@@ -145,7 +149,7 @@ pub(super) struct StateSource<T: 'static, U: StatefulStage<T>> {
     /// Whether a batch without an RDD is one without records, even before there is a state.
     pub(super) absent_is_empty: bool,
     update: Arc<U>,
-    pub(super) seed: Option<Arc<dyn Seed<U::State>>>,
+    pub(super) seed: Option<MakeSeed<U::State>>,
     partitions: usize,
     map_label: Arc<str>,
     label: Arc<str>,
@@ -212,8 +216,8 @@ impl<T: Data, U: StatefulStage<T>> StateSource<T, U> {
         if newest.at.is_none_or(|at| at <= time) {
             return self.walk(newest, time, true);
         }
-        // What the batch had has been changed in place since. It can be made again from a checkpoint; or,
-        // after a recovery, from the beginning, if that is so near that nothing was checkpointed yet.
+        // What the batch had has been changed in place since. It can be made again from a checkpoint or,
+        // after a recovery, from the beginning; `walk` sees whether that is near enough.
         if older.at.is_none_or(|at| at > time) {
             *older = Chain::default();
             if self.place(None, time).is_none() && self.shared.recovered.get().is_none() {
@@ -221,6 +225,15 @@ impl<T: Data, U: StatefulStage<T>> StateSource<T, U> {
             }
         }
         self.walk(older, time, false)
+    }
+
+    /// Whether inputs still know all their batches: from what a recovery has left of them, a state could
+    /// else be made that lacks the first ones.
+    fn remembers_the_beginning(&self) -> bool {
+        let (Some(recovered), Some(files)) = (self.shared.recovered.get(), self.files.get()) else {
+            return true;
+        };
+        recovered.time <= self.shared.zero().plus(files.meta.remember_ns())
     }
 
     /// The newest checkpoint in a span of time.
@@ -240,6 +253,8 @@ impl<T: Data, U: StatefulStage<T>> StateSource<T, U> {
             let (before, nothing) = (Before::Saved(saved), self.shared.sc.empty());
             chain.stage = Some(Arc::new(StateStage::new(self, nothing, at, before, false)));
             chain.at = Some(at);
+        } else if chain.at.is_none() && !self.remembers_the_beginning() {
+            return Err(StreamingError::StateReleased { time });
         }
         loop {
             let at = chain.at.unwrap_or_else(|| self.shared.zero());
@@ -257,7 +272,7 @@ impl<T: Data, U: StatefulStage<T>> StateSource<T, U> {
                 // Moved, not cloned: once the earlier batch is done, the new stage is its only owner.
                 let before = match (chain.stage.take(), &self.seed) {
                     (Some(stage), _) => Before::Earlier(stage),
-                    (None, Some(seed)) => Before::Seed(Arc::clone(seed)),
+                    (None, Some(seed)) => Before::Seed(seed()),
                     (None, None) => Before::Nothing,
                 };
                 let stage = StateStage::new(self, rdd, due, before, checkpointed);
@@ -294,36 +309,6 @@ impl<T: Data, U: StatefulStage<T>> StateSource<T, U> {
         time: Time,
     ) -> Result<Option<Rdd<Arc<U::State>>>, StreamingError> {
         Ok(self.at(time)?.map(|stage| states_of(&stage)))
-    }
-}
-
-pub(super) struct Rows<T: 'static, U: StatefulStage<T>>(pub(super) Arc<StateSource<T, U>>);
-
-impl<T: Data, U: StatefulStage<T>> StreamNode<U::Out> for Rows<T, U> {
-    fn compute(
-        &self,
-        time: Time,
-        _: &Stream<U::Out>,
-    ) -> Result<Option<Rdd<U::Out>>, StreamingError> {
-        Ok(self.0.at(time)?.map(|stage| {
-            let sc = stage.shuffle.context().clone();
-            Rdd::new(sc, Arc::new(RowsNode(stage)))
-        }))
-    }
-}
-
-pub(super) struct States<T: 'static, U: StatefulStage<T>>(pub(super) Arc<StateSource<T, U>>);
-
-impl<T: Data, U: StatefulStage<T>> StreamNode<Arc<U::State>> for States<T, U> {
-    fn compute(
-        &self,
-        time: Time,
-        _: &Stream<Arc<U::State>>,
-    ) -> Result<Option<Rdd<Arc<U::State>>>, StreamingError> {
-        self.0.states_at(time)
-    }
-    fn clear(&self, _: Time, _: u64) {
-        self.0.clear();
     }
 }
 

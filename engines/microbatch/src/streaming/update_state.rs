@@ -13,12 +13,13 @@
 use super::dstream::{Stream, StreamNode};
 use super::meta::Kind;
 use super::state_files::{ByKey, ReadState};
-use super::stateful::{Seed, StateSource};
+use super::stateful::{MakeSeed, Seed, StateSource};
 use super::{DStream, StateDStream, StatefulStage, StreamingError, Time};
 use crate::job::{Stage, TaskError};
 use crate::rdd::{Deal, Keyed, Pairs, Rdd, ShuffleStage};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use weir_dataflow::{Data, Key, KeyedTable, hash_of};
@@ -141,7 +142,7 @@ impl<T: Data, U: StatefulStage<T>, K: Key, S: Data> StreamNode<(K, S)> for State
             })
         }))
     }
-    fn clear(&self, _: Time, _: u64) {
+    fn clear(&self, _: Time, _: u64, _: &BTreeSet<Time>) {
         self.source.clear();
     }
 }
@@ -244,14 +245,15 @@ pub(super) struct PairSeed<K: Key, S: Data, F> {
 }
 
 impl<K: Key, S: Data, F> PairSeed<K, S, F> {
-    pub(super) fn of<State>(rdd: &Rdd<(K, S)>, partitions: usize, load: F) -> Arc<dyn Seed<State>>
+    pub(super) fn of<State>(rdd: &Rdd<(K, S)>, partitions: usize, load: F) -> MakeSeed<State>
     where
-        F: Fn(&mut State, (u64, K, S), Time) + Send + Sync + 'static,
+        F: Fn(&mut State, (u64, K, S), Time) + Clone + Send + Sync + 'static,
     {
-        let deal = Deal::by(Pairs);
-        let label = "initial state: map side".into();
-        let shuffle = Arc::new(ShuffleStage::new(rdd.clone(), &label, deal, partitions));
-        Arc::new(Self { shuffle, load })
+        let (rdd, label) = (rdd.clone(), Arc::from("initial state: map side"));
+        Box::new(move || {
+            let shuffle = ShuffleStage::new(rdd.clone(), &label, Deal::by(Pairs), partitions);
+            Arc::new(Self { shuffle: Arc::new(shuffle), load: load.clone() })
+        })
     }
 }
 

@@ -22,7 +22,16 @@ pub struct TimedWriteAheadLog {
     clock: Arc<dyn Clock>,
     timeout_ms: u64,
     setting: &'static str,
-    writer: Mutex<Option<(Sender<Request>, JoinHandle<()>)>>,
+    /// Nothing once it was closed.
+    writer: Mutex<Option<Writer>>,
+}
+
+#[derive(Debug)]
+struct Writer {
+    requests: Sender<Request>,
+    /// Disconnects when the thread ends.
+    ended: Receiver<()>,
+    thread: JoinHandle<()>,
 }
 
 #[derive(Debug)]
@@ -46,10 +55,14 @@ impl TimedWriteAheadLog {
         setting: &'static str,
     ) -> std::io::Result<Self> {
         let (requests, queued) = bounded(QUEUED);
+        let (ending, ended) = bounded(0);
         let behind = Arc::clone(&log);
         let thread = std::thread::Builder::new().name("timed-wal-writer".into());
-        let thread = thread.spawn(move || run(&*behind, &queued))?;
-        let writer = Mutex::new(Some((requests, thread)));
+        let thread = thread.spawn(move || {
+            let _ending: Sender<()> = ending;
+            run(&*behind, &queued);
+        })?;
+        let writer = Mutex::new(Some(Writer { requests, ended, thread }));
         Ok(Self { log, clock, timeout_ms, setting, writer })
     }
 
@@ -85,7 +98,7 @@ impl WriteAheadLog for TimedWriteAheadLog {
             || WalError::Closed { log: NAME, what: format!("write request with time {time_ms}") };
         let requests = {
             let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            writer.as_ref().map(|(requests, _)| requests.clone())
+            writer.as_ref().map(|writer| writer.requests.clone())
         };
         let requests = requests.ok_or_else(closed)?;
         let late_ns = self.clock.now_ns().saturating_add(ms_to_ns(self.timeout_ms));
@@ -113,14 +126,20 @@ impl WriteAheadLog for TimedWriteAheadLog {
         self.log.clean(threshold_ms, wait)
     }
 
-    /// Waits for the writes that are queued.
+    /// Waits for the writes that are queued, but not for longer than for one: a log that hangs is left
+    /// to itself.
     fn close(&self) {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((requests, thread)) = writer {
-            drop(requests);
-            // It catches what the log throws.
-            let _ = thread.join();
-            self.log.close();
+        let Some(Writer { requests, ended, thread }) = writer else { return };
+        drop(requests);
+        let late_ns = self.clock.now_ns().saturating_add(ms_to_ns(self.timeout_ms));
+        match receive(&ended, self.clock.alarm(late_ns)) {
+            Received::TimedOut => log::warn!("{} hangs: it is not closed", self.log.describe()),
+            Received::Closed | Received::Message(()) => {
+                // It catches what the log throws.
+                let _ = thread.join();
+                self.log.close();
+            }
         }
     }
 

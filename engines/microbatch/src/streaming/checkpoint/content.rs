@@ -150,17 +150,20 @@ impl Content {
         folders.map(PathBuf::as_path)
     }
 
-    /// Leaves out the newest folders of each stream that are damaged: a state can be made again from an
-    /// older one. Says why where there is none.
+    /// Leaves out the folders of each stream that are damaged: a state can be made again from an older
+    /// one. Says why where there is none.
     pub(in crate::streaming) fn without_damage(mut self, directory: &Path) -> Result<Self, String> {
         for stream in &mut self.streams {
-            while let Some((&time_ns, folder)) = stream.folders.last_key_value() {
-                let Err(why) = verify(&directory.join(folder)) else { break };
-                stream.folders.remove(&time_ns);
-                if stream.folders.is_empty() {
-                    return Err(why);
-                }
-                log::warn!("the state before is taken: {why}");
+            let mut damage = None;
+            stream.folders.retain(|_, folder| {
+                let checked = verify(&directory.join(folder));
+                checked
+                    .inspect_err(|why| log::warn!("another state is taken: {why}"))
+                    .map_err(|why| damage = Some(why))
+                    .is_ok()
+            });
+            if let (Some(why), true) = (damage, stream.folders.is_empty()) {
+                return Err(why);
             }
         }
         Ok(self)

@@ -109,19 +109,6 @@ pub(in crate::streaming) struct Recovered {
     pub(in crate::streaming) pending: Vec<Time>,
 }
 
-impl Recovered {
-    /// The batches before `restart` that have to be run again: those that had not ended well, that of the
-    /// checkpoint itself, and those that the time without the program has missed.
-    pub(in crate::streaming) fn reschedule(&self, restart: Time, interval_ns: u64) -> Vec<Time> {
-        let missed = std::iter::successors(Some(self.time), |time| Some(time.plus(interval_ns)));
-        let mut times: Vec<Time> = missed.take_while(|time| *time < restart).collect();
-        times.extend(self.pending.iter().filter(|time| **time < restart));
-        times.sort_unstable();
-        times.dedup();
-        times
-    }
-}
-
 /// Makes a context from the newest checkpoint of a directory, or afresh where there is none.
 ///
 /// The set-up function defines the program in both cases: what is to be done to records is code, and code

@@ -4,11 +4,11 @@ use super::Content;
 use super::content::About;
 use super::runs::{left_behind, remove_empty};
 use crate::ContextError;
-use crate::checkpoint_files::{CheckpointFiles, MOST_FILES, contents};
+use crate::checkpoint_files::{self, CheckpointFiles, Written};
 use crate::rdd::rows_file::sync_folder;
 use crate::streaming::lifecycle::Shared;
 use crate::streaming::{StreamingError, Time};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -161,19 +161,23 @@ impl Body {
     fn run(mut self, requests: &Mailbox) {
         while let Some(Request { content, folders, completed, .. }) = requests.take() {
             self.kept.known.extend(folders);
-            if let Err(why) = self.write(&content) {
-                let time = Time::from_ns(content.time_ns);
-                log::warn!("no checkpoint of the batch at {time}: {why}; the one before it stays");
-                continue;
+            match self.write(&content) {
+                Ok(written) => self.kept.written(&self.directory, written, &content),
+                Err(why) => {
+                    let time = Time::from_ns(content.time_ns);
+                    log::warn!(
+                        "no checkpoint of the batch at {time}: {why}; the one before it stays"
+                    );
+                    continue;
+                }
             }
-            self.kept.written(&self.directory, &content);
             if let Some(time) = completed {
                 self.shared.clean_up(time);
             }
         }
     }
 
-    fn write(&mut self, content: &Content) -> Result<(), String> {
+    fn write(&mut self, content: &Content) -> Result<Written, String> {
         if self.sync {
             // What it refers to has to be there when it is, even if the power fails.
             self.kept.sync(&self.directory, content)?;
@@ -190,36 +194,43 @@ impl Body {
 
 /// What the checkpoint files in the directory refer to, and which folders may go.
 struct Kept {
-    /// By file, the newest last.
-    referred: VecDeque<BTreeSet<PathBuf>>,
+    referred: BTreeMap<PathBuf, BTreeSet<PathBuf>>,
+    /// The last of the files that was written.
+    last: Option<PathBuf>,
     /// All folders that there are.
     known: BTreeSet<PathBuf>,
 }
 
 impl Kept {
     fn of(directory: &Path) -> Self {
-        let intact = contents(directory).into_iter();
-        let decoded = intact.filter_map(|bytes| Content::from_bytes(&bytes).ok());
-        let referred = decoded.map(|content| folders(&content)).collect();
-        Self { referred, known: left_behind(directory) }
+        let read = |file: PathBuf| {
+            let bytes = checkpoint_files::read(&file).ok()?;
+            Some((file, folders(&Content::from_bytes(&bytes).ok()?)))
+        };
+        let files = checkpoint_files::list(directory).unwrap_or_default();
+        let referred = files.into_iter().filter_map(read).collect();
+        Self { referred, last: None, known: left_behind(directory) }
     }
 
-    /// Syncs the folders that a checkpoint will refer to, unless one before it did.
+    /// Syncs the folders that a checkpoint will refer to, unless the one before it did.
     fn sync(&self, directory: &Path, content: &Content) -> Result<(), String> {
-        let last = self.referred.back();
+        let last = self.last.as_ref().and_then(|file| self.referred.get(file));
         let mut new =
             content.folders().filter(|folder| last.is_none_or(|last| !last.contains(*folder)));
         new.try_for_each(|folder| sync_folder(&directory.join(folder)))
     }
 
     /// A checkpoint was written: what no file refers to any more is removed.
-    fn written(&mut self, directory: &Path, content: &Content) {
-        self.referred.push_back(folders(content));
-        let gone = self.referred.len().saturating_sub(MOST_FILES);
-        self.referred.drain(..gone);
+    fn written(&mut self, directory: &Path, written: Written, content: &Content) {
+        let before = self.referred.insert(written.file.clone(), folders(content));
+        if let (Some(backup), Some(before)) = (written.backup, before) {
+            self.referred.insert(backup, before);
+        }
+        self.referred.retain(|file, _| file.exists());
+        self.last = Some(written.file);
         let referred = &self.referred;
         self.known.retain(|folder| {
-            let used = referred.iter().any(|folders| folders.contains(folder));
+            let used = referred.values().any(|folders| folders.contains(folder));
             if !used {
                 remove(&directory.join(folder));
             }
