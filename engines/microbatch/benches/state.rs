@@ -1,6 +1,8 @@
 //! What state costs, with the targets beside the figures. No statistics: what a batch takes that no other
-//! process disturbs (the tenth percentile), to read, and to run again after a change. `cargo bench -p weir-microbatch --bench state`; under
-//! `cargo test --benches` it runs small, and the figures mean nothing.
+//! process disturbs (the tenth percentile), to read, and to run again after a change.
+//!
+//! `cargo bench -p weir-microbatch --bench state`; under `cargo test --benches` it runs small, and the
+//! figures mean nothing.
 
 use std::io::Write;
 use std::ops::Range;

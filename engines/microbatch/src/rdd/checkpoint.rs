@@ -44,7 +44,7 @@ impl<T: Data> Rdd<T> {
                 let partitioning = node.partitioning();
                 write_node(&sc, &node, &folder)?;
                 if !is_within_stream() {
-                    rows_file::sync_folder(&folder).map_err(JobError::Output)?;
+                    rows_file::sync_with_files(&folder).map_err(JobError::Output)?;
                 }
                 let partitions = node.partitions();
                 let of = PhantomData;

@@ -68,7 +68,7 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<Vec<T>, String
 }
 
 /// Writes a whole file: under another name, then renamed, so that the name never holds a part, whatever
-/// ends the process. [`sync_folder`] makes it outlive the machine's power, too.
+/// ends the process. [`sync_with_files`] makes it outlive the machine's power, too.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), String> {
     let write = || {
         let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
@@ -79,7 +79,7 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), String> {
 }
 
 /// Waits until the files of a folder are on the disk, their names, and the folder's own.
-pub(crate) fn sync_folder(folder: &Path) -> Result<(), String> {
+pub(crate) fn sync_with_files(folder: &Path) -> Result<(), String> {
     let sync = || {
         for entry in std::fs::read_dir(folder)? {
             File::open(entry?.path())?.sync_all()?;

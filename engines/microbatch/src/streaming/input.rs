@@ -27,8 +27,10 @@ pub struct Cut {
 
 /// A source that is read by offset: nothing is received, a batch is a range that its tasks read.
 pub trait DirectSource<T>: ReadRange<T> {
-    /// Decides what the batch at `time` holds, which begins at offset `from`. Called once per batch,
-    /// in the order of their times, in the generator's thread.
+    /// Decides what the batch at `time` holds, which begins at offset `from`. Called once per batch, in
+    /// the order of their times, in the generator's thread; of batches that a checkpoint did not have yet
+    /// when the program ended, again by the program that goes on. An answer that follows from `from` and
+    /// `time` alone makes such a batch hold what it held before.
     fn cut(&self, from: u64, time: Time) -> Cut;
 }
 
@@ -77,7 +79,7 @@ pub trait InputStream<T>: Send + Sync + 'static {
     /// The context stops.
     fn stop(&self) {}
     /// The RDD of a batch; `None` for a batch without one. Called once per batch, or more often while
-    /// it returns `None`.
+    /// it returns `None`; and after a recovery, for batches that windows or states go back to.
     fn compute(&self, batch: &InputBatch<'_>) -> Result<Option<Rdd<T>>, StreamingError>;
     /// A batch is done, and RDDs are remembered for `remember_ns` nanoseconds.
     fn clear(&self, completed: Time, remember_ns: u64) {

@@ -5,7 +5,7 @@ use super::content::About;
 use super::runs::{left_behind, remove_empty};
 use crate::ContextError;
 use crate::checkpoint_files::{self, CheckpointFiles, Written};
-use crate::rdd::rows_file::sync_folder;
+use crate::rdd::rows_file::sync_with_files;
 use crate::streaming::lifecycle::Shared;
 use crate::streaming::{StreamingError, Time};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -217,7 +217,7 @@ impl Kept {
         let last = self.last.as_ref().and_then(|file| self.referred.get(file));
         let mut new =
             content.folders().filter(|folder| last.is_none_or(|last| !last.contains(*folder)));
-        new.try_for_each(|folder| sync_folder(&directory.join(folder)))
+        new.try_for_each(|folder| sync_with_files(&directory.join(folder)))
     }
 
     /// A checkpoint was written: what no file refers to any more is removed.
