@@ -213,6 +213,12 @@ struct Simulation {
     batches: Vec<u64>,
 }
 
+impl Given {
+    fn formula(&self) -> Formula {
+        Formula { integral: self.integral, min_rate: self.min as f64, latest: None }
+    }
+}
+
 impl Simulation {
     fn start(given: Given) -> Self {
         Self::recover(given, None)
@@ -223,7 +229,7 @@ impl Simulation {
         let sc = SparkContext::from_conf(&given.conf()).expect("good settings");
         let clock = Arc::new(ManualClock::new());
         clock.set(START);
-        let watched = Arc::new(Watched { clock: clock.clone(), asleep: AtomicBool::new(false) });
+        let watched = Arc::new(Watched { clock: clock.clone(), asleep: AtomicBool::default() });
         let ssc = StreamingContext::builder(&sc, Duration::from_nanos(BATCH))
             .clock(clock.clone())
             .receiver_clock(watched.clone())
@@ -232,7 +238,7 @@ impl Simulation {
             .expect("a context");
         let ((started, runs), (begin, begins)) = (bounded(10), bounded(0));
         let ((enter, entered), (go, gate)) = (bounded(1), bounded(0));
-        let stored = Arc::new(AtomicU64::new(0));
+        let stored = Arc::<AtomicU64>::default();
         let greedy = Greedy { stored: Arc::clone(&stored), started, begin: begins, thread: None };
         let set_up = || {
             ssc.receiver_stream(greedy)?.foreach_rdd(move |rdd, _| {
@@ -243,20 +249,19 @@ impl Simulation {
             })?;
             Ok::<_, StreamingError>(ssc.clone())
         };
-        match checkpoints {
-            None => set_up().expect("a program"),
-            Some(folder) => {
-                ssc.checkpoint(folder).expect("a directory");
-                StreamingContext::get_or_create(folder, set_up).expect("a program")
-            }
+        let made = match checkpoints {
+            None => set_up(),
+            Some(folder) => ssc
+                .checkpoint(folder)
+                .and_then(|()| StreamingContext::get_or_create(folder, set_up)),
         };
+        made.expect("a program");
         ssc.start().expect("a start");
         let handle = runs.recv_timeout(PATIENCE).expect("the receiver starts");
         let mut limiter = Limiter::new(given.initial.unwrap_or(given.max).min(given.max), START);
         begin.send(()).expect("a receiver");
         limiter.begin(START);
-        let formula =
-            Formula { integral: given.integral, min_rate: given.min as f64, latest: None };
+        let formula = given.formula();
         Self {
             given,
             ssc,

@@ -432,72 +432,74 @@ fn plain(ssc: &StreamingContext) -> Result<(), StreamingError> {
     ssc.direct_stream(Records)?.map(|(key, _)| key)?.print_to(1, std::io::sink())
 }
 
+/// What is another definition than `plain`, at which batch interval (ms), and what is said of it.
+const OTHERS: [(&str, Define, u64, &str); 8] = [
+    ("another interval", plain, 200, "the program has one every 200ms"),
+    (
+        "another operation",
+        |ssc| {
+            let input = ssc.direct_stream(Records)?;
+            input.flat_map(|(key, _)| Some(key))?.print_to(1, std::io::sink())
+        },
+        100,
+        "1: the checkpoint has MappedDStream of alloc::string::String, every 100 ms, from stream \
+         [0]\n  1: the program has FlatMappedDStream of alloc::string::String",
+    ),
+    (
+        "another type",
+        |ssc| ssc.direct_stream(Records)?.map(|(_, n)| n)?.print_to(1, std::io::sink()),
+        100,
+        "1: the program has MappedDStream of u64",
+    ),
+    (
+        "another input",
+        |ssc| {
+            let files = ssc.text_file_stream("/nowhere")?.map(|line| (line, 1_u64))?;
+            files.map(|(key, _)| key)?.print_to(1, std::io::sink())
+        },
+        100,
+        "0: the program has FileInputDStream of alloc::string::String",
+    ),
+    (
+        "one stream more",
+        |ssc| {
+            plain(ssc)?;
+            ssc.direct_stream(Records).map(drop)
+        },
+        100,
+        "the program has DirectInputDStream of (alloc::string::String, u64)",
+    ),
+    (
+        "no stream",
+        |ssc| ssc.direct_stream(Records)?.print_to(1, std::io::sink()),
+        100,
+        "the program has nothing",
+    ),
+    (
+        "another window",
+        |ssc| {
+            let keys = ssc.direct_stream(Records)?.map(|(key, _)| key)?;
+            keys.window(ms(200), ms(100))?.print_to(1, std::io::sink())
+        },
+        100,
+        "the program has WindowedDStream of alloc::string::String, every 100 ms over 200 ms",
+    ),
+    (
+        "an output of another stream",
+        |ssc| {
+            let input = ssc.direct_stream(Records)?;
+            input.map(|(key, _)| key)?;
+            input.print_to(1, std::io::sink())
+        },
+        100,
+        "the program has ForEachDStream of (alloc::string::String, u64), every 100 ms, from stream [0]",
+    ),
+];
+
 #[test]
 fn another_definition_is_refused_with_the_difference() {
     assert_eq!(redefined(plain, plain, 100), Ok(()));
-    let others: [(&str, Define, u64, &str); 8] = [
-        ("another interval", plain, 200, "the program has one every 200ms"),
-        (
-            "another operation",
-            |ssc| {
-                let input = ssc.direct_stream(Records)?;
-                input.flat_map(|(key, _)| Some(key))?.print_to(1, std::io::sink())
-            },
-            100,
-            "1: the checkpoint has MappedDStream of alloc::string::String, every 100 ms, from stream \
-             [0]\n  1: the program has FlatMappedDStream of alloc::string::String",
-        ),
-        (
-            "another type",
-            |ssc| ssc.direct_stream(Records)?.map(|(_, n)| n)?.print_to(1, std::io::sink()),
-            100,
-            "1: the program has MappedDStream of u64",
-        ),
-        (
-            "another input",
-            |ssc| {
-                let files = ssc.text_file_stream("/nowhere")?.map(|line| (line, 1_u64))?;
-                files.map(|(key, _)| key)?.print_to(1, std::io::sink())
-            },
-            100,
-            "0: the program has FileInputDStream of alloc::string::String",
-        ),
-        (
-            "one stream more",
-            |ssc| {
-                plain(ssc)?;
-                ssc.direct_stream(Records).map(drop)
-            },
-            100,
-            "the program has DirectInputDStream of (alloc::string::String, u64)",
-        ),
-        (
-            "no stream",
-            |ssc| ssc.direct_stream(Records)?.print_to(1, std::io::sink()),
-            100,
-            "the program has nothing",
-        ),
-        (
-            "another window",
-            |ssc| {
-                let keys = ssc.direct_stream(Records)?.map(|(key, _)| key)?;
-                keys.window(ms(200), ms(100))?.print_to(1, std::io::sink())
-            },
-            100,
-            "the program has WindowedDStream of alloc::string::String, every 100 ms over 200 ms",
-        ),
-        (
-            "an output of another stream",
-            |ssc| {
-                let input = ssc.direct_stream(Records)?;
-                input.map(|(key, _)| key)?;
-                input.print_to(1, std::io::sink())
-            },
-            100,
-            "the program has ForEachDStream of (alloc::string::String, u64), every 100 ms, from stream [0]",
-        ),
-    ];
-    for (what, second, interval_ms, gist) in others {
+    for (what, second, interval_ms, gist) in OTHERS {
         let error = redefined(plain, second, interval_ms).expect_err(what);
         assert!(matches!(error, StreamingError::GraphDiffers { .. }), "{what}: {error}");
         assert!(error.to_string().contains(gist), "{what}: {error}");

@@ -166,6 +166,26 @@ impl Run {
         })))
     }
 
+    fn state_spec(
+        &self,
+        step: &Case<'_>,
+    ) -> Result<StateSpec<Value, Value, Value, Value>, Refusal> {
+        let f = functions::map_state(step.text("fn")?)?;
+        let mut spec = StateSpec::try_function(
+            move |_, key: &Value, value, state: &mut weir_microbatch::State<Value>| {
+                f(key, value, state)
+            },
+        )
+        .num_partitions(partitions(step)?);
+        if let Some(initial) = self.initial(step)? {
+            spec = spec.initial_state(&initial);
+        }
+        if !step["timeout_ms"].is_null() {
+            spec = spec.timeout(millis(step, "timeout_ms")?);
+        }
+        Ok(spec)
+    }
+
     /// State, and how streams are kept.
     fn kept_step(
         &self,
@@ -187,20 +207,7 @@ impl Run {
                 )?)
             }
             "mapWithState" => {
-                let f = functions::map_state(step.text("fn")?)?;
-                let mut spec = StateSpec::try_function(
-                    move |_, key: &Value, value, state: &mut weir_microbatch::State<Value>| {
-                        f(key, value, state)
-                    },
-                )
-                .num_partitions(partitions(step)?);
-                if let Some(initial) = self.initial(step)? {
-                    spec = spec.initial_state(&initial);
-                }
-                if !step["timeout_ms"].is_null() {
-                    spec = spec.timeout(millis(step, "timeout_ms")?);
-                }
-                Mapped(Arc::new(stream.pairs()?.map_with_state(spec)?))
+                Mapped(Arc::new(stream.pairs()?.map_with_state(self.state_spec(step)?)?))
             }
             "checkpoint" => {
                 let interval = millis(step, "interval_ms")?;

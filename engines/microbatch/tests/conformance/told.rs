@@ -387,18 +387,14 @@ impl Stage {
             }
             ("checkpoint", [span]) => stream.checkpoint(duration(span)?).cloned().map_err(text),
             ("persist", _) => stream.persist().cloned().map_err(text),
-            ("register" | "foreachRDD", _) => match stream.foreach_rdd(|_, _| Ok(())) {
-                Ok(()) => Ok(stream.clone()),
-                Err(error) => Err(text(error)),
-            },
+            ("register" | "foreachRDD", _) => {
+                stream.foreach_rdd(|_, _| Ok(())).map(|()| stream.clone()).map_err(text)
+            }
             ("slice", [from, to]) => {
                 let at = |text: &str| {
                     span_ms(text).map(Time::from_ms).ok_or_else(|| format!("{text} is no time"))
                 };
-                match stream.slice(at(from)?, at(to)?) {
-                    Ok(_) => Ok(stream.clone()),
-                    Err(error) => Err(text(error)),
-                }
+                stream.slice(at(from)?, at(to)?).map(|_| stream.clone()).map_err(text)
             }
             _ => return Err(format!("{method}({}) is not known", arguments.join(","))),
         };
