@@ -494,14 +494,15 @@ fn recovery_maintains_rate_controller() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut simulation = Simulation::recover(given(), Some(folder.path()));
     assert_eq!(simulation.limit(), 400, "nothing is there yet");
-    simulation.run(2);
-    let published = Time::from_ns(simulation.now);
     simulation.run(4);
     assert_eq!(simulation.limits, [200; 3], "all that is ever published is 200");
-    // A batch that was generated later has it in its checkpoint.
+    // One that says that the fourth batch is over was made after the first rate was known.
+    let fourth = Time::from_ns(4 * BATCH);
     until("a checkpoint", || {
         let latest = Checkpoint::latest(folder.path()).expect("one that can be read");
-        latest.is_some_and(|checkpoint| checkpoint.time() > published)
+        latest.is_some_and(|latest| {
+            latest.time() >= fourth && !latest.pending_times().contains(&fourth)
+        })
     });
     // As if it was killed here: what ends behind the test's back takes no time.
     let killed = tempfile::tempdir().expect("a folder");
