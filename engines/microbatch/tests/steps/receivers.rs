@@ -311,7 +311,9 @@ fn spark_6222_do_not_clear_received_block_data_too_soon() {
         until("the allocation", || ssc.waiting_records() == 0);
     }
     next(&enters);
-    assert_eq!(ssc.progress().expect("it runs").totals().completed_batches, 2);
+    // Listeners are told a little later.
+    let completed = || ssc.progress().expect("it runs").totals().completed_batches;
+    until("two batches", || completed() == 2);
     drop(go);
     assert!(ssc.await_batch(Time::from_ms(10_000), PATIENCE));
     ssc.stop(KEEP).expect("a stop");
