@@ -108,7 +108,9 @@ fn update(
 
 /// Gives streams with state the directory that they need.
 fn checkpointed(ssc: &StreamingContext) -> Result<(), StreamingError> {
-    ssc.checkpoint(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("state-retry"))
+    // One for each test: programs that run at a time must not share a directory.
+    let test = std::thread::current().name().unwrap_or("unnamed").to_owned();
+    ssc.checkpoint(PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("state-retry").join(test))
 }
 
 fn update_by_key(ssc: &StreamingContext, pairs: &DStream<Pair>, trap: Trap) -> Defined {
