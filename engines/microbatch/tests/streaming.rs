@@ -58,7 +58,9 @@ fn context(sc: &SparkContext, drain: Duration) -> StreamingContext {
 
 /// Where streams with state may keep their checkpoints.
 fn checkpoints() -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("streaming-checkpoints")
+    // One for each test: programs that run at a time must not share a directory.
+    let test = std::thread::current().name().unwrap_or("unnamed").to_owned();
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("streaming-checkpoints").join(test)
 }
 
 /// What a stream made of the scripted batches holds at each time, sorted.
