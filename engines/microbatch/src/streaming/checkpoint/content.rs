@@ -72,9 +72,7 @@ impl Shape {
             window_ns: meta.kind.window_ns,
         }
     }
-}
 
-impl Shape {
     /// Whether it is a stream of the files of a directory.
     pub(in crate::streaming) fn is_of_files(&self) -> bool {
         self.operation == FILES

@@ -81,8 +81,8 @@ impl Checkpoint {
         SparkConf::new().set_all(self.content.about.conf.iter().filter(own))
     }
 
-    /// [`conf`](Self::conf), with the settings of this process (the master, the local folder) where `new`
-    /// has them.
+    /// All settings of the context; those that belong to a process (the master, the local folder) are
+    /// those of `new` where it has them.
     #[must_use]
     pub fn conf_in(&self, new: &SparkConf) -> SparkConf {
         let saved = self.content.about.conf.iter();
