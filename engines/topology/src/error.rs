@@ -52,6 +52,28 @@ pub enum TopologyError {
         /// The bolt.
         id: String,
     },
+    /// Two fields of one name in a stream.
+    #[error("duplicate field {field:?}: give each field of a stream a name of its own")]
+    DuplicateField {
+        /// The field.
+        field: String,
+    },
+    /// A stream that is declared twice.
+    #[error("Fields for {stream} already set: declare each stream once")]
+    StreamDeclaredTwice {
+        /// The stream.
+        stream: String,
+    },
+    /// A setting that cannot be.
+    #[error("{key} is {value}: it must be {wanted}")]
+    BadSetting {
+        /// The key.
+        key: String,
+        /// What it is set to.
+        value: String,
+        /// What it may be.
+        wanted: String,
+    },
     /// Nothing brings tuples in.
     #[error("the topology has no spout: declare one with set_spout")]
     NoSpout,

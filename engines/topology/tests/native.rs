@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::{all, config, tick};
 use weir_dataflow::{ManualClock, Meter, RunError, Stamp};
-use weir_topology::{
-    Bolt, Collector, FailReason, Input, LocalCluster, Next, Outcome, Report, Spout, SpoutCollector,
-    Stream, TaskContext, TopologyBuilder, TopologyConfig, TopologyError,
+use weir_topology::typed::{
+    self, Bolt, Collector, FailReason, Input, Next, Outcome, Report, Spout, SpoutCollector, Stream,
+    TaskContext, TopologyBuilder,
 };
+use weir_topology::{TopologyConfig, TopologyError};
 
 /// Emits the numbers from 0 below `count`, tracked, and again what failed.
 struct Counter {
@@ -108,24 +109,22 @@ fn remember(
 }
 
 fn run(topology: TopologyBuilder) -> Vec<Report> {
-    LocalCluster.run(topology.build().expect("valid")).expect("the run ends")
+    topology.build().expect("valid").run_to_end().expect("the run ends")
 }
 
 #[test]
 fn groupings_choose_tasks() {
     for config in settings() {
-        let group = |subscribe: fn(
-            weir_topology::BoltDeclarer<'_, u64, ()>,
-            &Stream<u64>,
-        ) -> Stream<()>,
-                     spouts: usize| {
-            let (seen, mut topology) = (Seen::default(), TopologyBuilder::new(config.clone()));
-            let numbers = topology.set_spout("numbers", spouts, |_| Counter::new(90));
-            let bolt = topology.set_bolt("sink", 3, remember(&seen));
-            let _ = subscribe(bolt, &numbers);
-            run(topology);
-            std::mem::take(&mut *seen.lock().expect("no panic"))
-        };
+        let group =
+            |subscribe: fn(typed::BoltDeclarer<'_, u64, ()>, &Stream<u64>) -> Stream<()>,
+             spouts: usize| {
+                let (seen, mut topology) = (Seen::default(), TopologyBuilder::new(config.clone()));
+                let numbers = topology.set_spout("numbers", spouts, |_| Counter::new(90));
+                let bolt = topology.set_bolt("sink", 3, remember(&seen));
+                let _ = subscribe(bolt, &numbers);
+                run(topology);
+                std::mem::take(&mut *seen.lock().expect("no panic"))
+            };
         let of_task = |seen: &[(usize, u64)], task| -> Vec<u64> {
             seen.iter().filter(|(at, _)| *at == task).map(|(_, n)| *n).collect()
         };

@@ -1,7 +1,7 @@
 //! The operators of the contract, as bolts.
 
 use super::planner::{Rows, Tallies};
-use crate::{Bolt, Collector, Input, Outcome};
+use crate::typed::{Bolt, Collector, Input, Outcome};
 use std::sync::atomic::Ordering;
 use weir_dataflow::{
     Aggregate, Event, EventTime, KeyedTable, Stamp, Transform, UpdateState, WindowTable, Windowed,

@@ -3,7 +3,8 @@
 use super::bolts::{RunningBolt, TransformBolt, UpdateBolt, WindowBolt};
 use super::planner::{Demand, Order, Planned, Planner, Rows};
 use super::source::SourceSpout;
-use crate::{Bolt, Report, TopologyConfig};
+use crate::TopologyConfig;
+use crate::typed::{Bolt, Report};
 use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -166,7 +167,7 @@ fn narrow<F: Transform>(
     let in_line = inputs.iter().any(|input| input.in_line);
     let tasks = if in_line { most } else { planner.config.parallelism };
     let operator = operator.clone();
-    let make = move |_: &crate::TaskContext| TransformBolt(operator.clone());
+    let make = move |_: &crate::typed::TaskContext| TransformBolt(operator.clone());
     let mut declarer = planner.builder.set_bolt(&id, tasks, make);
     for Planned { stream, .. } in inputs {
         declarer = match (in_line, stream.tasks() == tasks) {

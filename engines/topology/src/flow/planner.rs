@@ -1,6 +1,7 @@
 //! From a flow to declarations.
 
-use crate::{Stream, TopologyBuilder, TopologyConfig};
+use crate::TopologyConfig;
+use crate::typed::{Stream, TopologyBuilder};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;

@@ -1,7 +1,7 @@
 //! The spout of a contract source.
 
 use super::planner::Tallies;
-use crate::{FailReason, Next, Spout, SpoutCollector};
+use crate::typed::{FailReason, Next, Spout, SpoutCollector};
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use weir_dataflow::{Event, EventTime, Part, RunContext, RunError, Source, Stamp};

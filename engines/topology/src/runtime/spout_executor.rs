@@ -1,10 +1,10 @@
 //! The thread of a spout's task.
 
-use crate::inbox::{Closed, Verdict};
-use crate::packet::UNTRACKED;
-use crate::task::{Shared, TaskContext, TaskCounts};
-use crate::tracker::STRIDE;
-use crate::{FailReason, Next, Spout, SpoutCollector};
+use crate::runtime::inbox::{Closed, Verdict};
+use crate::runtime::packet::UNTRACKED;
+use crate::runtime::task::{Shared, TaskContext, TaskCounts};
+use crate::runtime::tracker::STRIDE;
+use crate::typed::{FailReason, Next, Spout, SpoutCollector};
 use crossbeam_channel::Receiver;
 use std::sync::Arc;
 use weir_dataflow::{Received, RunError, receive};
@@ -120,12 +120,16 @@ impl<S: Spout> SpoutExecutor<S> {
         for (root, verdict) in &settled {
             // A tree that has timed out is not known any more: whatever came late is lost.
             let Some(id) = self.out.close_tree(*root) else { continue };
-            if *verdict == Verdict::Acked {
-                self.state.counts.acked += 1;
-                self.spout.ack(id);
-            } else {
-                self.state.counts.failed += 1;
-                self.fail(id, FailReason::Failed)?;
+            match verdict {
+                Verdict::Acked => {
+                    self.state.counts.acked += 1;
+                    self.spout.ack(id);
+                }
+                Verdict::Failed => {
+                    self.state.counts.failed += 1;
+                    self.fail(id, FailReason::Failed)?;
+                }
+                Verdict::Reset => self.out.pending.insert_new(*root, id),
             }
         }
         if let Some(inbox) = &mut self.out.out.inbox {

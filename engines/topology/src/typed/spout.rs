@@ -1,10 +1,10 @@
 //! Spouts: what brings tuples in.
 
-use crate::acker::{Account, News};
-use crate::packet::{Mark, UNTRACKED};
-use crate::rotating::RotatingMap;
-use crate::task::Shared;
-use crate::{Collector, TaskContext};
+use crate::runtime::acker::{Account, News};
+use crate::runtime::packet::{Mark, UNTRACKED};
+use crate::runtime::rotating::RotatingMap;
+use crate::runtime::task::Shared;
+use crate::typed::{Collector, TaskContext};
 use std::collections::{BTreeSet, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::Arc;

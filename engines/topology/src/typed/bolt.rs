@@ -1,7 +1,7 @@
 //! Bolts: what takes tuples.
 
-use crate::packet::{Cause, UNTRACKED};
-use crate::{Collector, TaskContext};
+use crate::runtime::packet::{Cause, UNTRACKED};
+use crate::typed::{Collector, TaskContext};
 use weir_dataflow::{Data, EventTime, Stamp};
 
 /// A tuple as a bolt gets it.

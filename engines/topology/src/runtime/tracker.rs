@@ -1,7 +1,7 @@
 //! Completion and latency of source records.
 //!
 //! A record is **complete** when every effect that it caused is visible. Positions (see
-//! [`Mark`](crate::packet::Mark)) tell when: once every *party* has passed index x, all records below
+//! [`Mark`](crate::runtime::packet::Mark)) tell when: once every *party* has passed index x, all records below
 //! x are complete. The parties are the tasks of the components that nobody subscribes to and, with
 //! acking, the spouts, whose position here is the lowest record whose tree is open.
 //!
@@ -11,7 +11,7 @@
 //! so the ring bounds the records in flight. At saturation there are no slots, because nobody asks
 //! for the latency of a record that was never due; only positions are kept.
 
-use crate::inbox::Notice;
+use crate::runtime::inbox::Notice;
 use crossbeam_channel::Sender;
 use crossbeam_utils::CachePadded;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

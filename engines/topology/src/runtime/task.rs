@@ -1,7 +1,7 @@
 //! Tasks: what they are told, what they share, how they are started and how they fail.
 
-use crate::inbox::{Closed, Notice};
-use crate::tracker::Tracker;
+use crate::runtime::inbox::{Closed, Notice};
+use crate::runtime::tracker::Tracker;
 use crossbeam_channel::Sender;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};

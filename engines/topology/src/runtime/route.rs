@@ -1,10 +1,10 @@
 //! From a task's emissions to its subscribers' queues: one dynamic call per packet of input, a loop
 //! over the tuples inside it.
 
-use crate::acker::Account;
-use crate::grouping::Place;
-use crate::inbox::{Closed, Inbox, deliver};
-use crate::packet::{Batch, Body, Cause, Mark, Packet, Run, UNTRACKED};
+use crate::runtime::acker::Account;
+use crate::runtime::inbox::{Closed, Inbox, deliver};
+use crate::runtime::packet::{Batch, Body, Cause, Mark, Packet, Run, UNTRACKED};
+use crate::typed::grouping::Place;
 use crossbeam_channel::Sender;
 use weir_dataflow::Stamp;
 

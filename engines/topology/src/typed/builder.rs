@@ -1,16 +1,15 @@
 //! Declaring a topology: components, streams, groupings.
 
-use crate::bolt_executor::{BoltExecutor, BoltParts};
-use crate::grouping::{Fields, Keyed, Only, Place, Shuffle};
-use crate::inbox::Inbox;
-use crate::packet::Packet;
-use crate::route::{LocalRoute, QueueRoute, Route};
-use crate::spout_executor::{SpoutExecutor, SpoutState};
-use crate::task::Body;
-use crate::topology::{Component, Launch};
-use crate::{
-    Bolt, Collector, Spout, SpoutCollector, TaskContext, Topology, TopologyConfig, TopologyError,
-};
+use crate::runtime::bolt_executor::{BoltExecutor, BoltParts};
+use crate::runtime::inbox::Inbox;
+use crate::runtime::packet::Packet;
+use crate::runtime::route::{LocalRoute, QueueRoute, Route};
+use crate::runtime::spout_executor::{SpoutExecutor, SpoutState};
+use crate::runtime::task::Body;
+use crate::runtime::topology::{Component, Launch};
+use crate::typed::grouping::{Fields, Keyed, Only, Place, Shuffle};
+use crate::typed::{Bolt, Collector, Spout, SpoutCollector, TaskContext, Topology};
+use crate::{TopologyConfig, TopologyError};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};

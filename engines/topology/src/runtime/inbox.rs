@@ -3,11 +3,15 @@
 use crossbeam_channel::{Receiver, Select, Sender, TrySendError};
 use std::collections::VecDeque;
 
-/// How a tree ended.
+/// What an acker says of a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
+    /// It ended well.
     Acked,
+    /// A bolt failed a tuple of it.
     Failed,
+    /// It goes on, and its timeout starts anew.
+    Reset,
 }
 
 /// What comes to a spout from behind.

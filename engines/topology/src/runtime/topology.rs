@@ -1,12 +1,13 @@
 //! Running a topology.
 
-use crate::acker::{Account, AckOut, AckerExecutor};
-use crate::inbox::{INBOX_CAPACITY, Notice};
-use crate::progress::MarkPacer;
-pub use crate::task::TaskCounts;
-use crate::task::{Body, Shared, spawn};
-use crate::tracker::{LAP, Tracker};
-use crate::{TaskContext, TopologyConfig};
+use crate::TopologyConfig;
+use crate::runtime::acker::{Account, AckOut, AckerExecutor};
+use crate::runtime::inbox::{INBOX_CAPACITY, Notice};
+use crate::runtime::progress::MarkPacer;
+pub use crate::runtime::task::TaskCounts;
+use crate::runtime::task::{Body, Shared, spawn};
+use crate::runtime::tracker::{LAP, Tracker};
+use crate::typed::TaskContext;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -117,17 +118,6 @@ pub struct Topology {
     pub(crate) components: Vec<Component>,
 }
 
-/// Runs topologies in this process, as Storm's class of that name.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct LocalCluster;
-
-impl LocalCluster {
-    /// Runs a topology to the end of its spouts, on the system's clock.
-    pub fn run(self, topology: Topology) -> Result<Vec<Report>, RunError> {
-        topology.run(&AllAtOnce { records: 0, spacing_ns: 1 }.context())
-    }
-}
-
 /// The threads of a run.
 struct Threads {
     shared: Arc<Shared>,
@@ -202,6 +192,11 @@ impl Topology {
     /// By component, in the order of declaration and of the reports: whether it is a spout.
     pub fn spouts(&self) -> impl Iterator<Item = bool> {
         self.components.iter().map(|component| component.kind == NodeKind::Source)
+    }
+
+    /// Runs to the end of its spouts, on the system's clock.
+    pub fn run_to_end(self) -> Result<Vec<Report>, RunError> {
+        self.run(&AllAtOnce { records: 0, spacing_ns: 1 }.context())
     }
 
     /// Runs until every spout is done and every tree has ended. Blocks; all threads are joined

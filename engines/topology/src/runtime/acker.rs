@@ -6,10 +6,10 @@
 //! when all are done, in whatever order the news arrives. XOR is associative: a task adds up what it
 //! has to say of one tree before it says it.
 
-use crate::inbox::{Closed, Inbox, Notice, Verdict, deliver};
-use crate::packet::{UNTRACKED, mix64};
-use crate::rotating::RotatingMap;
-use crate::task::{Shared, TaskCounts};
+use crate::runtime::inbox::{Closed, Inbox, Notice, Verdict, deliver};
+use crate::runtime::packet::{UNTRACKED, mix64};
+use crate::runtime::rotating::RotatingMap;
+use crate::runtime::task::{Shared, TaskCounts};
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use std::sync::Arc;
 use weir_dataflow::{Received, partition_of, receive};
@@ -20,6 +20,8 @@ pub(crate) enum News {
     Init(u32),
     Ack,
     Fail,
+    /// The tree is to live as long as a new one.
+    Reset,
 }
 
 /// What a task says of one tree.
@@ -96,6 +98,19 @@ struct Tree {
     failed: bool,
 }
 
+impl Tree {
+    /// How it has ended, and which spout to tell.
+    #[inline]
+    fn end(&self) -> Option<(u32, Verdict)> {
+        let spout = self.spout?;
+        if self.xor == 0 {
+            Some((spout, Verdict::Acked))
+        } else {
+            self.failed.then_some((spout, Verdict::Failed))
+        }
+    }
+}
+
 /// The trees that one acker follows.
 #[derive(Debug)]
 pub(crate) struct AckerTable(RotatingMap<Tree>);
@@ -112,20 +127,30 @@ impl AckerTable {
     /// is zero is acked even if a task failed it.
     #[inline]
     pub(crate) fn take(&mut self, account: Account) -> Option<(u32, Verdict)> {
+        if account.news == News::Reset {
+            return self.reset(account.root);
+        }
         self.0.update(account.root, Tree::default, |tree| {
             tree.xor ^= account.xor;
             match account.news {
                 News::Init(spout) => tree.spout = Some(spout),
-                News::Ack => {}
+                News::Ack | News::Reset => {}
                 News::Fail => tree.failed = true,
             }
-            let spout = tree.spout?;
-            if tree.xor == 0 {
-                Some((spout, Verdict::Acked))
-            } else {
-                tree.failed.then_some((spout, Verdict::Failed))
-            }
+            tree.end()
         })
+    }
+
+    /// Makes a tree as young as a new one, known or not, and has its spout do the same.
+    #[cold]
+    fn reset(&mut self, root: u64) -> Option<(u32, Verdict)> {
+        let tree = self.0.remove(root).unwrap_or_default();
+        if let Some(end) = tree.end() {
+            return Some(end);
+        }
+        let spout = tree.spout;
+        self.0.insert_new(root, tree);
+        Some((spout?, Verdict::Reset))
     }
 
     pub(crate) fn rotate(&mut self) {
@@ -152,7 +177,7 @@ impl AckerExecutor {
         while let Some(accounts) = self.next(&mut table, &mut settled, &mut rotate_at) {
             for account in accounts {
                 let Some((spout, verdict)) = table.take(account) else { continue };
-                counts.executed += 1;
+                counts.executed += u64::from(verdict != Verdict::Reset);
                 let trees = &mut settled[spout as usize];
                 trees.push((account.root, verdict));
                 if trees.len() >= self.limit {
@@ -291,6 +316,21 @@ mod tests {
             (0..rotations).for_each(|_| table.rotate());
             assert_eq!(table.take(account(1, 7, News::Ack)), end, "{rotations}");
         }
+    }
+
+    #[test]
+    fn a_reset_makes_a_tree_young_and_goes_on_to_its_spout() {
+        let reset = account(1, 0, News::Reset);
+        let mut table = AckerTable::new();
+        assert_eq!(table.take(reset), None, "no spout is known yet");
+        table.take(account(1, 7, News::Init(3)));
+        for _ in 0..4 {
+            table.rotate();
+            table.rotate();
+            assert_eq!(table.take(reset), Some((3, Verdict::Reset)));
+        }
+        table.rotate();
+        assert_eq!(table.take(account(1, 7, News::Ack)), Some((3, Acked)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Positions and watermarks of a task: the least over its channels, and when to tell it on.
 
-use crate::packet::Mark;
-use crate::tracker::STRIDE;
+use crate::runtime::packet::Mark;
+use crate::runtime::tracker::STRIDE;
 
 /// The channels that a task reads from.
 #[derive(Debug)]

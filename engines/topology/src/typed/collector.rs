@@ -1,10 +1,10 @@
 //! Where a task puts what it emits.
 
-use crate::acker::{Account, AckOut, News};
-use crate::inbox::{Closed, Inbox};
-use crate::packet::{Mark, UNTRACKED};
-use crate::progress::MarkPacer;
-use crate::route::{Extent, Io, Route, StageRun};
+use crate::runtime::acker::{Account, AckOut, News};
+use crate::runtime::inbox::{Closed, Inbox};
+use crate::runtime::packet::{Mark, UNTRACKED};
+use crate::runtime::progress::MarkPacer;
+use crate::runtime::route::{Extent, Io, Route, StageRun};
 use weir_dataflow::{Data, Stamp};
 
 /// Emissions that are staged before they are routed, at most: one record may emit without bound.
@@ -70,13 +70,13 @@ impl<T: Data> Collector<T> {
         self.begin_run(before.stamp, before.root, before.account);
     }
 
-    /// Says that a tuple held back (see [`Outcome::Hold`](crate::Outcome::Hold)) has been handled.
-    pub fn ack(&mut self, anchor: crate::Anchor) {
+    /// Says that a tuple held back (see [`Outcome::Hold`](crate::typed::Outcome::Hold)) has been handled.
+    pub fn ack(&mut self, anchor: crate::typed::Anchor) {
         self.settle(Account { root: anchor.root, xor: anchor.edge, news: News::Ack });
     }
 
     /// Says that a tuple held back cannot be handled: its tree is to be replayed.
-    pub fn fail(&mut self, anchor: crate::Anchor) {
+    pub fn fail(&mut self, anchor: crate::typed::Anchor) {
         self.settle(Account { root: anchor.root, xor: 0, news: News::Fail });
     }
 

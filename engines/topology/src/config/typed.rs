@@ -1,4 +1,4 @@
-//! The settings of a topology.
+//! The settings of a typed topology.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;

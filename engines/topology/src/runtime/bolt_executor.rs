@@ -1,12 +1,12 @@
 //! The thread of a bolt's task.
 
-use crate::acker::{Account, News};
-use crate::inbox::Closed;
-use crate::packet::{Batch, Body, Cause, Mark, Packet, UNTRACKED};
-use crate::progress::Channels;
-use crate::task::{Shared, TaskContext, TaskCounts};
-use crate::tracker::STRIDE;
-use crate::{Bolt, Collector, Input, Outcome};
+use crate::runtime::acker::{Account, News};
+use crate::runtime::inbox::Closed;
+use crate::runtime::packet::{Batch, Body, Cause, Mark, Packet, UNTRACKED};
+use crate::runtime::progress::Channels;
+use crate::runtime::task::{Shared, TaskContext, TaskCounts};
+use crate::runtime::tracker::STRIDE;
+use crate::typed::{Bolt, Collector, Input, Outcome};
 use crossbeam_channel::{Receiver, TryRecvError};
 use std::sync::Arc;
 use weir_dataflow::{Alarm, Received, Stamp, receive};

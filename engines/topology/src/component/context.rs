@@ -1,0 +1,114 @@
+//! What a task knows of its topology.
+
+use crate::{Config, Fields, TaskId};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What all tasks of a topology know of it.
+#[derive(Debug)]
+pub(crate) struct TopologyInfo {
+    pub(crate) name: String,
+    /// The tasks of each component, in ascending order; those of the system included.
+    pub(crate) tasks: BTreeMap<Arc<str>, Vec<TaskId>>,
+    /// The streams of each component, and their fields.
+    pub(crate) streams: BTreeMap<Arc<str>, BTreeMap<String, Fields>>,
+    /// Which streams each component subscribes to, as component and stream.
+    pub(crate) sources: BTreeMap<Arc<str>, Vec<(String, String)>>,
+    pub(crate) conf: Config,
+}
+
+/// What a task knows of itself and its topology.
+#[derive(Clone, Debug)]
+pub struct TopologyContext {
+    pub(crate) info: Arc<TopologyInfo>,
+    pub(crate) component: Arc<str>,
+    pub(crate) task: TaskId,
+    pub(crate) index: usize,
+    pub(crate) waker: Waker,
+}
+
+impl TopologyContext {
+    /// The topology's name.
+    #[must_use]
+    pub fn topology_name(&self) -> &str {
+        &self.info.name
+    }
+
+    /// The topology's configuration, without what is set for this component.
+    #[must_use]
+    pub fn topology_config(&self) -> &Config {
+        &self.info.conf
+    }
+
+    /// The id of this task's component.
+    #[must_use]
+    pub fn component_id(&self) -> &str {
+        &self.component
+    }
+
+    /// The number of this task, among all tasks of the topology.
+    #[must_use]
+    pub const fn task_id(&self) -> TaskId {
+        self.task
+    }
+
+    /// The place of this task among the tasks of its component, from 0.
+    #[must_use]
+    pub const fn task_index(&self) -> usize {
+        self.index
+    }
+
+    /// The tasks of a component, in ascending order; none of an unknown one.
+    #[must_use]
+    pub fn component_tasks(&self, component: &str) -> &[TaskId] {
+        self.info.tasks.get(component).map_or(&[], Vec::as_slice)
+    }
+
+    /// The components, those of the system included.
+    pub fn component_ids(&self) -> impl Iterator<Item = &str> {
+        self.info.tasks.keys().map(|id| &**id)
+    }
+
+    /// The fields of a stream.
+    #[must_use]
+    pub fn output_fields(&self, component: &str, stream: &str) -> Option<&Fields> {
+        self.info.streams.get(component)?.get(stream)
+    }
+
+    /// The streams of this component.
+    pub fn streams(&self) -> impl Iterator<Item = &str> {
+        self.info.streams.get(&self.component).into_iter().flatten().map(|(id, _)| &**id)
+    }
+
+    /// What this component subscribes to, as component and stream.
+    #[must_use]
+    pub fn sources(&self) -> &[(String, String)] {
+        self.info.sources.get(&self.component).map_or(&[], Vec::as_slice)
+    }
+
+    /// Something that makes a waiting spout look again at once.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        self.waker.clone()
+    }
+}
+
+/// Makes a spout that waits, because it had nothing to emit, look again at once. May be called from
+/// any thread, also after the topology has ended.
+#[derive(Clone, Default)]
+pub struct Waker(pub(crate) Option<Arc<dyn Fn() + Send + Sync>>);
+
+impl Waker {
+    /// Wakes it.
+    pub fn wake(&self) {
+        if let Some(wake) = &self.0 {
+            wake();
+        }
+    }
+}
+
+impl std::fmt::Debug for Waker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Waker")
+    }
+}

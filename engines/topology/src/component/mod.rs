@@ -1,0 +1,17 @@
+//! What users write: spouts and bolts whose tuples have named values, in Storm's terms.
+
+mod basic;
+mod bolt;
+mod collector;
+mod context;
+mod error;
+mod fields;
+mod spout;
+
+pub use basic::{BasicBolt, BasicOutputCollector};
+pub use bolt::RichBolt;
+pub use collector::{OutputCollector, SpoutOutputCollector};
+pub use context::{TopologyContext, Waker};
+pub use error::{ComponentError, ComponentResult, EmitError};
+pub use fields::{IntoFields, OutputFieldsDeclarer};
+pub use spout::RichSpout;

@@ -1,0 +1,233 @@
+//! Where a task's emissions begin: which tasks get a tuple, and what edges that makes.
+
+use crate::component::EmitError;
+use crate::grouping::{Chosen, StreamGrouping};
+use crate::runtime::acker::{Account, News};
+use crate::runtime::packet::mix64;
+use crate::tuple::{Ids, Source};
+use crate::{TaskId, Tuple, Values};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// A tuple for one task of an executor.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    /// The task's place within its executor.
+    pub(crate) local: u32,
+    pub(crate) tuple: Tuple,
+}
+
+/// A delivery on its way to one of the executors that a component sends to.
+#[derive(Clone, Debug)]
+pub(crate) struct Parcel {
+    pub(crate) queue: u32,
+    pub(crate) delivery: Delivery,
+}
+
+/// Where a task is, as an emitting component sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Address {
+    pub(crate) queue: u32,
+    pub(crate) local: u32,
+}
+
+/// How a subscriber wants its tuples. The groupings of an executor are shared by its tasks.
+#[derive(Clone)]
+pub(crate) enum Route {
+    Direct,
+    Grouped(Rc<RefCell<Box<dyn StreamGrouping>>>),
+}
+
+/// A subscription to a stream, as one emitting executor sees it.
+#[derive(Clone)]
+pub(crate) struct OutSubscriber {
+    pub(crate) component: Arc<str>,
+    pub(crate) route: Route,
+    pub(crate) tasks: Arc<HashMap<TaskId, Address>>,
+}
+
+/// A declared stream, with those who subscribe to it.
+#[derive(Clone)]
+pub(crate) struct OutStream {
+    pub(crate) source: Arc<Source>,
+    pub(crate) subscribers: Vec<OutSubscriber>,
+    /// Tuples emitted, and tuples that went to a task because of it.
+    pub(crate) emitted: u64,
+    pub(crate) transferred: u64,
+}
+
+/// A task's way out: emissions and news of trees are gathered here until the executor takes them.
+pub(crate) struct Outlet {
+    task: TaskId,
+    streams: Vec<OutStream>,
+    tracks: bool,
+    /// Whether every tuple of a bolt must be anchored: in a topology that checkpoints its state.
+    anchored_only: bool,
+    next_edge: u64,
+    chosen: Chosen,
+    targets: Vec<TaskId>,
+    pub(crate) parcels: Vec<Parcel>,
+    pub(crate) accounts: Vec<Account>,
+}
+
+impl Outlet {
+    /// The outlet of a task. `number` tells the tasks of all topologies' executors apart; edges are
+    /// mixed counters that start 2^40 apart.
+    pub(crate) fn new(task: TaskId, number: u64, streams: Vec<OutStream>, tracks: bool) -> Self {
+        Self {
+            task,
+            streams,
+            tracks,
+            anchored_only: false,
+            next_edge: (number + 1) << 40,
+            chosen: Chosen::new(),
+            targets: Vec::new(),
+            parcels: Vec::new(),
+            accounts: Vec::new(),
+        }
+    }
+
+    pub(crate) fn anchored_only(mut self, only: bool) -> Self {
+        self.anchored_only = only;
+        self
+    }
+
+    pub(crate) const fn tracks(&self) -> bool {
+        self.tracks
+    }
+
+    pub(crate) const fn requires_anchors(&self) -> bool {
+        self.anchored_only
+    }
+
+    pub(crate) fn streams(&self) -> &[OutStream] {
+        &self.streams
+    }
+
+    fn edge(&mut self) -> u64 {
+        self.next_edge += 1;
+        mix64(self.next_edge)
+    }
+
+    fn stream(&self, stream: &str) -> Result<usize, EmitError> {
+        let found = self.streams.iter().position(|out| &*out.source.stream == stream);
+        found.ok_or_else(|| EmitError::UnknownStream { stream: stream.to_owned() })
+    }
+
+    /// Sends `values` to whatever tasks the subscribers of a stream choose; `ids` makes the places of
+    /// each copy in its trees.
+    pub(crate) fn emit(
+        &mut self,
+        stream: &str,
+        values: &Values,
+        mut ids: impl FnMut(&mut dyn FnMut() -> u64) -> Ids,
+    ) -> Result<&[TaskId], EmitError> {
+        let at = self.stream(stream)?;
+        self.targets.clear();
+        let (before, mut addresses) = (self.parcels.len(), Addresses::new());
+        for subscriber in &self.streams[at].subscribers {
+            let Route::Grouped(grouping) = &subscriber.route else {
+                return Err(EmitError::RegularToDirect { stream: stream.to_owned() });
+            };
+            self.chosen.clear();
+            grouping.borrow_mut().choose(self.task, values, &mut self.chosen);
+            for task in &self.chosen {
+                let Some(address) = subscriber.tasks.get(task) else {
+                    return Err(EmitError::UnknownTask {
+                        stream: stream.to_owned(),
+                        subscriber: subscriber.component.to_string(),
+                        task: *task,
+                    });
+                };
+                addresses.push(*address);
+                self.targets.push(*task);
+            }
+        }
+        for address in addresses {
+            let ids = ids(&mut || self.edge());
+            self.push(at, address, values, ids);
+        }
+        let out = &mut self.streams[at];
+        out.emitted += 1;
+        out.transferred += (self.parcels.len() - before) as u64;
+        Ok(&self.targets)
+    }
+
+    /// Sends `values` to one task. Returns whether it subscribes.
+    pub(crate) fn emit_direct(
+        &mut self,
+        task: TaskId,
+        stream: &str,
+        values: &Values,
+        mut ids: impl FnMut(&mut dyn FnMut() -> u64) -> Ids,
+    ) -> Result<bool, EmitError> {
+        let at = self.stream(stream)?;
+        if self.streams[at].subscribers.is_empty() {
+            return Err(EmitError::NoSubscriber { stream: stream.to_owned() });
+        }
+        self.streams[at].emitted += 1;
+        let addressed = self.streams[at].subscribers.iter().find_map(|subscriber| {
+            let address = subscriber.tasks.get(&task)?;
+            Some((*address, matches!(subscriber.route, Route::Direct)))
+        });
+        match addressed {
+            None => Ok(false),
+            Some((_, false)) => Err(EmitError::DirectToRegular { stream: stream.to_owned(), task }),
+            Some((address, true)) => {
+                let ids = ids(&mut || self.edge());
+                self.push(at, address, values, ids);
+                self.streams[at].transferred += 1;
+                Ok(true)
+            }
+        }
+    }
+
+    fn push(&mut self, stream: usize, address: Address, values: &Values, ids: Ids) {
+        let source = Arc::clone(&self.streams[stream].source);
+        let tuple = Tuple::new(values.clone(), source, self.task, ids);
+        let delivery = Delivery { local: address.local, tuple };
+        self.parcels.push(Parcel { queue: address.queue, delivery });
+    }
+
+    /// The places of a new tuple in the trees of its anchors: each anchor that is in a tree gets an
+    /// edge of its own.
+    pub(crate) fn anchored(anchors: &[&Tuple], edge: &mut dyn FnMut() -> u64) -> Ids {
+        let mut ids = Ids::new();
+        for anchor in anchors {
+            if anchor.ids().is_empty() {
+                continue;
+            }
+            let new = edge();
+            anchor.add_child(new);
+            for (root, _) in anchor.ids() {
+                match ids.iter_mut().find(|(known, _)| known == root) {
+                    Some((_, edges)) => *edges ^= new,
+                    None => ids.push((*root, new)),
+                }
+            }
+        }
+        ids
+    }
+
+    /// Tells the ackers what became of a tuple.
+    pub(crate) fn settle(&mut self, tuple: &Tuple, news: News) {
+        if !self.tracks {
+            return;
+        }
+        let children = if news == News::Ack { tuple.children() } else { 0 };
+        for (root, edges) in tuple.ids() {
+            let xor = if news == News::Ack { edges ^ children } else { 0 };
+            self.accounts.push(Account { root: *root, xor, news });
+        }
+    }
+}
+
+type Addresses = smallvec::SmallVec<[Address; 4]>;
+
+impl std::fmt::Debug for Outlet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Outlet").field("task", &self.task).finish_non_exhaustive()
+    }
+}
