@@ -366,7 +366,8 @@ fn launch_spout<S: Spout>(
             Box::new(move |ready| {
                 let routes = routes(&subscribers, &task, config.batch_size, task_number);
                 drop(subscribers);
-                let out = Collector::new(routes, acks, Some(inbox), pacer);
+                let census = shared.census.clone();
+                let out = Collector::new(routes, acks, Some(inbox), pacer, census);
                 let (limit, sharing) = (config.max_spout_pending, Arc::clone(&shared));
                 let out = SpoutCollector::new(out, number as u32, limit, sharing);
                 let executor = SpoutExecutor {
@@ -375,6 +376,7 @@ fn launch_spout<S: Spout>(
                     shared,
                     gate,
                     number,
+                    place: task_number,
                     timeout_ns: nanos(config.message_timeout),
                     flush_interval_ns: nanos(config.flush_interval),
                     state: SpoutState::default(),
@@ -406,10 +408,11 @@ fn launch_bolt<B: Bolt>(
                 let parts = BoltParts {
                     bolt: make(&task),
                     from,
-                    out: Collector::new(routes, acks, None, pacer),
+                    out: Collector::new(routes, acks, None, pacer, shared.census.clone()),
                     channels,
                     shared,
                     party,
+                    place: task_number,
                     flush_interval_ns: nanos(config.flush_interval),
                 };
                 BoltExecutor::new(parts).run(&task, ready)
