@@ -8,6 +8,7 @@ mod error;
 mod fields;
 mod spout;
 
+pub(crate) use basic::BasicBoltExecutor;
 pub use basic::{BasicBolt, BasicOutputCollector};
 pub use bolt::RichBolt;
 pub use collector::{OutputCollector, SpoutOutputCollector};
