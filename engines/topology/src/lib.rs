@@ -9,6 +9,7 @@ pub mod grouping;
 mod report;
 mod runtime;
 mod topology;
+pub mod testing;
 mod tuple;
 pub mod typed;
 
