@@ -17,8 +17,8 @@ const EXPECT: &[(&str, &[&str])] = &[
 const ANYWHERE: &[&str] = &["expected", "expect"];
 
 /// Fields inside of expectations that are left as they are: they explain, or say how exactly the
-/// others are meant.
-const LEFT: &[&str] = &["margin", "note", "reason"];
+/// others are meant, or what led to them.
+const LEFT: &[&str] = &["load", "margin", "note", "reason"];
 
 /// How many changes of a case are tried.
 const MOST: usize = 4;

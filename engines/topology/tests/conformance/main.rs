@@ -19,6 +19,7 @@
 
 mod case;
 mod changed;
+mod groupings;
 mod named;
 mod skips;
 
@@ -32,7 +33,7 @@ use std::time::Duration;
 type Runner = fn(area: &str, case: &Case<'_>) -> Option<Outcome>;
 
 /// Asked in turn.
-const RUNNERS: &[Runner] = &[];
+const RUNNERS: &[Runner] = &[groupings::run];
 
 /// Whether the cases of an area are run here. Those of Trident are run by its own crate.
 fn is_ours(area: &str) -> bool {
