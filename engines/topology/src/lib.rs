@@ -9,6 +9,7 @@ mod flow;
 pub mod grouping;
 mod report;
 mod runtime;
+pub mod state;
 pub mod testing;
 mod topology;
 mod tuple;
