@@ -28,6 +28,7 @@ pub use config::{Acking, Config, TopologyConfig};
 pub use error::TopologyError;
 pub use flow::{TopologyEngine, TopologyFlow};
 pub use report::{ErrorThrottle, ReportedError};
+pub use runtime::rotating::RotatingMap;
 pub use topology::{
     Assignment, BoltDeclarer, ComponentTasks, SpoutDeclarer, StormTopology, StreamId,
     TopologyBuilder,

@@ -9,7 +9,7 @@
 use crate::runtime::census::Census;
 use crate::runtime::inbox::{Closed, Inbox, Notice, Verdict, deliver};
 use crate::runtime::packet::{UNTRACKED, mix64};
-use crate::runtime::rotating::RotatingMap;
+use crate::runtime::rotating::TreeMap;
 use crate::runtime::task::{Shared, TaskCounts};
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use std::sync::Arc;
@@ -120,14 +120,14 @@ impl Tree {
 
 /// The trees that one acker follows.
 #[derive(Debug)]
-pub(crate) struct AckerTable(RotatingMap<Tree>);
+pub(crate) struct AckerTable(TreeMap<Tree>);
 
 impl AckerTable {
     /// Three buckets: a tree whose spout has given it up is forgotten after two to three timeouts.
     const BUCKETS: usize = 3;
 
     pub(crate) fn new() -> Self {
-        Self(RotatingMap::new(Self::BUCKETS))
+        Self(TreeMap::with_buckets(Self::BUCKETS))
     }
 
     /// Takes an account; tells if that ends the tree, how, and which spout to tell. A tree whose sum
@@ -151,7 +151,7 @@ impl AckerTable {
     /// Makes a tree as young as a new one, known or not, and has its spout do the same.
     #[cold]
     fn reset(&mut self, root: u64) -> Option<(u32, Verdict)> {
-        let tree = self.0.remove(root).unwrap_or_default();
+        let tree = self.0.remove(&root).unwrap_or_default();
         if let Some(end) = tree.end() {
             return Some(end);
         }

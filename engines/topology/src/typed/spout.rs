@@ -2,7 +2,7 @@
 
 use crate::runtime::acker::{Account, News};
 use crate::runtime::packet::{Mark, UNTRACKED};
-use crate::runtime::rotating::RotatingMap;
+use crate::runtime::rotating::TreeMap;
 use crate::runtime::task::Shared;
 use crate::typed::{Collector, TaskContext};
 use std::collections::{BTreeSet, VecDeque};
@@ -74,7 +74,7 @@ pub trait Spout: 'static {
 /// What a spout emits into.
 pub struct SpoutCollector<T, Id> {
     pub(crate) out: Collector<T>,
-    pub(crate) pending: RotatingMap<Id>,
+    pub(crate) pending: TreeMap<Id>,
     /// Emitted without acking: acked at once.
     pub(crate) accepted: Vec<Id>,
     pub(crate) reached: Mark,
@@ -100,7 +100,7 @@ impl<T: Data, Id: Send + 'static> SpoutCollector<T, Id> {
     ) -> Self {
         Self {
             out,
-            pending: RotatingMap::new(Self::BUCKETS),
+            pending: TreeMap::with_buckets(Self::BUCKETS),
             accepted: Vec::new(),
             reached: Mark::default(),
             order: VecDeque::new(),
@@ -190,12 +190,12 @@ impl<T: Data, Id: Send + 'static> SpoutCollector<T, Id> {
     /// The lowest record with an open tree, or the first that has not been emitted.
     pub(crate) fn settled(&mut self) -> u64 {
         while let Some((_, root)) = self.order.front()
-            && !self.pending.contains(*root)
+            && !self.pending.contains_key(root)
         {
             self.order.pop_front();
         }
         while let Some((_, root)) = self.again.first()
-            && !self.pending.contains(*root)
+            && !self.pending.contains_key(root)
         {
             self.again.pop_first();
         }
@@ -205,7 +205,7 @@ impl<T: Data, Id: Send + 'static> SpoutCollector<T, Id> {
 
     /// Takes a tree off the list of open ones.
     pub(crate) fn close_tree(&mut self, root: u64) -> Option<Id> {
-        self.pending.remove(root)
+        self.pending.remove(&root)
     }
 }
 
