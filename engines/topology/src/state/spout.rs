@@ -29,7 +29,7 @@ impl CheckpointSpout {
     /// The least time between two checkpoints, in milliseconds, whatever is set.
     const SHORTEST_MS: u64 = 100;
     /// The key under which it keeps how far it is. Storm's.
-    const KEY: &str = "__state";
+    pub const KEY: &str = "__state";
 
     /// A spout that keeps how far it is where `provider` says.
     #[must_use]
