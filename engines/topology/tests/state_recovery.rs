@@ -14,7 +14,7 @@ use weir_topology::{
     Value, Values, values,
 };
 
-const MESSAGES: i64 = 6;
+const MESSAGES: i64 = 12;
 /// Keys of what is not a message: how many there were, and how many tuples.
 const DIFFERENT: i64 = -1;
 const ALL: i64 = -2;
@@ -72,6 +72,8 @@ impl Task {
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
+    /// The source sends a message that it has not sent yet.
+    Source,
     /// The checkpoint spout is asked, after an interval.
     Spout,
     /// A bolt takes a tuple.
@@ -95,6 +97,8 @@ struct World {
     /// Open trees: what is left to ack of each message, by message and attempt.
     open: BTreeMap<(i64, i64), u8>,
     attempt: i64,
+    /// How many messages have been sent, and which are known to be done.
+    sent: i64,
     acked: Vec<bool>,
     /// The checkpoint that is under way, and what is left to ack of it.
     checkpoint: Option<(i64, u8)>,
@@ -113,22 +117,13 @@ impl World {
             spout_mock,
             open: BTreeMap::new(),
             attempt: 0,
+            sent: 0,
             acked: vec![false; MESSAGES as usize],
             checkpoint: None,
         };
-        world.start();
-        world
-    }
-
-    /// Opens the checkpoint spout, and sends all messages that are not known to be done.
-    fn start(&mut self) {
         let context = MockContext::new(CHECKPOINT_COMPONENT, 1).build();
-        self.spout.open(&Config::new(), &context).expect("state");
-        for message in 0..MESSAGES {
-            if !self.acked[message as usize] {
-                self.send(message);
-            }
-        }
+        world.spout.open(&Config::new(), &context).expect("state");
+        world
     }
 
     fn send(&mut self, message: i64) {
@@ -141,6 +136,11 @@ impl World {
 
     fn take(&mut self, step: Step) {
         match step {
+            Step::Source if self.sent < MESSAGES => {
+                self.send(self.sent);
+                self.sent += 1;
+            }
+            Step::Source => {}
             Step::Spout => self.ask_spout(),
             Step::First => self.execute(true),
             Step::Second => self.execute(false),
@@ -163,9 +163,7 @@ impl World {
                 self.spout = CheckpointSpout::new(nowhere.clone());
                 self.first = Task::new("first", CHECKPOINT_COMPONENT, &nowhere);
                 self.second = Task::new("second", "first", &nowhere);
-                let provider = self.provider.clone();
-                let attempt = self.attempt;
-                *self = Self { attempt, ..Self::new(provider) };
+                *self = Self { attempt: self.attempt, ..Self::new(self.provider.clone()) };
             }
         }
     }
@@ -244,7 +242,7 @@ impl World {
             if self.acked.iter().all(|acked| *acked) {
                 return;
             }
-            for step in [Step::Spout, Step::First, Step::Second] {
+            for step in [Step::Source, Step::Spout, Step::First, Step::Second] {
                 self.take(step);
             }
         }
@@ -262,6 +260,7 @@ fn checkpoint(from: &str, values: Values) -> Tuple {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
+        8 => Just(Step::Source),
         12 => Just(Step::Spout),
         24 => Just(Step::First),
         24 => Just(Step::Second),
