@@ -2,6 +2,7 @@
 //! and executors and processes that die between any two steps.
 
 use proptest::prelude::*;
+use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 use weir_topology::state::{
@@ -19,11 +20,22 @@ const MESSAGES: i64 = 12;
 const DIFFERENT: i64 = -1;
 const ALL: i64 = -2;
 
+thread_local! {
+    /// The transaction that a state had committed last when a bolt was given it.
+    static FOUND: Cell<Option<i64>> = const { Cell::new(None) };
+}
+
 /// Counts messages, each once: it keeps which it has seen.
 struct Once;
 
 impl StatefulBolt for Once {
     type State = KeyValue<i64, i64>;
+
+    fn init_state(&mut self, state: &mut Self::State) -> ComponentResult {
+        let committed = (0..1_000).rev().find(|txid| state.is_committed(*txid));
+        FOUND.set(Some(committed.unwrap_or(-1)));
+        Ok(())
+    }
 
     fn execute(
         &mut self,
@@ -100,8 +112,10 @@ struct World {
     /// How many messages have been sent, and which are known to be done.
     sent: i64,
     acked: Vec<bool>,
-    /// The checkpoint that is under way, and what is left to ack of it.
-    checkpoint: Option<(i64, u8)>,
+    /// The checkpoint that is under way: its tree, and what is left to ack of it.
+    checkpoint: Option<(u64, i64, u8)>,
+    /// Which tree a checkpoint tuple is of.
+    trees: Vec<(Tuple, u64)>,
 }
 
 impl World {
@@ -120,6 +134,7 @@ impl World {
             sent: 0,
             acked: vec![false; MESSAGES as usize],
             checkpoint: None,
+            trees: Vec::new(),
         };
         let context = MockContext::new(CHECKPOINT_COMPONENT, 1).build();
         world.spout.open(&Config::new(), &context).expect("state");
@@ -175,38 +190,55 @@ impl World {
         self.spout_mock.clear();
         for values in emitted {
             assert!(self.checkpoint.is_none(), "one at a time");
-            self.checkpoint = Some((values[0].as_int().expect("a txid"), 2));
-            self.first.queue.push_back(checkpoint(CHECKPOINT_COMPONENT, values));
+            self.attempt += 1;
+            let tree = self.attempt as u64;
+            self.checkpoint = Some((tree, values[0].as_int().expect("a txid"), 2));
+            let sent = checkpoint(CHECKPOINT_COMPONENT, values);
+            self.trees.push((sent.clone(), tree));
+            self.first.queue.push_back(sent);
         }
     }
 
     fn execute(&mut self, first: bool) {
         let task = if first { &mut self.first } else { &mut self.second };
         let Some(tuple) = task.queue.pop_front() else { return };
-        task.bolt.execute(tuple, task.mock.collector()).expect("no error");
+        task.bolt.execute(tuple.clone(), task.mock.collector()).expect("no error");
+        if let Some(found) = FOUND.take() {
+            // Wherever they were when something died, all tasks begin with the same transaction.
+            assert_eq!(tuple.int(CHECKPOINT_FIELD_TXID), Ok(found), "{}", task.id);
+        }
         let (acked, failed) = (task.mock.acked(), task.mock.failed());
         let emitted = task.mock.emitted().to_vec();
         task.mock.clear();
         for emission in emitted.into_iter().filter(|_| first) {
-            let sent = if emission.stream == CHECKPOINT_STREAM {
-                checkpoint("first", emission.values)
+            if emission.stream == CHECKPOINT_STREAM {
+                let sent = checkpoint("first", emission.values);
+                let tree = self.tree(&emission.anchors[0]).expect("sent by the spout");
+                self.trees.push((sent.clone(), tree));
+                self.second.queue.push_back(sent);
             } else {
                 let fields = ["message", "attempt"];
-                tuple_of("first", "default", fields, emission.values)
-            };
-            self.second.queue.push_back(sent);
+                let sent = tuple_of("first", "default", fields, emission.values);
+                self.second.queue.push_back(sent);
+            }
         }
         acked.iter().for_each(|tuple| self.settle(tuple, true));
         failed.iter().for_each(|tuple| self.settle(tuple, false));
     }
 
+    fn tree(&self, tuple: &Tuple) -> Option<u64> {
+        self.trees.iter().find(|(other, _)| other.is(tuple)).map(|(_, tree)| *tree)
+    }
+
     fn settle(&mut self, tuple: &Tuple, acked: bool) {
         if tuple.source_stream() == CHECKPOINT_STREAM {
-            let Some((txid, left)) = self.checkpoint else { return };
-            if tuple.int(CHECKPOINT_FIELD_TXID) != Ok(txid) {
+            // A tree that is not known has been given up.
+            let Some((tree, txid, left)) = self.checkpoint else { return };
+            if self.tree(tuple) != Some(tree) {
                 return;
             }
-            self.checkpoint = Some((txid, left - 1)).filter(|(_, left)| acked && *left > 0);
+            let left_then = if acked { left - 1 } else { 0 };
+            self.checkpoint = (left_then > 0).then_some((tree, txid, left_then));
             if !acked {
                 self.spout.fail(Value::from(txid)).expect("no error");
             } else if left == 1 {
@@ -215,7 +247,6 @@ impl World {
             return;
         }
         let [message, attempt] = [0, 1].map(|n| tuple.int(n).expect("a number"));
-        // A tree that is not known has been given up.
         let Some(left) = self.open.get_mut(&(message, attempt)) else { return };
         *left -= 1;
         if !acked {
@@ -228,7 +259,7 @@ impl World {
     }
 
     fn time_out(&mut self) {
-        if let Some((txid, _)) = self.checkpoint.take() {
+        if let Some((_, txid, _)) = self.checkpoint.take() {
             self.spout.fail(Value::from(txid)).expect("no error");
         }
         for ((message, _), _) in std::mem::take(&mut self.open) {
