@@ -160,6 +160,33 @@ fn a_map_in_memory_keeps_its_types() {
 }
 
 #[test]
+fn values_of_every_other_kind_are_what_they_were() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let provider = StateProvider::disk(folder.path());
+    let bytes: Value = b"\0\xff"[..].into();
+    let nested = values![values![(), values![]], "x"];
+    let numbers = values![i64::MIN, i64::MAX, f64::NAN, -0.0, f64::INFINITY];
+    let rows = [values![], values![(), true, "", "\u{1F980}", bytes], nested, numbers];
+    let check = |map: &KeyValue<u8, Values>| {
+        for (key, row) in (0u8..).zip(&rows) {
+            assert_eq!(map.get(&key), Ok(Some(row.clone())));
+        }
+    };
+    let mut map = open(&provider);
+    for (key, row) in (0u8..).zip(&rows) {
+        map.put(key, row.clone()).expect("in memory");
+    }
+    map.prepare_commit(1).expect("writable");
+    drop(map);
+    let mut map = open(&provider);
+    check(&map);
+    map.commit(1).expect("prepared");
+    check(&map);
+    drop(map);
+    check(&open(&provider));
+}
+
+#[test]
 fn an_object_cannot_be_kept_on_disk_and_says_so() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut map = open(&StateProvider::disk(folder.path()));

@@ -64,7 +64,7 @@ impl<K, V, S> RotatingMap<K, V, S> {
     /// Whether there is no entry.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.buckets.iter().all(HashTable::is_empty)
     }
 
     /// How many buckets there are.
