@@ -266,15 +266,28 @@ fn a_map_of_no_provider_starts_empty_and_ends_with_its_owner() {
 
 const CHILD: &str = "WEIR_STATE_CHILD";
 
+fn say(what: &str, number: i64) {
+    let mut out = std::io::stdout();
+    writeln!(out, "{what} {number}").and_then(|()| out.flush()).expect("a parent that listens");
+}
+
+/// The process that is killed: it opens one state after the other, in files that are not there yet.
+#[test]
+fn child_that_opens() {
+    let Some(folder) = std::env::var_os(CHILD) else { return };
+    let provider = StateProvider::disk(folder);
+    for task in 0.. {
+        say("opening", task as i64);
+        let map = provider.key_value::<u8, Values>(&Namespace { task, ..namespace() });
+        assert_eq!(map.err(), None, "what the last child has left");
+    }
+}
+
 /// The process that is killed: it counts to where it is stopped, and says so at every step.
 #[test]
 fn child_that_counts() {
     let Some(folder) = std::env::var_os(CHILD) else { return };
     let mut map = open(&StateProvider::disk(folder));
-    let mut out = std::io::stdout();
-    let mut say = |what: &str, txid: i64| {
-        writeln!(out, "{what} {txid}").and_then(|()| out.flush()).expect("a parent that listens");
-    };
     // What was under way when the last child was killed is not to be.
     map.rollback().expect("writable");
     let last = map.get(&0).expect("readable").and_then(|values| values[0].as_int()).unwrap_or(0);
@@ -294,9 +307,9 @@ fn child_that_counts() {
 
 /// Lets a child run until it has said `lines` things, and kills it. Returns what it said last, at
 /// which it may have been long past.
-fn kill_after(folder: &Path, lines: usize) -> (String, i64) {
+fn kill_after(child: &str, folder: &Path, lines: usize) -> (String, i64) {
     let mut child = Command::new(std::env::current_exe().expect("this test"))
-        .args(["child_that_counts", "--exact", "--nocapture", "--test-threads=1"])
+        .args([child, "--exact", "--nocapture", "--test-threads=1"])
         .env(CHILD, folder)
         .stdout(Stdio::piped())
         .spawn()
@@ -322,7 +335,7 @@ fn kill_after(folder: &Path, lines: usize) -> (String, i64) {
 fn a_killed_process_leaves_what_it_prepared_or_committed() {
     let folder = tempfile::tempdir().expect("a folder");
     for round in 0..12 {
-        let (what, txid) = kill_after(folder.path(), 1 + round % 7);
+        let (what, txid) = kill_after("child_that_counts", folder.path(), 1 + round % 7);
         let mut map = open(&StateProvider::disk(folder.path()));
         let read = |map: &KeyValue<u8, Values>| -> Vec<i64> {
             let all = (0..=4).map(|key| map.get(&key).expect("readable"));
@@ -345,5 +358,19 @@ fn a_killed_process_leaves_what_it_prepared_or_committed() {
             map.rollback().expect("writable");
             assert_eq!(read(&map), vec![found[0] - 1; 5]);
         }
+    }
+}
+
+#[test]
+fn a_process_that_is_killed_while_it_makes_a_file_leaves_none_in_part() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for round in 0..8 {
+        let (_, last) = kill_after("child_that_opens", folder.path(), 1 + round);
+        let provider = StateProvider::disk(folder.path());
+        for task in 0..=last as usize + 1 {
+            let map = provider.key_value::<u8, Values>(&Namespace { task, ..namespace() });
+            assert_eq!(map.err(), None, "task {task}");
+        }
+        std::fs::remove_dir_all(folder.path()).expect("ours");
     }
 }

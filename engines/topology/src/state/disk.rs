@@ -3,7 +3,8 @@
 use super::layers::{Delta, Layers, Prepared, Store, layered};
 use super::{Entries, Namespace, StateError, StateKey, StateValue, Stored};
 use redb::{
-    Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
+    Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
+    WriteTransaction,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -56,7 +57,6 @@ struct DiskStore<K, V> {
     namespace: String,
     prepared: Option<Prepared<K, V>>,
     committed_txid: Option<i64>,
-    values: std::marker::PhantomData<fn() -> V>,
 }
 
 /// What is being done, for messages.
@@ -96,68 +96,79 @@ impl Doing<'_> {
     }
 }
 
-/// The version of the form that a file is in; made what it is at present in a file that is new.
-fn check_version(transaction: &WriteTransaction, doing: Doing<'_>) -> Result<(), StateError> {
-    let mut numbers = transaction.open_table(NUMBERS).map_err(|error| doing.failed(error))?;
-    let found = numbers.get(VERSION).map_err(|error| doing.failed(error))?;
-    let found = found.map(|version| version.value());
-    match found {
-        Some(PRESENT_VERSION) => Ok(()),
-        None => {
-            let put = numbers.insert(VERSION, PRESENT_VERSION);
-            put.map(drop).map_err(|error| doing.failed(error))
+/// Opens a file, which must be there. A file is whole from the beginning: a process may die at any
+/// moment, also while it makes one.
+fn open_file(file: &Path, doing: Doing<'_>) -> Result<Database, StateError> {
+    let named = |error: &dyn fmt::Display| doing.failed(format!("{}: {error}", file.display()));
+    if !file.try_exists().map_err(|error| named(&error))? {
+        let folder = file.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder).map_err(|error| named(&error))?;
+        let begun = file.with_extension("new");
+        if begun.try_exists().map_err(|error| named(&error))? {
+            std::fs::remove_file(&begun).map_err(|error| named(&error))?;
         }
-        Some(other) => Err(doing.failed(format!(
-            "the file is in form {other}, and this version of weir reads form {PRESENT_VERSION}"
-        ))),
+        let database = Database::create(&begun).map_err(|error| named(&error))?;
+        let transaction = database.begin_write().map_err(|error| named(&error))?;
+        // Readers expect the tables.
+        transaction.open_table(COMMITTED).map_err(|error| named(&error))?;
+        transaction.open_table(PREPARED).map_err(|error| named(&error))?;
+        let mut numbers = transaction.open_table(NUMBERS).map_err(|error| named(&error))?;
+        numbers.insert(VERSION, PRESENT_VERSION).map_err(|error| named(&error))?;
+        drop(numbers);
+        transaction.commit().map_err(|error| named(&error))?;
+        drop(database);
+        std::fs::rename(&begun, file).map_err(|error| named(&error))?;
+        // Some systems cannot open a folder; they keep names by themselves.
+        let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
     }
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES).open(file).map_err(|error| match error {
+        redb::DatabaseError::DatabaseAlreadyOpen => {
+            StateError::InUse { namespace: doing.namespace.to_owned() }
+        }
+        error => named(&error),
+    })
 }
 
 impl<K: StateKey + Stored, V: StateValue + Stored> DiskStore<K, V> {
     fn open(file: &Path, namespace: &Namespace) -> Result<Self, StateError> {
         let namespace = namespace.to_string();
         let doing = Doing { namespace: &namespace, doing: "open its file" };
-        let named = |error: &dyn fmt::Display| doing.failed(format!("{}: {error}", file.display()));
-        if let Some(folder) = file.parent() {
-            std::fs::create_dir_all(folder).map_err(|error| named(&error))?;
+        let database = open_file(file, doing)?;
+        let reader = database.begin_read().map_err(|error| doing.failed(error))?;
+        match Self::number(&reader, VERSION, doing)? {
+            Some(PRESENT_VERSION) => {}
+            other => {
+                return Err(doing.failed(format!(
+                    "{} is in form {other:?}, and this version of weir reads form {PRESENT_VERSION}",
+                    file.display()
+                )));
+            }
         }
-        let mut builder = Database::builder();
-        let database =
-            builder.set_cache_size(CACHE_BYTES).create(file).map_err(|error| match error {
-                redb::DatabaseError::DatabaseAlreadyOpen => {
-                    StateError::InUse { namespace: namespace.clone() }
-                }
-                error => named(&error),
-            })?;
-        let transaction = database.begin_write().map_err(|error| doing.failed(error))?;
-        // Readers expect the tables.
-        transaction.open_table(COMMITTED).map_err(|error| doing.failed(error))?;
-        let prepared = Self::found(&transaction, doing)?;
-        check_version(&transaction, doing)?;
-        let committed_txid = Self::number(&transaction, COMMITTED_TXID, doing)?;
-        transaction.commit().map_err(|error| doing.failed(error))?;
-        let committed = Self::view(&database, doing)?;
-        let values = std::marker::PhantomData;
-        Ok(Self { committed, database, namespace, prepared, committed_txid, values })
+        let prepared = Self::found(&reader, doing)?;
+        let committed_txid = Self::number(&reader, COMMITTED_TXID, doing)?;
+        let committed = reader.open_table(COMMITTED).map_err(|error| doing.failed(error))?;
+        drop(reader);
+        Ok(Self { committed, database, namespace, prepared, committed_txid })
     }
 
     fn number(
-        transaction: &WriteTransaction,
+        reader: &ReadTransaction,
         name: &str,
         doing: Doing<'_>,
     ) -> Result<Option<i64>, StateError> {
-        let numbers = transaction.open_table(NUMBERS).map_err(|error| doing.failed(error))?;
+        let numbers = reader.open_table(NUMBERS).map_err(|error| doing.failed(error))?;
         let found = numbers.get(name).map_err(|error| doing.failed(error))?;
         Ok(found.map(|number| number.value()))
     }
 
     /// The prepared transaction that is in the file.
     fn found(
-        transaction: &WriteTransaction,
+        reader: &ReadTransaction,
         doing: Doing<'_>,
     ) -> Result<Option<Prepared<K, V>>, StateError> {
-        let table = transaction.open_table(PREPARED).map_err(|error| doing.failed(error))?;
-        let Some(txid) = Self::number(transaction, PREPARED_TXID, doing)? else { return Ok(None) };
+        let table = reader.open_table(PREPARED).map_err(|error| doing.failed(error))?;
+        let Some(txid) = Self::number(reader, PREPARED_TXID, doing)? else { return Ok(None) };
         let mut changes = Vec::new();
         for entry in table.iter().map_err(|error| doing.failed(error))? {
             let (key, value) = entry.map_err(|error| doing.failed(error))?;
