@@ -8,6 +8,7 @@ use redb::{
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::any::type_name;
 use std::fmt;
 use std::path::Path;
 
@@ -37,12 +38,10 @@ impl<K, V> fmt::Debug for DiskKeyValueState<K, V> {
 
 /// Keys to values, as committed.
 const COMMITTED: TableDefinition<&[u8], &[u8]> = TableDefinition::new("committed");
-/// Keys to what the prepared transaction makes of them; an empty value takes the key out, others
-/// begin with a 1.
-const PREPARED: TableDefinition<&[u8], &[u8]> = TableDefinition::new("prepared");
+/// The changes of the prepared transaction, under its number: keys, and what becomes of each.
+const PREPARED: TableDefinition<i64, &[u8]> = TableDefinition::new("prepared");
 /// Numbers of transactions, and the version of this form.
 const NUMBERS: TableDefinition<&str, i64> = TableDefinition::new("numbers");
-const PREPARED_TXID: &str = "prepared";
 const COMMITTED_TXID: &str = "committed";
 const VERSION: &str = "version";
 const PRESENT_VERSION: i64 = 1;
@@ -72,15 +71,13 @@ impl Doing<'_> {
         StateError::Store { namespace, doing: self.doing, message }
     }
 
-    /// Writes a value behind what is there already.
-    fn encode<T: Serialize>(self, value: &T, into: Vec<u8>) -> Result<Vec<u8>, StateError> {
-        postcard::to_extend(value, into)
-            .map_err(|error| self.form("write", std::any::type_name::<T>(), error))
+    /// Writes something that is, or has parts that are, of the type `what`.
+    fn encode<T: Serialize>(self, what: &'static str, value: &T) -> Result<Vec<u8>, StateError> {
+        postcard::to_stdvec(value).map_err(|error| self.form("write", what, error))
     }
 
     fn decode<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, StateError> {
-        postcard::from_bytes(bytes)
-            .map_err(|error| self.form("read", std::any::type_name::<T>(), error))
+        postcard::from_bytes(bytes).map_err(|error| self.form("read", type_name::<T>(), error))
     }
 
     fn form(self, doing: &'static str, what: &'static str, error: postcard::Error) -> StateError {
@@ -168,17 +165,11 @@ impl<K: StateKey + Stored, V: StateValue + Stored> DiskStore<K, V> {
         doing: Doing<'_>,
     ) -> Result<Option<Prepared<K, V>>, StateError> {
         let table = reader.open_table(PREPARED).map_err(|error| doing.failed(error))?;
-        let Some(txid) = Self::number(reader, PREPARED_TXID, doing)? else { return Ok(None) };
-        let mut changes = Vec::new();
-        for entry in table.iter().map_err(|error| doing.failed(error))? {
-            let (key, value) = entry.map_err(|error| doing.failed(error))?;
-            let value = match value.value() {
-                [] => None,
-                [_, value @ ..] => Some(doing.decode(value)?),
-            };
-            changes.push((doing.decode(key.value())?, value));
-        }
-        Ok(Some(Prepared::found(txid, changes)))
+        let Some((txid, changes)) = table.last().map_err(|error| doing.failed(error))? else {
+            return Ok(None);
+        };
+        let changes: Vec<(K, Option<V>)> = doing.decode(changes.value())?;
+        Ok(Some(Prepared::found(txid.value(), changes)))
     }
 
     fn view(
@@ -215,20 +206,11 @@ impl<K: StateKey + Stored, V: StateValue + Stored> DiskStore<K, V> {
     ) -> Result<(), StateError> {
         transaction.delete_table(PREPARED).map_err(|error| doing.failed(error))?;
         let mut table = transaction.open_table(PREPARED).map_err(|error| doing.failed(error))?;
-        let mut numbers = transaction.open_table(NUMBERS).map_err(|error| doing.failed(error))?;
-        let Some(Prepared { txid, delta }) = prepared else {
-            return numbers.remove(PREPARED_TXID).map(drop).map_err(|error| doing.failed(error));
-        };
-        numbers.insert(PREPARED_TXID, *txid).map_err(|error| doing.failed(error))?;
-        for (key, change) in delta {
-            let key = doing.encode(key, Vec::new())?;
-            let value = match &change.value {
-                None => Vec::new(),
-                Some(value) => doing.encode(value, vec![1])?,
-            };
-            table.insert(&*key, &*value).map_err(|error| doing.failed(error))?;
-        }
-        Ok(())
+        let Some(Prepared { txid, delta }) = prepared else { return Ok(()) };
+        let changes: Vec<(&K, &Option<V>)> =
+            delta.iter().map(|(key, change)| (key, &change.value)).collect();
+        let changes = doing.encode(type_name::<V>(), &changes)?;
+        table.insert(*txid, &*changes).map(drop).map_err(|error| doing.failed(error))
     }
 
     fn write_committed(
@@ -236,12 +218,22 @@ impl<K: StateKey + Stored, V: StateValue + Stored> DiskStore<K, V> {
         delta: &Delta<K, V>,
         doing: Doing<'_>,
     ) -> Result<(), StateError> {
-        let mut table = transaction.open_table(COMMITTED).map_err(|error| doing.failed(error))?;
+        let mut changes = Vec::with_capacity(delta.len());
         for (key, change) in delta {
-            let key = doing.encode(key, Vec::new())?;
-            let result = match &change.value {
-                None => table.remove(&*key),
-                Some(value) => table.insert(&*key, &*doing.encode(value, Vec::new())?),
+            let value = change
+                .value
+                .as_ref()
+                .map(|value| doing.encode(type_name::<V>(), value))
+                .transpose()?;
+            changes.push((doing.encode(type_name::<K>(), key)?, value));
+        }
+        // In the order of the table: neighbours go to one page.
+        changes.sort_unstable();
+        let mut table = transaction.open_table(COMMITTED).map_err(|error| doing.failed(error))?;
+        for (key, value) in &changes {
+            let result = match value {
+                None => table.remove(&**key),
+                Some(value) => table.insert(&**key, &**value),
             };
             result.map_err(|error| doing.failed(error))?;
         }
@@ -252,7 +244,7 @@ impl<K: StateKey + Stored, V: StateValue + Stored> DiskStore<K, V> {
 impl<K: StateKey + Stored, V: StateValue + Stored> Store<K, V> for DiskStore<K, V> {
     fn get(&self, key: &K) -> Result<Option<V>, StateError> {
         let doing = self.doing("read a value");
-        let key = doing.encode(key, Vec::new())?;
+        let key = doing.encode(type_name::<K>(), key)?;
         let found = self.committed.get(&*key).map_err(|error| doing.failed(error))?;
         found.map(|value| doing.decode(value.value())).transpose()
     }
