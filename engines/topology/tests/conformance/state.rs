@@ -10,14 +10,12 @@ type Map = KeyValue<String, String>;
 /// Runs a case of the area `key_value_state`; `None` for others.
 pub(crate) fn run(area: &str, case: &Case<'_>) -> Option<Outcome> {
     (area == "key_value_state").then(|| {
-        case.comment("derived");
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         for provider in [StateProvider::memory(), StateProvider::disk(folder.path())] {
             let (topology, component) = ("case".to_owned(), "bolt".to_owned());
             let namespace = Namespace { topology, component, task: 0 };
             let map = provider.key_value(&namespace).map_err(|error| error.to_string())?;
-            let outcome =
-                if case.get("steps").is_some() { steps(map, case) } else { entries(map, case) };
+            let outcome = if case.has("steps") { steps(map, case) } else { entries(map, case) };
             outcome.map_err(|error| format!("{provider:?}: {error}"))?;
         }
         Ok(())
@@ -30,7 +28,7 @@ fn text(json: &Json) -> Result<String, String> {
 
 /// Changes that are prepared and changes since: what is read of both together.
 fn entries(mut map: Map, case: &Case<'_>) -> Outcome {
-    case.part("params").finished()?;
+    case.part("params");
     let input = case.part("input");
     for part in ["pending_commit", "pending_prepare"] {
         for entry in input.list(part)? {
@@ -44,16 +42,15 @@ fn entries(mut map: Map, case: &Case<'_>) -> Outcome {
             map.prepare_commit(1).map_err(|error| error.to_string())?;
         }
     }
-    input.finished()?;
     let read: Result<Vec<_>, _> = map.iter().collect();
     let mut read = read.map_err(|error| error.to_string())?;
     read.sort_unstable();
-    equal("entries", &json!(read), &case["expected"])
+    equal("entries", &json!(read), &json!(case.list("expected")?))
 }
 
 /// After a rollback Storm's map in memory *is* what was committed last: until the next commit, what is
 /// written goes into both, and a second rollback does not undo it. That is a bug, which weir does not
-/// have. To follow a case across it, what Storm let through is written again by hand after the second
+/// have; `oracle_kv_0` and `oracle_kv_6` were recorded with it. To follow a case across it, what Storm let through is written again by hand after the second
 /// rollback, once it has been seen that the rollback here has undone it.
 #[derive(Default)]
 struct Leak {
@@ -93,6 +90,10 @@ impl Leak {
     }
 }
 
+fn view<'a>(step: &Case<'a>) -> Result<&'a Json, String> {
+    step.get("view").ok_or_else(|| "no view".into())
+}
+
 /// What a map has for the keys of a view.
 fn look(map: &Map, view: &Json) -> Result<BTreeMap<String, Json>, String> {
     let keys = view.as_object().ok_or_else(|| format!("{view} is no view"))?.keys();
@@ -105,17 +106,14 @@ fn look(map: &Map, view: &Json) -> Result<BTreeMap<String, Json>, String> {
 
 fn steps(mut map: Map, case: &Case<'_>) -> Outcome {
     let mut leak = Leak::default();
-    for (n, json) in case.list("steps")?.iter().enumerate() {
-        let step = Case::new(json);
-        take(&mut map, &mut leak, &step)
-            .and_then(|()| step.finished())
-            .map_err(|error| format!("step {n}, {json}: {error}"))?;
+    for (n, step) in case.parts("steps")?.iter().enumerate() {
+        take(&mut map, &mut leak, step).map_err(|error| format!("step {n}: {error}"))?;
     }
     Ok(())
 }
 
 fn take(map: &mut Map, leak: &mut Leak, step: &Case<'_>) -> Outcome {
-    let txid = || step["txid"].as_i64().ok_or("no txid");
+    let txid = || step.int("txid");
     let key = || step.text("key").map(str::to_owned);
     let result = match step.text("op")? {
         "put" => {
@@ -136,7 +134,7 @@ fn take(map: &mut Map, leak: &mut Leak, step: &Case<'_>) -> Outcome {
         "rollback" => {
             let rolled_back = map.rollback();
             if rolled_back.is_ok() {
-                leak.rollback(map, &step["view"])?;
+                leak.rollback(map, view(step)?)?;
             }
             rolled_back
         }
@@ -146,13 +144,14 @@ fn take(map: &mut Map, leak: &mut Leak, step: &Case<'_>) -> Outcome {
 }
 
 fn check(map: &Map, step: &Case<'_>, result: Result<Option<Json>, String>) -> Outcome {
-    let fails = step.get("error").is_some_and(|error| *error == json!(true));
+    let fails = step.has("error") && step.flag("error")?;
     match (result, fails) {
         (Err(error), false) => return Err(error),
         (Ok(_), true) => return Err("succeeds".into()),
-        (Ok(Some(returned)), false) => equal("ret", &returned, &step["ret"])?,
+        (Ok(Some(returned)), false) => {
+            equal("ret", &returned, step.get("ret").unwrap_or(&Json::Null))?
+        }
         _ => {}
     }
-    let seen = look(map, &step["view"])?;
-    equal("view", &json!(seen), &step["view"])
+    equal("view", &json!(look(map, view(step)?)?), view(step)?)
 }
