@@ -111,8 +111,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .fields_grouping("split", ["word"]);
 
     let cluster = LocalCluster::new();
-    let running =
-        cluster.submit_topology("reliable", Config::new(), builder.create_topology()?)?;
+    let running = cluster.submit_topology("reliable", Config::new(), builder.create_topology()?)?;
     let summary = running.join()?;
 
     let lines = summary.components.iter().find(|component| component.id == "lines");

@@ -131,6 +131,12 @@ pub enum TopologyError {
         /// How many values it has.
         values: usize,
     },
+    /// A rotating map in which every entry would be old at once.
+    #[error("numBuckets must be >= 2, and is {buckets}")]
+    TooFewBuckets {
+        /// How many were asked for.
+        buckets: usize,
+    },
     /// A stream that is declared twice.
     #[error("Fields for {stream} already set: declare each stream once")]
     StreamDeclaredTwice {

@@ -90,6 +90,7 @@ mod flow;
 pub mod grouping;
 mod report;
 mod runtime;
+pub mod state;
 pub mod testing;
 mod topology;
 mod tuple;
@@ -108,6 +109,7 @@ pub use config::{Acking, Config, TopologyConfig};
 pub use error::TopologyError;
 pub use flow::{TopologyEngine, TopologyFlow};
 pub use report::{ErrorThrottle, ReportedError};
+pub use runtime::rotating::RotatingMap;
 pub use topology::{
     Assignment, BoltDeclarer, ComponentTasks, SpoutDeclarer, StormTopology, StreamId,
     TopologyBuilder,

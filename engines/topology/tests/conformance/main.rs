@@ -19,9 +19,12 @@
 
 mod case;
 mod changed;
+mod checkpointing;
 mod groupings;
 mod named;
+mod rotating;
 mod skips;
+mod state;
 
 use case::{Case, Outcome};
 use serde_json::Value as Json;
@@ -33,7 +36,7 @@ use std::time::Duration;
 type Runner = fn(area: &str, case: &Case<'_>) -> Option<Outcome>;
 
 /// Asked in turn.
-const RUNNERS: &[Runner] = &[groupings::run];
+const RUNNERS: &[Runner] = &[groupings::run, state::run, checkpointing::run, rotating::run];
 
 /// Whether the cases of an area are run here. Those of Trident are run by its own crate.
 fn is_ours(area: &str) -> bool {

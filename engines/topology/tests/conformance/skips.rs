@@ -11,7 +11,6 @@ pub(crate) const RIGHTED: &[(&str, &str)] = &[];
 /// Areas without a runner, and cases of the others that no runner takes, as `area/name`.
 pub(crate) const PENDING: &[&str] = &[
     "acking",
-    "checkpointing",
     "groupings/custom_ngrouping",
     "groupings/derived_emit_declared_stream_without_subscriber",
     "groupings/derived_emit_direct_non_subscriber",
@@ -20,9 +19,7 @@ pub(crate) const PENDING: &[&str] = &[
     "groupings/derived_emit_undeclared_stream",
     "groupings/derived_regular_emit_to_direct_stream",
     "jcqueue_backpressure",
-    "key_value_state",
     "metrics_errors",
-    "rotating_map",
     "starter",
     "streams_joins",
     "timeouts_ticks",
