@@ -5,6 +5,7 @@ mod config;
 mod error;
 mod executor;
 mod flow;
+pub mod flow_control;
 pub mod grouping;
 mod report;
 mod runtime;

@@ -21,6 +21,7 @@ mod case;
 mod changed;
 mod groupings;
 mod named;
+mod queues;
 mod skips;
 
 use case::{Case, Outcome};
@@ -33,7 +34,7 @@ use std::time::Duration;
 type Runner = fn(area: &str, case: &Case<'_>) -> Option<Outcome>;
 
 /// Asked in turn.
-const RUNNERS: &[Runner] = &[groupings::run];
+const RUNNERS: &[Runner] = &[groupings::run, queues::run];
 
 /// Whether the cases of an area are run here. Those of Trident are run by its own crate.
 fn is_ours(area: &str) -> bool {

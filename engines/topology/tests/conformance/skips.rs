@@ -19,7 +19,6 @@ pub(crate) const PENDING: &[&str] = &[
     "groupings/derived_emit_direct_to_regular_grouping",
     "groupings/derived_emit_undeclared_stream",
     "groupings/derived_regular_emit_to_direct_stream",
-    "jcqueue_backpressure",
     "key_value_state",
     "metrics_errors",
     "rotating_map",
