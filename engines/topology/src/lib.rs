@@ -7,6 +7,7 @@ mod executor;
 mod flow;
 pub mod flow_control;
 pub mod grouping;
+pub mod metrics;
 mod report;
 mod runtime;
 mod tuple;

@@ -23,6 +23,7 @@ mod groupings;
 mod named;
 mod queues;
 mod skips;
+mod stats;
 
 use case::{Case, Outcome};
 use serde_json::Value as Json;
@@ -34,7 +35,7 @@ use std::time::Duration;
 type Runner = fn(area: &str, case: &Case<'_>) -> Option<Outcome>;
 
 /// Asked in turn.
-const RUNNERS: &[Runner] = &[groupings::run, queues::run];
+const RUNNERS: &[Runner] = &[groupings::run, queues::run, stats::run];
 
 /// Whether the cases of an area are run here. Those of Trident are run by its own crate.
 fn is_ours(area: &str) -> bool {
