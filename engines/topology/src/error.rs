@@ -58,6 +58,14 @@ pub enum TopologyError {
         /// The field.
         field: String,
     },
+    /// A tuple that does not have one value for each field.
+    #[error("a tuple with fields {fields} has {values} values: give it one for each field")]
+    WrongNumberOfValues {
+        /// The fields.
+        fields: String,
+        /// How many values it has.
+        values: usize,
+    },
     /// A stream that is declared twice.
     #[error("Fields for {stream} already set: declare each stream once")]
     StreamDeclaredTwice {

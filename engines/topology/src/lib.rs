@@ -10,6 +10,7 @@ pub mod grouping;
 pub mod metrics;
 mod report;
 mod runtime;
+pub mod testing;
 mod tuple;
 pub mod typed;
 
