@@ -1,7 +1,7 @@
 //! Cases of groupings: which tasks are chosen. Those of what an emission does with that are run
 //! elsewhere.
 
-use crate::case::{Case, Outcome, equal};
+use crate::case::{Case, Outcome, equal, refused};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use weir_topology::grouping::{
@@ -9,6 +9,7 @@ use weir_topology::grouping::{
     GroupingContext, Jitter, JitterAware, LoadAwareShuffle, LocalOrShuffle, PartialKey,
     RandomTwoTaskAssignmentCreator, Scope, Shuffle, StreamGrouping, TargetSelector,
 };
+use weir_topology::testing::MockCollector;
 use weir_topology::{Fields, TaskId, Value, Values, values};
 
 const SEED: u64 = 17;
@@ -34,6 +35,7 @@ pub(crate) fn run(area: &str, case: &Case<'_>) -> Option<Outcome> {
         _ if params.has("worker_tasks") => local_or_shuffle(case),
         _ if case.part("input").has("key_bytes") => two_tasks(case),
         _ if case.part("expected").has("each") => balanced(case),
+        _ if params.has("stream") && case.part("expected").has("error") => undeclared(case),
         _ => return None,
     })
 }
@@ -335,6 +337,16 @@ fn local_or_shuffle(case: &Case<'_>) -> Outcome {
     case.says("expected", &format!("shuffle over [{}]{only}", tasks.join(",")))?;
     let even = 1000 / got.len();
     equal("all have as many", &got.values().all(|share| *share == even), &true)
+}
+
+/// An emission on a stream that the component has not declared.
+fn undeclared(case: &Case<'_>) -> Outcome {
+    case.says("input", "emit")?;
+    let stream = case.part("params").text("stream")?;
+    let mock = MockCollector::new("1", 1, [("default", ["a"])]);
+    let mut mock = mock.map_err(|error| error.to_string())?;
+    let emitted = mock.collector().emit_to(stream, [], values![1]).map(<[TaskId]>::to_vec);
+    refused(emitted, &case.part("expected"))
 }
 
 /// Spout executors, each with its grouping, emit words as bytes; a bolt's tasks count them.

@@ -23,6 +23,7 @@ mod groupings;
 mod named;
 mod queues;
 mod skips;
+mod starter;
 mod stats;
 
 use case::{Case, Outcome};
@@ -35,7 +36,7 @@ use std::time::Duration;
 type Runner = fn(area: &str, case: &Case<'_>) -> Option<Outcome>;
 
 /// Asked in turn.
-const RUNNERS: &[Runner] = &[groupings::run, queues::run, stats::run];
+const RUNNERS: &[Runner] = &[groupings::run, queues::run, stats::run, starter::run];
 
 /// Whether the cases of an area are run here. Those of Trident are run by its own crate.
 fn is_ours(area: &str) -> bool {
