@@ -76,7 +76,9 @@ impl StreamGrouping for FieldsGrouping {
             // Targets have numbers of 31 bits, so there are not more of them.
             count => deep_hash(key).rem_euclid(count as i32) as usize,
         };
-        chosen.extend(self.targets.get(place).copied());
+        if let Some(task) = self.targets.get(place) {
+            chosen.push(*task);
+        }
         Ok(())
     }
 }
