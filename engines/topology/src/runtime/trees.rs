@@ -124,7 +124,7 @@ impl<V> TreeTable<V> {
     pub(crate) fn contains(&self, id: u64) -> bool {
         match self.place(id) {
             Some(place) if matches!(self.slots[place], Slot::Open(..)) => true,
-            _ => self.stragglers.len() > 0 && self.stragglers.contains_key(&id),
+            _ => !self.stragglers.is_empty() && self.stragglers.contains_key(&id),
         }
     }
 
@@ -148,7 +148,7 @@ impl<V> TreeTable<V> {
         make: impl FnOnce() -> V,
         change: impl FnOnce(&mut V) -> Option<R>,
     ) -> Option<R> {
-        let straggles = self.stragglers.len() > 0 && self.stragglers.contains_key(&id);
+        let straggles = !self.stragglers.is_empty() && self.stragglers.contains_key(&id);
         let place = if straggles { None } else { self.reach(id) };
         let Some(place) = place else { return self.stragglers.update(id, make, change) };
         let slot = &mut self.slots[place];
@@ -187,7 +187,7 @@ impl<V> TreeTable<V> {
                 Slot::Unknown | Slot::Closed => None,
             };
         }
-        if self.stragglers.len() > 0 { self.stragglers.remove(&id) } else { None }
+        if !self.stragglers.is_empty() { self.stragglers.remove(&id) } else { None }
     }
 
     /// Takes all entries out.

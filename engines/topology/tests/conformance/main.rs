@@ -22,9 +22,12 @@ mod changed;
 mod checkpointing;
 mod groupings;
 mod named;
+mod queues;
 mod rotating;
 mod skips;
+mod starter;
 mod state;
+mod stats;
 
 use case::{Case, Outcome};
 use serde_json::Value as Json;
@@ -36,7 +39,15 @@ use std::time::Duration;
 type Runner = fn(area: &str, case: &Case<'_>) -> Option<Outcome>;
 
 /// Asked in turn.
-const RUNNERS: &[Runner] = &[groupings::run, state::run, checkpointing::run, rotating::run];
+const RUNNERS: &[Runner] = &[
+    groupings::run,
+    queues::run,
+    stats::run,
+    starter::run,
+    state::run,
+    checkpointing::run,
+    rotating::run,
+];
 
 /// Whether the cases of an area are run here. Those of Trident are run by its own crate.
 fn is_ours(area: &str) -> bool {
