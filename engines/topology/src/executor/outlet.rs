@@ -245,12 +245,18 @@ impl Outlet {
             }
             let new = edge();
             anchor.add_child(new);
-            for (root, _) in anchor.ids() {
-                match ids.iter_mut().find(|(known, _)| known == root) {
-                    Some((_, edges)) => *edges ^= new,
-                    None => ids.push((*root, new)),
+            ids.extend(anchor.ids().iter().map(|(root, _)| (*root, new)));
+        }
+        // Windows anchor to thousands of tuples: places of one root are brought together by sorting.
+        if ids.len() > 1 {
+            ids.sort_unstable();
+            ids.dedup_by(|(root, edges), (kept, sum)| {
+                let same = root == kept;
+                if same {
+                    *sum ^= *edges;
                 }
-            }
+                same
+            });
         }
         ids
     }
