@@ -1,5 +1,6 @@
 //! What is wrong with a topology before it runs.
 
+use crate::windowing::WindowError;
 use thiserror::Error;
 use weir_dataflow::RunError;
 
@@ -167,6 +168,9 @@ pub enum TopologyError {
         /// The name.
         id: String,
     },
+    /// Windows that cannot be.
+    #[error(transparent)]
+    Window(#[from] WindowError),
     /// Nothing brings tuples in.
     #[error("the topology has no spout: declare one with set_spout")]
     NoSpout,
