@@ -64,6 +64,22 @@ pub trait StatefulBolt: 'static {
         collector: &mut OutputCollector,
     ) -> ComponentResult;
 
+    /// When it wants [`wake`](Self::wake) to be called, as of
+    /// [`RichBolt::wake_at`](crate::RichBolt::wake_at).
+    fn wake_at(&self) -> Option<u64> {
+        None
+    }
+
+    /// The time that it asked for has come. Not called before the state is there.
+    fn wake(
+        &mut self,
+        _now_ns: u64,
+        _state: &mut Self::State,
+        _collector: &mut OutputCollector,
+    ) -> ComponentResult {
+        Ok(())
+    }
+
     /// Called before the state is prepared: what the bolt holds elsewhere can be put into it here. An
     /// error fails the checkpoint.
     fn pre_prepare(&mut self, _txid: i64, _state: &mut Self::State) -> ComponentResult {
@@ -217,6 +233,18 @@ impl<B: StatefulBolt> RichBolt for StatefulBoltExecutor<B> {
             return Ok(());
         }
         rest.execute(tuple, collector)
+    }
+
+    fn wake_at(&self) -> Option<u64> {
+        self.bolt.wake_at().filter(|_| self.initialised)
+    }
+
+    fn wake(&mut self, now_ns: u64, collector: &mut OutputCollector) -> ComponentResult {
+        let Some(state) = self.state.as_mut().filter(|_| self.initialised) else { return Ok(()) };
+        collector.outlet.hold_acks();
+        let result = self.bolt.wake(now_ns, state, collector);
+        self.acked.append(&mut collector.outlet.held_acks());
+        result
     }
 
     fn cleanup(&mut self) {
