@@ -207,6 +207,10 @@ impl Tuple {
         Self::new(self.0.values.clone(), Arc::clone(&self.0.source), self.0.task, Ids::new())
     }
 
+    pub(crate) fn source(&self) -> &Arc<Source> {
+        &self.0.source
+    }
+
     pub(crate) fn ids(&self) -> &Ids {
         &self.0.ids
     }

@@ -28,6 +28,12 @@ mod skips;
 mod starter;
 mod state;
 mod stats;
+mod window_bolts;
+mod window_driver;
+mod window_joins;
+mod window_partitions;
+mod window_states;
+mod windows;
 
 use case::{Case, Outcome};
 use serde_json::Value as Json;
@@ -47,6 +53,9 @@ const RUNNERS: &[Runner] = &[
     state::run,
     checkpointing::run,
     rotating::run,
+    windows::run,
+    window_bolts::run,
+    window_joins::run,
 ];
 
 /// Whether the cases of an area are run here. Those of Trident are run by its own crate.
