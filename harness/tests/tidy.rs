@@ -14,6 +14,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("weir-dataflow", &[]),
     ("weir-oracle", &["weir-dataflow"]),
     ("weir-topology", &["weir-dataflow"]),
+    ("weir-trident", &["weir-dataflow", "weir-topology"]),
     ("weir-microbatch", &["weir-dataflow"]),
     ("weir-workloads", &["weir-dataflow"]),
     ("weir-reports", &[]),
