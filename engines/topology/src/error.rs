@@ -8,19 +8,23 @@ use weir_dataflow::RunError;
 #[non_exhaustive]
 pub enum TopologyError {
     /// Two components with one id.
-    #[error("component {id} has already been declared: give each spout and bolt an id of its own")]
+    #[error(
+        "{kind} has already been declared for id {id}: give each spout and bolt an id of its own"
+    )]
     Duplicate {
+        /// What has it: `Bolt` or `Spout`.
+        kind: &'static str,
         /// The id.
         id: String,
     },
     /// Ids that start with two underscores belong to the engine.
-    #[error("{id:?} is not a valid component id: it must not be empty or start with \"__\"")]
+    #[error("{id} is not a valid component id. It must not be empty or start with \"__\".")]
     ReservedId {
         /// The id.
         id: String,
     },
     /// A component without tasks.
-    #[error("component {id} has parallelism 0: parallelism must be positive")]
+    #[error("Parallelism must be positive. Component {id} has none.")]
     NoTasks {
         /// The id.
         id: String,
@@ -57,6 +61,74 @@ pub enum TopologyError {
     DuplicateField {
         /// The field.
         field: String,
+    },
+    /// Stream ids that start with two underscores belong to the engine.
+    #[error("{stream} is not a valid stream id. It must not be empty or start with \"__\".")]
+    ReservedStream {
+        /// The stream.
+        stream: String,
+    },
+    /// Tasks that no executor runs.
+    #[error(
+        "Number of executors must be greater than 0 when number of tasks is greater than 0 \
+         (component {id} has {tasks} tasks)"
+    )]
+    TasksWithoutExecutors {
+        /// The component.
+        id: String,
+        /// Its tasks.
+        tasks: usize,
+    },
+    /// A subscription to nobody.
+    #[error("Component: [{id}] subscribes from non-existent component [{source_id}]")]
+    UnknownComponent {
+        /// Who subscribes.
+        id: String,
+        /// To whom.
+        source_id: String,
+    },
+    /// A subscription to a stream that its component does not declare.
+    #[error(
+        "Component: [{id}] subscribes from non-existent stream: [{stream}] of component [{source_id}]"
+    )]
+    UnknownStream {
+        /// Who subscribes.
+        id: String,
+        /// To whom.
+        source_id: String,
+        /// To what.
+        stream: String,
+    },
+    /// A fields grouping on fields that its source has on no stream.
+    #[error(
+        "Component: [{id}] subscribes from stream: [{stream}] of component [{source_id}] + with \
+         non-existent fields: {fields}"
+    )]
+    UnknownFields {
+        /// Who subscribes.
+        id: String,
+        /// To whom.
+        source_id: String,
+        /// To what.
+        stream: String,
+        /// The fields.
+        fields: crate::Fields,
+    },
+    /// A serialiser for one component.
+    #[error("Cannot set serializations for a component using fluent API: set it for the topology")]
+    ComponentSerialization,
+    /// Components that feed each other in a circle. Storm lets them and can run out of memory.
+    #[error("the components {components} feed each other in a circle: break it at one of them")]
+    Cycle {
+        /// Their ids.
+        components: String,
+    /// A tuple that does not have one value for each field.
+    #[error("a tuple with fields {fields} has {values} values: give it one for each field")]
+    WrongNumberOfValues {
+        /// The fields.
+        fields: String,
+        /// How many values it has.
+        values: usize,
     },
     /// A stream that is declared twice.
     #[error("Fields for {stream} already set: declare each stream once")]

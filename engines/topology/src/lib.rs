@@ -8,6 +8,8 @@ mod flow;
 pub mod grouping;
 mod report;
 mod runtime;
+mod topology;
+pub mod testing;
 mod tuple;
 pub mod typed;
 
@@ -20,6 +22,10 @@ pub use config::{Acking, Config, TopologyConfig};
 pub use error::TopologyError;
 pub use flow::{TopologyEngine, TopologyFlow};
 pub use report::{ErrorThrottle, ReportedError};
+pub use topology::{
+    Assignment, BoltDeclarer, ComponentTasks, SpoutDeclarer, StormTopology, StreamId,
+    TopologyBuilder,
+};
 pub use tuple::{Column, Fields, Object, Tuple, TupleError, Value, Values};
 
 /// The component that tuples of the system come from.
@@ -31,3 +37,11 @@ pub const DEFAULT_STREAM: &str = "default";
 
 /// The number of a task, among all tasks of a topology; from 1, and -1 for the system.
 pub type TaskId = i32;
+
+/// A stream that every component has and that carries what the system says.
+pub const SYSTEM_STREAM: &str = "__system";
+
+/// Whether an id belongs to the engine, or is none.
+fn is_reserved(id: &str) -> bool {
+    id.is_empty() || id.starts_with("__")
+}

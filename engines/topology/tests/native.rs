@@ -320,7 +320,7 @@ fn mistakes_are_values() {
             |topology, _| {
                 topology.set_spout("numbers", 1, |_| Counter::new(1));
             },
-            TopologyError::Duplicate { id: "numbers".into() },
+            TopologyError::Duplicate { kind: "Spout", id: "numbers".into() },
         ),
         (
             |topology, _| {

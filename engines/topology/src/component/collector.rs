@@ -4,6 +4,7 @@ use super::EmitError;
 use crate::executor::Outlet;
 use crate::report::Reporter;
 use crate::runtime::acker::News;
+use crate::testing::Emission;
 use crate::{DEFAULT_STREAM, TaskId, Tuple, Value, Values};
 use smallvec::SmallVec;
 
@@ -39,7 +40,9 @@ impl OutputCollector {
     ) -> Result<&[TaskId], EmitError> {
         let anchors: SmallVec<[&Tuple; 4]> = anchors.into_iter().collect();
         self.check(&anchors)?;
-        self.outlet.emit(stream, &values, |edge| Outlet::anchored(&anchors, edge))
+        self.outlet.emit(stream, &values, |edge| Outlet::anchored(&anchors, edge))?;
+        self.outlet.note(|| Emission::anchored(stream, None, &anchors, &values));
+        Ok(self.outlet.targets())
     }
 
     /// Emits to one task of a component that subscribes by direct grouping. If the task's component
@@ -53,9 +56,9 @@ impl OutputCollector {
     ) -> Result<(), EmitError> {
         let anchors: SmallVec<[&Tuple; 4]> = anchors.into_iter().collect();
         self.check(&anchors)?;
-        self.outlet
-            .emit_direct(task, stream, &values, |edge| Outlet::anchored(&anchors, edge))
-            .map(drop)
+        self.outlet.emit_direct(task, stream, &values, |edge| Outlet::anchored(&anchors, edge))?;
+        self.outlet.note(|| Emission::anchored(stream, Some(task), &anchors, &values));
+        Ok(())
     }
 
     fn check(&self, anchors: &[&Tuple]) -> Result<(), EmitError> {
@@ -136,9 +139,10 @@ impl SpoutOutputCollector {
         let message_id = message_id.into();
         let root = self.root(&message_id);
         let mut xor = 0;
-        let targets = self.outlet.emit(stream, &values, |edge| places(root, &mut xor, edge))?;
+        self.outlet.emit(stream, &values, |edge| places(root, &mut xor, edge))?;
+        self.outlet.note(|| Emission::rooted(stream, None, &message_id, &values));
         begin(&mut self.openings, &mut self.accepted, root, xor, message_id);
-        Ok(targets)
+        Ok(self.outlet.targets())
     }
 
     /// Emits to one task of a component that subscribes by direct grouping.
@@ -153,6 +157,7 @@ impl SpoutOutputCollector {
         let root = self.root(&message_id);
         let mut xor = 0;
         self.outlet.emit_direct(task, stream, &values, |edge| places(root, &mut xor, edge))?;
+        self.outlet.note(|| Emission::rooted(stream, Some(task), &message_id, &values));
         begin(&mut self.openings, &mut self.accepted, root, xor, message_id);
         Ok(())
     }

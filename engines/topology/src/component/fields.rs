@@ -49,7 +49,7 @@ pub(crate) struct StreamInfo {
 
 /// Takes down which streams a component emits, and their fields. Mistakes are reported when the
 /// topology is created.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct OutputFieldsDeclarer {
     pub(crate) streams: BTreeMap<String, StreamInfo>,
     pub(crate) errors: Vec<TopologyError>,

@@ -8,10 +8,13 @@ mod error;
 mod fields;
 mod spout;
 
+pub(crate) use basic::BasicBoltExecutor;
 pub use basic::{BasicBolt, BasicOutputCollector};
 pub use bolt::RichBolt;
 pub use collector::{OutputCollector, SpoutOutputCollector};
+pub(crate) use context::TopologyInfo;
 pub use context::{TopologyContext, Waker};
 pub use error::{ComponentError, ComponentResult, EmitError};
+pub(crate) use fields::StreamInfo;
 pub use fields::{IntoFields, OutputFieldsDeclarer};
 pub use spout::RichSpout;

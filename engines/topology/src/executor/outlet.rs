@@ -4,6 +4,7 @@ use crate::component::EmitError;
 use crate::grouping::{Chosen, StreamGrouping};
 use crate::runtime::acker::{Account, News};
 use crate::runtime::packet::mix64;
+use crate::testing::{Emission, Recording};
 use crate::tuple::{Ids, Source};
 use crate::{TaskId, Tuple, Values};
 use std::cell::RefCell;
@@ -70,6 +71,8 @@ pub(crate) struct Outlet {
     targets: Vec<TaskId>,
     pub(crate) parcels: Vec<Parcel>,
     pub(crate) accounts: Vec<Account>,
+    /// Takes down what a component does, where it is tested by itself.
+    pub(crate) recording: Option<Box<Recording>>,
 }
 
 impl Outlet {
@@ -86,6 +89,14 @@ impl Outlet {
             targets: Vec::new(),
             parcels: Vec::new(),
             accounts: Vec::new(),
+            recording: None,
+        }
+    }
+
+    /// Takes down a successful emission, if that is wanted.
+    pub(crate) fn note(&mut self, emission: impl FnOnce() -> Emission) {
+        if let Some(recording) = &mut self.recording {
+            recording.emissions.push(emission());
         }
     }
 
@@ -123,7 +134,7 @@ impl Outlet {
         stream: &str,
         values: &Values,
         mut ids: impl FnMut(&mut dyn FnMut() -> u64) -> Ids,
-    ) -> Result<&[TaskId], EmitError> {
+    ) -> Result<(), EmitError> {
         let at = self.stream(stream)?;
         self.targets.clear();
         let (before, mut addresses) = (self.parcels.len(), Addresses::new());
@@ -152,7 +163,12 @@ impl Outlet {
         let out = &mut self.streams[at];
         out.emitted += 1;
         out.transferred += (self.parcels.len() - before) as u64;
-        Ok(&self.targets)
+        Ok(())
+    }
+
+    /// The tasks that the latest emission went to.
+    pub(crate) fn targets(&self) -> &[TaskId] {
+        &self.targets
     }
 
     /// Sends `values` to one task. Returns whether it subscribes.
@@ -164,6 +180,9 @@ impl Outlet {
         mut ids: impl FnMut(&mut dyn FnMut() -> u64) -> Ids,
     ) -> Result<bool, EmitError> {
         let at = self.stream(stream)?;
+        if self.recording.is_some() {
+            return Ok(true);
+        }
         if self.streams[at].subscribers.is_empty() {
             return Err(EmitError::NoSubscriber { stream: stream.to_owned() });
         }
@@ -213,6 +232,9 @@ impl Outlet {
 
     /// Tells the ackers what became of a tuple.
     pub(crate) fn settle(&mut self, tuple: &Tuple, news: News) {
+        if let Some(recording) = &mut self.recording {
+            recording.settled.push((tuple.clone(), news));
+        }
         if !self.tracks {
             return;
         }

@@ -6,13 +6,14 @@
 //! when all are done, in whatever order the news arrives. XOR is associative: a task adds up what it
 //! has to say of one tree before it says it.
 
+use crate::runtime::census::Census;
 use crate::runtime::inbox::{Closed, Inbox, Notice, Verdict, deliver};
 use crate::runtime::packet::{UNTRACKED, mix64};
 use crate::runtime::rotating::RotatingMap;
 use crate::runtime::task::{Shared, TaskCounts};
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use std::sync::Arc;
-use weir_dataflow::{Received, partition_of, receive};
+use weir_dataflow::{Received, partition_of};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum News {
@@ -37,12 +38,17 @@ pub(crate) struct Account {
 pub(crate) struct AckOut {
     ackers: Vec<(Sender<Vec<Account>>, Vec<Account>)>,
     limit: usize,
+    census: Option<Arc<Census>>,
 }
 
 impl AckOut {
     /// To each acker in messages of `limit` accounts.
-    pub(crate) fn new(ackers: Vec<Sender<Vec<Account>>>, limit: usize) -> Self {
-        Self { ackers: ackers.into_iter().map(|to| (to, Vec::new())).collect(), limit }
+    pub(crate) fn new(
+        ackers: Vec<Sender<Vec<Account>>>,
+        limit: usize,
+        census: Option<Arc<Census>>,
+    ) -> Self {
+        Self { ackers: ackers.into_iter().map(|to| (to, Vec::new())).collect(), limit, census }
     }
 
     /// Whether trees are tracked at all.
@@ -73,7 +79,7 @@ impl AckOut {
             return Ok(());
         }
         let full = std::mem::replace(accounts, Vec::with_capacity(self.limit));
-        deliver(to, full, inbox)
+        deliver(to, full, inbox, self.census.as_deref())
     }
 
     /// Whether there is something to tell.
@@ -84,7 +90,8 @@ impl AckOut {
     pub(crate) fn flush(&mut self, mut inbox: Option<&mut Inbox>) -> Result<(), Closed> {
         for (to, accounts) in &mut self.ackers {
             if !accounts.is_empty() {
-                deliver(to, std::mem::take(accounts), inbox.as_deref_mut())?;
+                let accounts = std::mem::take(accounts);
+                deliver(to, accounts, inbox.as_deref_mut(), self.census.as_deref())?;
             }
         }
         Ok(())
@@ -165,6 +172,8 @@ pub(crate) struct AckerExecutor {
     pub(crate) spouts: Vec<Sender<Notice>>,
     pub(crate) timeout_ns: u64,
     pub(crate) limit: usize,
+    /// Number among all executors.
+    pub(crate) place: usize,
 }
 
 impl AckerExecutor {
@@ -174,7 +183,9 @@ impl AckerExecutor {
         let mut settled: Vec<Vec<(u64, Verdict)>> = vec![Vec::new(); self.spouts.len()];
         let mut counts = TaskCounts::default();
         let mut rotate_at = self.shared.context.clock.now_ns().saturating_add(self.timeout_ns);
-        while let Some(accounts) = self.next(&mut table, &mut settled, &mut rotate_at) {
+        let mut taken = 0;
+        while let Some(accounts) = self.next(&mut table, &mut settled, &mut rotate_at, &mut taken) {
+            taken += 1;
             for account in accounts {
                 let Some((spout, verdict)) = table.take(account) else { continue };
                 counts.executed += u64::from(verdict != Verdict::Reset);
@@ -186,6 +197,7 @@ impl AckerExecutor {
             }
         }
         self.tell_all(&mut settled);
+        self.shared.leave(self.place, &self.from, taken);
         counts
     }
 
@@ -194,6 +206,7 @@ impl AckerExecutor {
         table: &mut AckerTable,
         settled: &mut [Vec<(u64, Verdict)>],
         rotate_at: &mut u64,
+        taken: &mut usize,
     ) -> Option<Vec<Account>> {
         match self.from.try_recv() {
             Ok(accounts) => return Some(accounts),
@@ -202,7 +215,7 @@ impl AckerExecutor {
         }
         let clock = &self.shared.context.clock;
         loop {
-            match receive(&self.from, clock.alarm(*rotate_at)) {
+            match self.shared.wait(self.place, std::mem::take(taken), &self.from, *rotate_at) {
                 Received::Message(accounts) => return Some(accounts),
                 Received::Closed => return None,
                 Received::TimedOut => {
@@ -223,7 +236,8 @@ impl AckerExecutor {
 
     fn tell(&self, spout: usize, trees: &mut Vec<(u64, Verdict)>) {
         // A spout that has ended waits for nothing.
-        let _ = self.spouts[spout].send(Notice::Settled(std::mem::take(trees)));
+        let notice = Notice::Settled(std::mem::take(trees));
+        let _ = deliver(&self.spouts[spout], notice, None, self.shared.census.as_deref());
     }
 }
 
@@ -336,7 +350,7 @@ mod tests {
     #[test]
     fn accounts_of_one_tree_are_added_up_by_the_sender() {
         let (send, from) = crossbeam_channel::bounded(4);
-        let mut out = AckOut::new(vec![send], 2);
+        let mut out = AckOut::new(vec![send], 2, None);
         for (root, xor) in [(1, 3), (1, 5), (2, 9), (UNTRACKED, 1)] {
             out.push(account(root, xor, News::Ack), None).expect("open");
         }

@@ -9,7 +9,7 @@ use crate::runtime::tracker::STRIDE;
 use crate::typed::{Bolt, Collector, Input, Outcome};
 use crossbeam_channel::{Receiver, TryRecvError};
 use std::sync::Arc;
-use weir_dataflow::{Alarm, Received, Stamp, receive};
+use weir_dataflow::{Received, Stamp};
 
 /// Packets between two looks at the clock while a task is busy.
 const PACKETS_PER_LOOK: u32 = 32;
@@ -26,6 +26,9 @@ pub(crate) struct BoltExecutor<B: Bolt> {
     reported: u64,
     flush_interval_ns: u64,
     flushed_at_ns: u64,
+    place: usize,
+    /// Packets taken since it waited last.
+    taken: usize,
     /// Whether every tuple has an effect here, whatever is emitted.
     absorbs: bool,
     /// Records with an effect in the packet at hand.
@@ -41,6 +44,8 @@ pub(crate) struct BoltParts<B: Bolt> {
     pub(crate) shared: Arc<Shared>,
     pub(crate) party: Option<usize>,
     pub(crate) flush_interval_ns: u64,
+    /// Number among all tasks.
+    pub(crate) place: usize,
 }
 
 /// What became of a run.
@@ -85,6 +90,8 @@ impl<B: Bolt> BoltExecutor<B> {
             party: parts.party,
             reported: 0,
             flush_interval_ns: parts.flush_interval_ns,
+            place: parts.place,
+            taken: 0,
             flushed_at_ns: 0,
             effects: Vec::new(),
         }
@@ -102,6 +109,7 @@ impl<B: Bolt> BoltExecutor<B> {
         while !self.channels.all_ended() {
             let packet = self.next()?;
             self.packet(packet)?;
+            self.taken += 1;
             packets += 1;
             if packets == PACKETS_PER_LOOK {
                 packets = 0;
@@ -120,15 +128,16 @@ impl<B: Bolt> BoltExecutor<B> {
                 Err(TryRecvError::Disconnected) => return Err(Closed),
                 Err(TryRecvError::Empty) => {}
             }
-            let context = &self.shared.context;
-            let now_ns = context.now_ns();
+            self.wake()?;
+            let now_ns = self.shared.context.now_ns();
             self.out.flush()?;
-            let alarm = match self.out.tell_marks(now_ns)? {
-                Some(later_ns) => context.clock.alarm(context.clock_time_ns(later_ns)),
-                None => Alarm::Never,
-            };
+            let context = &self.shared.context;
+            let marks_ns = self.out.tell_marks(now_ns)?.map(|at| context.clock_time_ns(at));
             self.report(now_ns);
-            match receive(&self.from, alarm) {
+            let taken = std::mem::take(&mut self.taken);
+            let until_ns =
+                self.bolt.wake_at().unwrap_or(u64::MAX).min(marks_ns.unwrap_or(u64::MAX));
+            match self.shared.wait(self.place, taken, &self.from, until_ns) {
                 Received::Message(packet) => return Ok(packet),
                 Received::Closed => return Err(Closed),
                 Received::TimedOut => {}
@@ -232,8 +241,21 @@ impl<B: Bolt> BoltExecutor<B> {
         }
     }
 
+    /// Calls the bolt if the time has come that it asked for.
+    fn wake(&mut self) -> Result<(), Closed> {
+        let Some(at_ns) = self.bolt.wake_at() else { return Ok(()) };
+        let now_ns = self.shared.context.clock.now_ns();
+        if now_ns < at_ns {
+            return Ok(());
+        }
+        self.out.begin_run(Stamp::default(), UNTRACKED, 0);
+        self.bolt.wake(now_ns, &mut self.out);
+        self.out.end_packet(self.out.mark)
+    }
+
     /// Looks at the clock, because the task has been busy for a while.
     fn look(&mut self) -> Result<(), Closed> {
+        self.wake()?;
         let now_ns = self.shared.context.now_ns();
         if now_ns.saturating_sub(self.flushed_at_ns) < self.flush_interval_ns {
             return Ok(());
@@ -265,6 +287,7 @@ impl<B: Bolt> BoltExecutor<B> {
         self.bolt.cleanup();
         self.counts.emitted = self.out.emitted;
         self.report(self.shared.context.now_ns());
+        self.shared.leave(self.place, &self.from, self.taken);
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
 //! A spout's inbox, and sending in a way that cannot lock up.
 
+use crate::runtime::census::Census;
 use crossbeam_channel::{Receiver, Select, Sender, TrySendError};
 use std::collections::VecDeque;
 
@@ -36,14 +37,17 @@ pub(crate) struct Inbox {
     pub(crate) from: Receiver<Notice>,
     /// Taken while waiting for room elsewhere, not yet acted upon. Bounded by the open trees.
     pub(crate) settled: VecDeque<(u64, Verdict)>,
+    /// Notices taken since the spout waited last, for the census.
+    pub(crate) taken: usize,
 }
 
 impl Inbox {
     pub(crate) fn new(from: Receiver<Notice>) -> Self {
-        Self { from, settled: VecDeque::new() }
+        Self { from, settled: VecDeque::new(), taken: 0 }
     }
 
     pub(crate) fn keep(&mut self, notice: Notice) {
+        self.taken += 1;
         match notice {
             Notice::Settled(trees) => self.settled.extend(trees),
             Notice::Wake => {}
@@ -64,11 +68,31 @@ pub(crate) fn deliver<M>(
     to: &Sender<M>,
     message: M,
     inbox: Option<&mut Inbox>,
+    census: Option<&Census>,
 ) -> Result<(), Closed> {
-    match to.try_send(message) {
-        Ok(()) => Ok(()),
+    if let Some(census) = census {
+        census.sending();
+    }
+    let sent = match to.try_send(message) {
+        Ok(()) => return Ok(()),
         Err(TrySendError::Disconnected(_)) => Err(Closed),
         Err(TrySendError::Full(message)) => wait_and_send(to, message, inbox),
+    };
+    if let (Err(Closed), Some(census)) = (&sent, census) {
+        census.not_sent();
+    }
+    sent
+}
+
+/// Leaves a notice in a spout's inbox, if there is room: a full one makes its spout look just as well.
+pub(crate) fn nudge(to: &Sender<Notice>, census: Option<&Census>) {
+    if let Some(census) = census {
+        census.sending();
+    }
+    if to.try_send(Notice::Wake).is_err()
+        && let Some(census) = census
+    {
+        census.not_sent();
     }
 }
 

@@ -24,6 +24,7 @@
 
 pub(crate) mod acker;
 pub(crate) mod bolt_executor;
+pub(crate) mod census;
 pub(crate) mod inbox;
 pub(crate) mod packet;
 pub(crate) mod progress;

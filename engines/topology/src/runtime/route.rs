@@ -2,6 +2,7 @@
 //! over the tuples inside it.
 
 use crate::runtime::acker::Account;
+use crate::runtime::census::Census;
 use crate::runtime::inbox::{Closed, Inbox, deliver};
 use crate::runtime::packet::{Batch, Body, Cause, Mark, Packet, Run, UNTRACKED};
 use crate::typed::grouping::Place;
@@ -26,6 +27,7 @@ pub(crate) struct Io<'a> {
     pub(crate) accounts: &'a mut [Account],
     /// Of a spout.
     pub(crate) inbox: Option<&'a mut Inbox>,
+    pub(crate) census: Option<&'a Census>,
 }
 
 /// One subscription, as one emitting task sees it.
@@ -97,7 +99,7 @@ impl<U> Queue<U> {
         self.batch.runs.push(Run { cause, end });
     }
 
-    fn send(&mut self, mark: Mark, inbox: Option<&mut Inbox>) -> Result<(), Closed> {
+    fn send(&mut self, io: &mut Io<'_>) -> Result<(), Closed> {
         let Batch { values, runs } = &mut self.batch;
         let body = if values.len() == 1
             && let Some(value) = values.pop()
@@ -112,14 +114,15 @@ impl<U> Queue<U> {
                 runs: std::mem::replace(runs, Vec::with_capacity(causes)),
             })
         };
-        self.told = mark;
-        deliver(&self.to, Packet { from: self.from, mark, body }, inbox)
+        self.told = io.mark;
+        let packet = Packet { from: self.from, mark: io.mark, body };
+        deliver(&self.to, packet, io.inbox.as_deref_mut(), io.census)
     }
 
     fn say(&mut self, body: Body<U>, io: &mut Io<'_>) -> Result<(), Closed> {
         self.told = io.mark;
         let packet = Packet { from: self.from, mark: io.mark, body };
-        deliver(&self.to, packet, io.inbox.as_deref_mut())
+        deliver(&self.to, packet, io.inbox.as_deref_mut(), io.census)
     }
 }
 
@@ -167,7 +170,7 @@ impl<T, P: Place<T>> QueueRoute<T, P> {
         let Self { place, queues, batch_size, edges } = self;
         let Some(queue) = queues.first_mut() else { return Ok(()) };
         if queue.batch.values.len() >= *batch_size {
-            queue.send(io.mark, io.inbox.as_deref_mut())?;
+            queue.send(io)?;
         }
         if queue.batch.values.is_empty() && values.len() <= *batch_size {
             let stage = std::mem::replace(values, Vec::with_capacity(values.len()));
@@ -183,7 +186,7 @@ impl<T, P: Place<T>> QueueRoute<T, P> {
             while left > 0 {
                 if queue.batch.values.len() >= *batch_size {
                     queue.close_run(run, edges, io.accounts);
-                    queue.send(io.mark, io.inbox.as_deref_mut())?;
+                    queue.send(io)?;
                 }
                 let stretch = left.min(*batch_size - queue.batch.values.len());
                 let moved = values.by_ref().take(stretch).map(|value| place.place(value, 1).1);
@@ -217,7 +220,7 @@ impl<T: Send, P: Place<T>> Route<T> for QueueRoute<T, P> {
                 // it can carry the packet's own mark.
                 if queue.batch.values.len() >= *batch_size {
                     queue.close_run(run, edges, io.accounts);
-                    queue.send(io.mark, io.inbox.as_deref_mut())?;
+                    queue.send(io)?;
                 }
                 queue.batch.values.push(value);
             }
@@ -243,7 +246,7 @@ impl<T: Send, P: Place<T>> Route<T> for QueueRoute<T, P> {
         let least = if extent == Extent::Full { self.batch_size } else { 1 };
         for queue in &mut self.queues {
             if queue.batch.values.len() >= least {
-                queue.send(io.mark, io.inbox.as_deref_mut())?;
+                queue.send(io)?;
             }
         }
         Ok(())

@@ -7,7 +7,7 @@ use crate::runtime::tracker::STRIDE;
 use crate::typed::{FailReason, Next, Spout, SpoutCollector};
 use crossbeam_channel::Receiver;
 use std::sync::Arc;
-use weir_dataflow::{Received, RunError, receive};
+use weir_dataflow::{Received, RunError};
 
 /// The longest wait without a look at whether the run was cancelled.
 const HEARTBEAT_NS: u64 = 50_000_000;
@@ -22,6 +22,8 @@ pub(crate) struct SpoutExecutor<S: Spout> {
     pub(crate) gate: Receiver<()>,
     /// Number among the spout tasks of the topology, and at the tracker.
     pub(crate) number: usize,
+    /// Number among all executors.
+    pub(crate) place: usize,
     pub(crate) timeout_ns: u64,
     pub(crate) flush_interval_ns: u64,
     pub(crate) state: SpoutState,
@@ -63,6 +65,9 @@ impl<S: Spout> SpoutExecutor<S> {
         loop {
             self.settle()?;
             self.check()?;
+            if self.shared.is_ending() {
+                break;
+            }
             if self.out.room() == 0 {
                 self.wait(u64::MAX, Hurry::Now)?;
                 continue;
@@ -91,6 +96,9 @@ impl<S: Spout> SpoutExecutor<S> {
         self.spout.close();
         self.state.counts.emitted = self.out.out.emitted;
         self.shared.tracker.passed(self.number, u64::MAX, self.shared.context.now_ns());
+        if let Some(inbox) = &self.out.out.inbox {
+            self.shared.leave(self.place, &inbox.from, inbox.taken);
+        }
         Ok(self.state.counts)
     }
 
@@ -186,13 +194,15 @@ impl<S: Spout> SpoutExecutor<S> {
         if self.out.pending.len() > 0 {
             until_ns = until_ns.min(self.state.rotate_at_ns);
         }
-        let context = &self.shared.context;
-        let alarm = context.clock.alarm(context.clock_time_ns(until_ns));
+        let until_ns = self.shared.context.clock_time_ns(until_ns);
         if let Some(inbox) = &mut self.out.out.inbox
             && inbox.settled.is_empty()
-            && let Received::Message(notice) = receive(&inbox.from, alarm)
         {
-            inbox.keep(notice);
+            let taken = std::mem::take(&mut inbox.taken);
+            let received = self.shared.wait(self.place, taken, &inbox.from, until_ns);
+            if let Received::Message(notice) = received {
+                inbox.keep(notice);
+            }
         }
         Ok(())
     }

@@ -1,13 +1,14 @@
 //! Tasks: what they are told, what they share, how they are started and how they fail.
 
-use crate::runtime::inbox::{Closed, Notice};
+use crate::runtime::census::Census;
+use crate::runtime::inbox::{Closed, Notice, nudge};
 use crate::runtime::tracker::Tracker;
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Receiver, Sender};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
-use weir_dataflow::{RunContext, RunError};
+use weir_dataflow::{Alarm, Received, RunContext, RunError, receive};
 
 /// Which task this is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +59,12 @@ pub(crate) struct Shared {
     stop: AtomicBool,
     failure: Mutex<Option<RunError>>,
     inboxes: Vec<Sender<Notice>>,
+    /// Only on a clock that somebody moves.
+    pub(crate) census: Option<Arc<Census>>,
+    /// Whether spouts are to emit; of no meaning to those that end by themselves.
+    active: AtomicBool,
+    /// Whether spouts are to end, whatever is open.
+    ending: AtomicBool,
 }
 
 impl Shared {
@@ -65,18 +72,80 @@ impl Shared {
         context: RunContext,
         tracker: Tracker,
         inboxes: Vec<Sender<Notice>>,
+        census: Option<Arc<Census>>,
     ) -> Arc<Self> {
-        let stop = AtomicBool::new(false);
-        Arc::new(Self { context, tracker, stop, failure: Mutex::default(), inboxes })
+        Arc::new(Self {
+            context,
+            tracker,
+            stop: AtomicBool::new(false),
+            failure: Mutex::default(),
+            inboxes,
+            census,
+            active: AtomicBool::new(true),
+            ending: AtomicBool::new(false),
+        })
+    }
+
+    /// Waits for a message or a time of the clock. `taken` is how many messages the executor has
+    /// received, and dealt with, since it waited last.
+    pub(crate) fn wait<M>(
+        &self,
+        executor: usize,
+        taken: usize,
+        from: &Receiver<M>,
+        until_ns: u64,
+    ) -> Received<M> {
+        let clock = &self.context.clock;
+        let alarm = if until_ns == u64::MAX { Alarm::Never } else { clock.alarm(until_ns) };
+        match &self.census {
+            None => receive(from, alarm),
+            Some(census) => census.wait(executor, taken, from, until_ns, alarm),
+        }
+    }
+
+    /// An executor ends. What is left in its queue is lost.
+    pub(crate) fn leave<M>(&self, executor: usize, from: &Receiver<M>, taken: usize) {
+        if let Some(census) = &self.census {
+            census.left(executor, taken + from.try_iter().count());
+        }
+    }
+
+    /// Makes every spout look up from waiting.
+    fn wake_spouts(&self) {
+        self.inboxes.iter().for_each(|inbox| nudge(inbox, self.census.as_deref()));
+    }
+
+    /// Makes one spout look up from waiting.
+    pub(crate) fn wake_spout(&self, spout: usize) {
+        nudge(&self.inboxes[spout], self.census.as_deref());
+    }
+
+    pub(crate) fn set_active(&self, active: bool) {
+        self.active.store(active, Ordering::Release);
+        self.wake_spouts();
+    }
+
+    pub(crate) fn is_active(&self) -> bool {
+        self.active.load(Ordering::Acquire)
+    }
+
+    /// Ends the run in order: spouts end as soon as they look, and all that is under way is handled.
+    pub(crate) fn end(&self) {
+        self.ending.store(true, Ordering::Release);
+        self.wake_spouts();
+    }
+
+    pub(crate) fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Acquire)
     }
 
     /// Ends the run with an error; the first one stands.
     pub(crate) fn fail(&self, error: RunError) {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
         self.stop.store(true, Ordering::Release);
-        for inbox in &self.inboxes {
-            // A spout whose inbox is full is about to look anyway.
-            let _ = inbox.try_send(Notice::Wake);
+        self.wake_spouts();
+        if let Some(census) = &self.census {
+            census.failed();
         }
     }
 

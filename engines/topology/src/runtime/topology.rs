@@ -2,6 +2,7 @@
 
 use crate::TopologyConfig;
 use crate::runtime::acker::{Account, AckOut, AckerExecutor};
+use crate::runtime::census::Census;
 use crate::runtime::inbox::{INBOX_CAPACITY, Notice};
 use crate::runtime::progress::MarkPacer;
 pub use crate::runtime::task::TaskCounts;
@@ -82,7 +83,7 @@ impl Env<'_> {
     }
 
     pub(crate) fn ack_out(&self) -> AckOut {
-        AckOut::new(self.wiring.ackers.clone(), ACK_BATCH)
+        AckOut::new(self.wiring.ackers.clone(), ACK_BATCH, self.shared.census.clone())
     }
 
     pub(crate) fn pacer(&self) -> MarkPacer {
@@ -202,15 +203,23 @@ impl Topology {
     /// Runs until every spout is done and every tree has ended. Blocks; all threads are joined
     /// before it returns, whatever happens.
     pub fn run(self, context: &RunContext) -> Result<Vec<Report>, RunError> {
+        self.start(context, Watch::No).join()
+    }
+
+    /// Starts all threads, and returns when every task has prepared, or has failed to.
+    pub(crate) fn start(self, context: &RunContext, watch: Watch) -> Run {
         let Self { config, components } = self;
         let spouts = tasks(&components, |component| component.kind == NodeKind::Source);
         let parties = spouts + tasks(&components, Component::is_last);
+        let executors = tasks(&components, |_| true);
         let (to_spouts, inboxes): (Vec<_>, Vec<_>) =
             (0..spouts).map(|_| bounded(INBOX_CAPACITY)).unzip();
         let lap = if context.load.paced() { LAP } else { 0 };
         let meter = Arc::clone(&context.meter);
         let tracker = Tracker::new(meter, lap, parties, to_spouts.clone());
-        let shared = Shared::new(context.clone(), tracker, to_spouts.clone());
+        let census = (watch == Watch::Census)
+            .then(|| Arc::new(Census::new(executors + config.acking.ackers())));
+        let shared = Shared::new(context.clone(), tracker, to_spouts.clone(), census);
         let (ready, prepared) = bounded(1);
         let (start, gate) = bounded(1);
         let mut threads = Threads { shared: Arc::clone(&shared), ready, started: Vec::new() };
@@ -219,7 +228,7 @@ impl Topology {
         let wiring = Wiring { config: &config, ackers: to_ackers, inboxes, gate };
         threads.start_components(components, &wiring, spouts);
         drop(wiring);
-        let ackers = ackers(from_tasks, &to_spouts, &shared, &config);
+        let ackers = ackers(from_tasks, &to_spouts, &shared, &config, executors);
         if !ackers.is_empty() {
             threads.start(ACKER, ackers);
         }
@@ -229,7 +238,32 @@ impl Topology {
         let _ = prepared.recv();
         context.begin();
         drop::<Sender<()>>(start);
-        join(started, &shared)
+        Run { shared, started }
+    }
+}
+
+/// Whether it is watched who is busy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Watch {
+    No,
+    Census,
+}
+
+/// A topology that has been started.
+pub(crate) struct Run {
+    pub(crate) shared: Arc<Shared>,
+    started: Vec<(String, Vec<JoinHandle<TaskCounts>>)>,
+}
+
+impl Run {
+    /// Waits for the end.
+    pub(crate) fn join(self) -> Result<Vec<Report>, RunError> {
+        join(self.started, &self.shared)
+    }
+
+    /// Whether every thread has ended.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.started.iter().all(|(_, threads)| threads.iter().all(JoinHandle::is_finished))
     }
 }
 
@@ -242,17 +276,19 @@ fn ackers(
     to_spouts: &[Sender<Notice>],
     shared: &Arc<Shared>,
     config: &TopologyConfig,
+    first: usize,
 ) -> Vec<Body> {
     let timeout_ns = u64::try_from(config.message_timeout.as_nanos()).unwrap_or(u64::MAX);
-    let body = |from| -> Body {
+    let body = |(place, from)| -> Body {
         let (spouts, shared) = (to_spouts.to_vec(), Arc::clone(shared));
-        let executor = AckerExecutor { shared, from, spouts, timeout_ns, limit: ACK_BATCH };
+        let limit = ACK_BATCH;
+        let executor = AckerExecutor { shared, from, spouts, timeout_ns, limit, place };
         Box::new(move |ready| {
             ready();
             Ok(executor.run())
         })
     };
-    from_tasks.into_iter().map(body).collect()
+    (first..).zip(from_tasks).map(body).collect()
 }
 
 fn join(

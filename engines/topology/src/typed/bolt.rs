@@ -47,7 +47,7 @@ pub enum Outcome {
 
 /// Something that takes tuples and emits others. One value per task; it never leaves its thread.
 ///
-/// Protocol: `prepare (execute | watermark)* finish cleanup`. `finish` is left out of a run that
+/// Protocol: `prepare (execute | watermark | wake)* finish cleanup`. `finish` is left out of a run that
 /// fails. Whatever is emitted while a tuple is at hand is anchored to it.
 pub trait Bolt: 'static {
     /// What it takes.
@@ -66,6 +66,15 @@ pub trait Bolt: 'static {
     /// [`EventTime::END`]. `stamp` is that of the last record of the batch, or of the record before
     /// the mark.
     fn watermark(&mut self, _to: EventTime, _stamp: &Stamp, _out: &mut Collector<Self::Out>) {}
+
+    /// When it wants [`wake`](Self::wake) to be called, in nanoseconds of the run's clock; asked
+    /// again after every packet of input and every call.
+    fn wake_at(&self) -> Option<u64> {
+        None
+    }
+
+    /// The time that it asked for has come.
+    fn wake(&mut self, _now_ns: u64, _out: &mut Collector<Self::Out>) {}
 
     /// The input has ended.
     fn finish(&mut self, _out: &mut Collector<Self::Out>) {}

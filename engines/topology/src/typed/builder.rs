@@ -125,11 +125,12 @@ impl TopologyBuilder {
         launch: Launch,
         subscribers: Subscribers<T>,
     ) -> Stream<T> {
-        if id.is_empty() || id.starts_with("__") {
+        if crate::is_reserved(id) {
             self.errors.push(TopologyError::ReservedId { id: id.into() });
         }
-        if self.components.iter().any(|other| *other.id == *id) {
-            self.errors.push(TopologyError::Duplicate { id: id.into() });
+        if let Some(other) = self.components.iter().find(|other| *other.id == *id) {
+            let kind = if other.kind == NodeKind::Source { "Spout" } else { "Bolt" };
+            self.errors.push(TopologyError::Duplicate { kind, id: id.into() });
         }
         if tasks == 0 {
             self.errors.push(TopologyError::NoTasks { id: id.into() });
@@ -156,6 +157,28 @@ impl TopologyBuilder {
         if let Some(component) = self.components.get_mut(stream.component) {
             component.kind = NodeKind::State;
         }
+    }
+
+    /// Connects every task of a component with every task of several bolts. `make` is called per
+    /// emitting task; the places it gives count the tasks of all the bolts in one row.
+    pub(crate) fn connect<T: Data, I: Data, P: Place<T, Out = I>>(
+        &mut self,
+        stream: &Stream<T>,
+        to: &[Inlet<I>],
+        label: &'static str,
+        make: impl Fn(&TaskContext) -> P + Send + Sync + 'static,
+    ) {
+        let mut queues = Vec::new();
+        for Inlet { component, senders } in to {
+            let bolt = &mut self.components[*component];
+            bolt.inputs.push((stream.component, label));
+            for (channels, sender) in bolt.channels.iter_mut().zip(senders) {
+                queues.push((sender.clone(), *channels));
+                *channels += stream.tasks as u32;
+            }
+        }
+        self.components[stream.component].subscribed |= !queues.is_empty();
+        stream.subscribe(Box::new(Switched { queues, make }));
     }
 
     /// Checks the topology; the first mistake is the error.
@@ -257,6 +280,12 @@ impl<I: Data, O: Data> BoltDeclarer<'_, I, O> {
         self.stream
     }
 
+    /// What the bolt emits, and where it takes tuples, for [`TopologyBuilder::connect`].
+    pub(crate) fn ends(self) -> (Stream<O>, Inlet<I>) {
+        let component = self.stream.component;
+        (self.stream, Inlet { component, senders: self.senders })
+    }
+
     fn id(&self) -> String {
         self.topology.components[self.stream.component].id.to_string()
     }
@@ -318,6 +347,33 @@ where
     }
 }
 
+/// Where a bolt takes its tuples.
+pub(crate) struct Inlet<I> {
+    component: usize,
+    senders: Vec<Sender<Packet<I>>>,
+}
+
+/// A subscription of several bolts at once.
+struct Switched<I, M> {
+    /// The tasks of all of them, each with its number for the first channel of this subscription.
+    queues: Vec<(Sender<Packet<I>>, u32)>,
+    make: M,
+}
+
+impl<T, I, P, M> Subscription<T> for Switched<I, M>
+where
+    T: Data,
+    I: Data,
+    P: Place<T, Out = I>,
+    M: Fn(&TaskContext) -> P + Send + Sync,
+{
+    fn route(&self, task: &TaskContext, batch_size: usize, number: u64) -> Box<dyn Route<T>> {
+        let channel = |first: u32| first + task.index as u32;
+        let queues = self.queues.iter().map(|(to, first)| (to.clone(), channel(*first))).collect();
+        Box::new(QueueRoute::new((self.make)(task), queues, batch_size, number))
+    }
+}
+
 struct Local<M>(M);
 
 impl<T, F, M> Subscription<T> for Local<M>
@@ -366,7 +422,8 @@ fn launch_spout<S: Spout>(
             Box::new(move |ready| {
                 let routes = routes(&subscribers, &task, config.batch_size, task_number);
                 drop(subscribers);
-                let out = Collector::new(routes, acks, Some(inbox), pacer);
+                let census = shared.census.clone();
+                let out = Collector::new(routes, acks, Some(inbox), pacer, census);
                 let (limit, sharing) = (config.max_spout_pending, Arc::clone(&shared));
                 let out = SpoutCollector::new(out, number as u32, limit, sharing);
                 let executor = SpoutExecutor {
@@ -375,6 +432,7 @@ fn launch_spout<S: Spout>(
                     shared,
                     gate,
                     number,
+                    place: task_number,
                     timeout_ns: nanos(config.message_timeout),
                     flush_interval_ns: nanos(config.flush_interval),
                     state: SpoutState::default(),
@@ -406,10 +464,11 @@ fn launch_bolt<B: Bolt>(
                 let parts = BoltParts {
                     bolt: make(&task),
                     from,
-                    out: Collector::new(routes, acks, None, pacer),
+                    out: Collector::new(routes, acks, None, pacer, shared.census.clone()),
                     channels,
                     shared,
                     party,
+                    place: task_number,
                     flush_interval_ns: nanos(config.flush_interval),
                 };
                 BoltExecutor::new(parts).run(&task, ready)

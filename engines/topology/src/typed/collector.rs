@@ -1,10 +1,12 @@
 //! Where a task puts what it emits.
 
 use crate::runtime::acker::{Account, AckOut, News};
+use crate::runtime::census::Census;
 use crate::runtime::inbox::{Closed, Inbox};
 use crate::runtime::packet::{Mark, UNTRACKED};
 use crate::runtime::progress::MarkPacer;
 use crate::runtime::route::{Extent, Io, Route, StageRun};
+use std::sync::Arc;
 use weir_dataflow::{Data, Stamp};
 
 /// Emissions that are staged before they are routed, at most: one record may emit without bound.
@@ -27,6 +29,7 @@ pub struct Collector<T> {
     routes: Vec<Box<dyn Route<T>>>,
     pacer: MarkPacer,
     closed: bool,
+    census: Option<Arc<Census>>,
 }
 
 impl<T: Data> Collector<T> {
@@ -35,6 +38,7 @@ impl<T: Data> Collector<T> {
         acks: AckOut,
         inbox: Option<Inbox>,
         pacer: MarkPacer,
+        census: Option<Arc<Census>>,
     ) -> Self {
         let current = StageRun { stamp: Stamp::default(), root: UNTRACKED, account: 0, end: 0 };
         Self {
@@ -50,6 +54,7 @@ impl<T: Data> Collector<T> {
             routes,
             pacer,
             closed: false,
+            census,
         }
     }
 
@@ -117,9 +122,10 @@ impl<T: Data> Collector<T> {
     pub(crate) fn route(&mut self) -> Result<(), Closed> {
         self.end_run();
         self.emitted += self.values.len() as u64;
-        let Self { values, runs, accounts, inbox, routes, mark, closed, .. } = self;
+        let Self { values, runs, accounts, inbox, routes, mark, closed, census, .. } = self;
         if !values.is_empty() && !*closed {
-            let mut io = Io { mark: *mark, accounts, inbox: inbox.as_mut() };
+            let (inbox, census) = (inbox.as_mut(), census.as_deref());
+            let mut io = Io { mark: *mark, accounts, inbox, census };
             let done = routes.split_last_mut().map_or(Ok(()), |(last, others)| {
                 for route in others {
                     route.route(&mut values.clone(), runs, &mut io)?;
@@ -190,8 +196,9 @@ impl<T: Data> Collector<T> {
         &mut self,
         mut f: impl FnMut(&mut dyn Route<T>, &mut Io<'_>) -> Result<(), Closed>,
     ) -> Result<(), Closed> {
-        let Self { accounts, inbox, routes, mark, .. } = self;
-        let mut io = Io { mark: *mark, accounts, inbox: inbox.as_mut() };
+        let Self { accounts, inbox, routes, mark, census, .. } = self;
+        let (inbox, census) = (inbox.as_mut(), census.as_deref());
+        let mut io = Io { mark: *mark, accounts, inbox, census };
         routes.iter_mut().try_for_each(|route| f(&mut **route, &mut io))
     }
 }

@@ -144,6 +144,17 @@ impl<T: Data, Id: Send + 'static> SpoutCollector<T, Id> {
         self.out.emit(value);
     }
 
+    /// Begins a tree whose first edges add up to `xor`.
+    pub(crate) fn open_tree(&mut self, root: u64, xor: u64, id: Id) {
+        self.pending.insert_new(root, id);
+        self.out.accounts.push(Account { root, xor, news: News::Init(self.number) });
+    }
+
+    /// What the roots of this spout's trees begin behind.
+    pub(crate) const fn first_root(&self) -> u64 {
+        self.next_root
+    }
+
     /// Says that no new record below `position` will come from this spout, and none that is promised
     /// to be earlier than `watermark`. Emitting a record says so of its own.
     #[inline]

@@ -1,0 +1,151 @@
+//! A topology that has been declared.
+
+use super::StreamId;
+use crate::component::OutputFieldsDeclarer;
+use crate::grouping::StreamGrouping;
+use crate::{Config, Fields, RichBolt, RichSpout};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// Makes the component of a task, on the thread of its executor.
+#[derive(Clone)]
+pub(crate) enum Factory {
+    Spout(Arc<dyn Fn() -> Box<dyn RichSpout> + Send + Sync>),
+    Bolt(Arc<dyn Fn() -> Box<dyn RichBolt> + Send + Sync>),
+}
+
+impl Factory {
+    pub(crate) const fn is_spout(&self) -> bool {
+        matches!(self, Self::Spout(_))
+    }
+
+    pub(crate) const fn kind(&self) -> &'static str {
+        if self.is_spout() { "Spout" } else { "Bolt" }
+    }
+
+    /// What the component says of itself: its streams and its settings.
+    pub(crate) fn describe(&self) -> (OutputFieldsDeclarer, Config) {
+        let mut declarer = OutputFieldsDeclarer::default();
+        let conf = match self {
+            Self::Spout(make) => {
+                let spout = make();
+                spout.declare_output_fields(&mut declarer);
+                spout.component_configuration()
+            }
+            Self::Bolt(make) => {
+                let bolt = make();
+                bolt.declare_output_fields(&mut declarer);
+                bolt.component_configuration()
+            }
+        };
+        (declarer, conf)
+    }
+}
+
+impl fmt::Debug for Factory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind())
+    }
+}
+
+/// How a subscription chooses tasks.
+#[derive(Clone)]
+pub(crate) enum GroupingSpec {
+    Shuffle,
+    LocalOrShuffle,
+    Fields(Fields),
+    PartialKey(Fields),
+    All,
+    Global,
+    None,
+    Direct,
+    Custom(Arc<dyn Fn() -> Box<dyn StreamGrouping> + Send + Sync>),
+}
+
+impl GroupingSpec {
+    /// Its name, for plans.
+    pub(crate) const fn label(&self) -> &'static str {
+        match self {
+            Self::Shuffle => "shuffle grouping",
+            Self::LocalOrShuffle => "local-or-shuffle grouping",
+            Self::Fields(_) => "fields grouping",
+            Self::PartialKey(_) => "partial-key grouping",
+            Self::All => "all grouping",
+            Self::Global => "global grouping",
+            Self::None => "none grouping",
+            Self::Direct => "direct grouping",
+            Self::Custom(_) => "custom grouping",
+        }
+    }
+}
+
+impl fmt::Debug for GroupingSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fields(fields) | Self::PartialKey(fields) => {
+                write!(f, "{} {fields}", self.label())
+            }
+            other => f.write_str(other.label()),
+        }
+    }
+}
+
+/// A bolt's subscription to a stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Subscription {
+    pub(crate) from: StreamId,
+    pub(crate) grouping: GroupingSpec,
+}
+
+/// A declared component.
+#[derive(Clone, Debug)]
+pub(crate) struct ComponentDef {
+    pub(crate) factory: Factory,
+    /// The parallelism hint; `None` is one executor.
+    pub(crate) parallelism: Option<usize>,
+    /// What its declarer set; when the topology is created, over what the component says itself.
+    pub(crate) conf: Config,
+    pub(crate) inputs: Vec<Subscription>,
+    /// Filled in when the topology is created.
+    pub(crate) streams: OutputFieldsDeclarer,
+}
+
+/// A topology that has been declared and checked, ready to be submitted, as often as wanted.
+#[derive(Clone, Debug)]
+pub struct StormTopology {
+    pub(crate) components: BTreeMap<String, ComponentDef>,
+    /// Whether its state is checkpointed.
+    pub(crate) stateful: bool,
+}
+
+impl StormTopology {
+    /// The ids of its components, in order.
+    pub fn component_ids(&self) -> impl Iterator<Item = &str> {
+        self.components.keys().map(String::as_str)
+    }
+
+    /// The ids of its spouts, in order.
+    pub fn spout_ids(&self) -> impl Iterator<Item = &str> {
+        let spouts = self.components.iter().filter(|(_, component)| component.factory.is_spout());
+        spouts.map(|(id, _)| id.as_str())
+    }
+
+    /// What a component subscribes to, in order, each with the name of its grouping.
+    pub fn inputs(&self, component: &str) -> impl Iterator<Item = (&StreamId, &'static str)> {
+        let component = self.components.get(component).into_iter();
+        component.flat_map(|c| c.inputs.iter().map(|input| (&input.from, input.grouping.label())))
+    }
+
+    /// The streams of a component, and their fields.
+    pub fn streams(&self, component: &str) -> impl Iterator<Item = (&str, &Fields)> {
+        let component = self.components.get(component).into_iter();
+        component.flat_map(|c| c.streams.streams.iter().map(|(id, s)| (id.as_str(), &s.fields)))
+    }
+
+    /// The settings of a component: what it says itself, and over that what its declarer set.
+    #[must_use]
+    pub fn component_configuration(&self, component: &str) -> Option<&Config> {
+        self.components.get(component).map(|component| &component.conf)
+    }
+}
