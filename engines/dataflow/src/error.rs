@@ -14,6 +14,14 @@ pub enum RunError {
         /// The panic's payload, where it was text.
         message: String,
     },
+    /// User code said that it cannot go on.
+    #[error("task {task} failed: {message}")]
+    TaskFailed {
+        /// The component, and the task's number.
+        task: String,
+        /// What it said.
+        message: String,
+    },
     /// A batch job failed.
     #[error("batch {batch_ms} ms failed in stage {stage}, partition {partition}: {message}")]
     JobFailed {

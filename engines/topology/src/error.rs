@@ -122,6 +122,7 @@ pub enum TopologyError {
     Cycle {
         /// Their ids.
         components: String,
+    },
     /// A tuple that does not have one value for each field.
     #[error("a tuple with fields {fields} has {values} values: give it one for each field")]
     WrongNumberOfValues {
@@ -145,6 +146,20 @@ pub enum TopologyError {
         value: String,
         /// What it may be.
         wanted: String,
+    },
+    /// Two topologies of one name.
+    #[error(
+        "a topology named {name} is running on this cluster: kill it first, or give another name"
+    )]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// Tuples in place of a spout that there is not.
+    #[error("there is no spout {id} to take the place of: name one that the topology declares")]
+    UnknownSpout {
+        /// The name.
+        id: String,
     },
     /// Nothing brings tuples in.
     #[error("the topology has no spout: declare one with set_spout")]

@@ -1,5 +1,6 @@
 //! A record-at-a-time engine in the manner of Apache Storm.
 
+mod cluster;
 mod component;
 mod config;
 mod error;
@@ -8,11 +9,15 @@ mod flow;
 pub mod grouping;
 mod report;
 mod runtime;
-mod topology;
 pub mod testing;
+mod topology;
 mod tuple;
 pub mod typed;
 
+pub use cluster::{
+    Completed, FeederSpout, FeederStatus, FixedTupleSpout, KillOptions, LocalCluster,
+    MockedSources, RunningTopology, SubmitOptions, TopologyStatus, TopologySummary,
+};
 pub use component::{
     BasicBolt, BasicOutputCollector, ComponentError, ComponentResult, EmitError, IntoFields,
     OutputCollector, OutputFieldsDeclarer, RichBolt, RichSpout, SpoutOutputCollector,

@@ -26,8 +26,10 @@
 //! # Ok::<(), weir_topology::TopologyError>(())
 //! ```
 
+mod capture;
 mod context;
 
+pub(crate) use capture::{Capture, Captured};
 pub use context::MockContext;
 
 use crate::component::IntoFields;

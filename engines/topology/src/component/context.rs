@@ -3,6 +3,7 @@
 use crate::{Config, Fields, TaskId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use weir_dataflow::Clock;
 
 /// What all tasks of a topology know of it.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub struct TopologyContext {
     pub(crate) task: TaskId,
     pub(crate) index: usize,
     pub(crate) waker: Waker,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl TopologyContext {
@@ -84,6 +86,12 @@ impl TopologyContext {
     #[must_use]
     pub fn sources(&self) -> &[(String, String)] {
         self.info.sources.get(&self.component).map_or(&[], Vec::as_slice)
+    }
+
+    /// The time of the cluster's clock, in nanoseconds.
+    #[must_use]
+    pub fn now_ns(&self) -> u64 {
+        self.clock.now_ns()
     }
 
     /// Something that makes a waiting spout look again at once.

@@ -11,6 +11,7 @@ mod spout;
 pub(crate) use basic::BasicBoltExecutor;
 pub use basic::{BasicBolt, BasicOutputCollector};
 pub use bolt::RichBolt;
+pub(crate) use collector::Opening;
 pub use collector::{OutputCollector, SpoutOutputCollector};
 pub(crate) use context::TopologyInfo;
 pub use context::{TopologyContext, Waker};

@@ -4,7 +4,7 @@ use crate::component::EmitError;
 use crate::grouping::{Chosen, StreamGrouping};
 use crate::runtime::acker::{Account, News};
 use crate::runtime::packet::mix64;
-use crate::testing::{Emission, Recording};
+use crate::testing::{Capture, Emission, Recording};
 use crate::tuple::{Ids, Source};
 use crate::{TaskId, Tuple, Values};
 use std::cell::RefCell;
@@ -73,6 +73,8 @@ pub(crate) struct Outlet {
     pub(crate) accounts: Vec<Account>,
     /// Takes down what a component does, where it is tested by itself.
     pub(crate) recording: Option<Box<Recording>>,
+    /// Takes down what all components of a topology emit.
+    capture: Option<Capture>,
 }
 
 impl Outlet {
@@ -90,6 +92,7 @@ impl Outlet {
             parcels: Vec::new(),
             accounts: Vec::new(),
             recording: None,
+            capture: None,
         }
     }
 
@@ -98,6 +101,12 @@ impl Outlet {
         if let Some(recording) = &mut self.recording {
             recording.emissions.push(emission());
         }
+    }
+
+    /// Takes down emissions for all tasks of a topology.
+    pub(crate) fn captured(mut self, capture: Option<Capture>) -> Self {
+        self.capture = capture;
+        self
     }
 
     pub(crate) fn anchored_only(mut self, only: bool) -> Self {
@@ -161,6 +170,9 @@ impl Outlet {
             self.push(at, address, values, ids);
         }
         let out = &mut self.streams[at];
+        if let Some(capture) = &self.capture {
+            capture.note(&out.source, values);
+        }
         out.emitted += 1;
         out.transferred += (self.parcels.len() - before) as u64;
         Ok(())
@@ -186,7 +198,11 @@ impl Outlet {
         if self.streams[at].subscribers.is_empty() {
             return Err(EmitError::NoSubscriber { stream: stream.to_owned() });
         }
-        self.streams[at].emitted += 1;
+        let out = &mut self.streams[at];
+        if let Some(capture) = &self.capture {
+            capture.note(&out.source, values);
+        }
+        out.emitted += 1;
         let addressed = self.streams[at].subscribers.iter().find_map(|subscriber| {
             let address = subscriber.tasks.get(&task)?;
             Some((*address, matches!(subscriber.route, Route::Direct)))

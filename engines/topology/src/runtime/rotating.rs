@@ -71,6 +71,11 @@ impl<V> RotatingMap<V> {
         }
     }
 
+    /// Takes all entries out.
+    pub(crate) fn clear(&mut self) {
+        self.buckets.iter_mut().for_each(HashTable::clear);
+    }
+
     /// Takes an entry out.
     pub(crate) fn remove(&mut self, id: u64) -> Option<V> {
         self.buckets.iter_mut().find_map(|bucket| {

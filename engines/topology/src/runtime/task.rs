@@ -5,9 +5,10 @@ use crate::runtime::inbox::{Closed, Notice, nudge};
 use crate::runtime::tracker::Tracker;
 use crossbeam_channel::{Receiver, Sender};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 use weir_dataflow::{Alarm, Received, RunContext, RunError, receive};
 
 /// Which task this is.
@@ -52,6 +53,9 @@ impl std::ops::AddAssign for TaskCounts {
     }
 }
 
+/// How often it is looked whether trees are still open.
+const LOOK_NS: u64 = 1_000_000;
+
 /// What the tasks of a run share.
 pub(crate) struct Shared {
     pub(crate) context: RunContext,
@@ -65,6 +69,9 @@ pub(crate) struct Shared {
     active: AtomicBool,
     /// Whether spouts are to end, whatever is open.
     ending: AtomicBool,
+    /// By spout, once it has seen that the run is not active: one more than the trees it has open;
+    /// before that, 0.
+    open_trees: Box<[AtomicUsize]>,
 }
 
 impl Shared {
@@ -74,7 +81,9 @@ impl Shared {
         inboxes: Vec<Sender<Notice>>,
         census: Option<Arc<Census>>,
     ) -> Arc<Self> {
+        let open_trees = inboxes.iter().map(|_| AtomicUsize::new(0)).collect();
         Arc::new(Self {
+            open_trees,
             context,
             tracker,
             stop: AtomicBool::new(false),
@@ -121,12 +130,34 @@ impl Shared {
     }
 
     pub(crate) fn set_active(&self, active: bool) {
+        self.open_trees.iter().for_each(|open| open.store(0, Ordering::Release));
         self.active.store(active, Ordering::Release);
         self.wake_spouts();
     }
 
     pub(crate) fn is_active(&self) -> bool {
         self.active.load(Ordering::Acquire)
+    }
+
+    /// A spout has seen that the run is not active, and has this many trees open.
+    pub(crate) fn rests(&self, spout: usize, open: usize) {
+        self.open_trees[spout].store(open + 1, Ordering::Release);
+    }
+
+    /// Waits, after the run was made inactive, until no tree is open, or for `most`. On a clock that
+    /// somebody else moves, it waits only for what can happen without that.
+    pub(crate) fn await_no_tree(&self, most: Duration) {
+        let clock = &self.context.clock;
+        if let Some(census) = &self.census {
+            census.await_quiet(clock.now_ns());
+            return;
+        }
+        let most_ns = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+        let until_ns = clock.now_ns().saturating_add(most_ns);
+        let open = || self.open_trees.iter().any(|open| open.load(Ordering::Acquire) != 1);
+        while open() && !self.stopped() && clock.now_ns() < until_ns {
+            clock.sleep_until(clock.now_ns().saturating_add(LOOK_NS).min(until_ns));
+        }
     }
 
     /// Ends the run in order: spouts end as soon as they look, and all that is under way is handled.

@@ -203,11 +203,17 @@ impl Topology {
     /// Runs until every spout is done and every tree has ended. Blocks; all threads are joined
     /// before it returns, whatever happens.
     pub fn run(self, context: &RunContext) -> Result<Vec<Report>, RunError> {
-        self.start(context, Watch::No).join()
+        self.start(context, Watch::No, &|_| {}).join()
     }
 
     /// Starts all threads, and returns when every task has prepared, or has failed to.
-    pub(crate) fn start(self, context: &RunContext, watch: Watch) -> Run {
+    /// `tie` is called before any thread is started, with what they will share.
+    pub(crate) fn start(
+        self,
+        context: &RunContext,
+        watch: Watch,
+        tie: &dyn Fn(&Arc<Shared>),
+    ) -> Run {
         let Self { config, components } = self;
         let spouts = tasks(&components, |component| component.kind == NodeKind::Source);
         let parties = spouts + tasks(&components, Component::is_last);
@@ -220,6 +226,7 @@ impl Topology {
         let census = (watch == Watch::Census)
             .then(|| Arc::new(Census::new(executors + config.acking.ackers())));
         let shared = Shared::new(context.clone(), tracker, to_spouts.clone(), census);
+        tie(&shared);
         let (ready, prepared) = bounded(1);
         let (start, gate) = bounded(1);
         let mut threads = Threads { shared: Arc::clone(&shared), ready, started: Vec::new() };

@@ -4,6 +4,7 @@ use crate::component::{IntoFields, TopologyInfo};
 use crate::{Config, Fields, TaskId, TopologyContext, TopologyError, Waker};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use weir_dataflow::{Clock, ManualClock};
 
 /// Makes a [`TopologyContext`] for a component under test.
 ///
@@ -19,6 +20,7 @@ pub struct MockContext {
     component: Arc<str>,
     task: TaskId,
     info: TopologyInfo,
+    clock: Arc<dyn Clock>,
 }
 
 impl MockContext {
@@ -33,13 +35,20 @@ impl MockContext {
             sources: BTreeMap::new(),
             conf: Config::new(),
         };
-        Self { component, task, info }
+        Self { component, task, info, clock: Arc::new(ManualClock::new()) }
     }
 
     /// The topology's name.
     #[must_use]
     pub fn topology(mut self, name: &str) -> Self {
         self.info.name = name.to_owned();
+        self
+    }
+
+    /// The clock; without it, one that stands still at 0.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
         self
     }
 
@@ -85,6 +94,7 @@ impl MockContext {
             task: self.task,
             index: index.unwrap_or(0),
             waker: Waker::default(),
+            clock: self.clock,
         }
     }
 }

@@ -149,3 +149,34 @@ impl StormTopology {
         self.components.get(component).map(|component| &component.conf)
     }
 }
+
+/// Storm's keys that a component may set for itself. Keys that are not Storm's are its own affair.
+fn may_override(key: &str) -> bool {
+    !Config::is_known(key)
+        || matches!(
+            key,
+            Config::TOPOLOGY_DEBUG
+                | Config::TOPOLOGY_MAX_SPOUT_PENDING
+                | Config::TOPOLOGY_MAX_TASK_PARALLELISM
+                | Config::TOPOLOGY_TRANSACTIONAL_ID
+                | Config::TOPOLOGY_TICK_TUPLE_FREQ_SECS
+                | Config::TOPOLOGY_SLEEP_SPOUT_WAIT_STRATEGY_TIME_MS
+                | Config::TOPOLOGY_SPOUT_WAIT_STRATEGY
+                | Config::TOPOLOGY_BOLTS_WINDOW_LENGTH_COUNT
+                | Config::TOPOLOGY_BOLTS_WINDOW_LENGTH_DURATION_MS
+                | Config::TOPOLOGY_BOLTS_SLIDING_INTERVAL_COUNT
+                | Config::TOPOLOGY_BOLTS_SLIDING_INTERVAL_DURATION_MS
+                | Config::TOPOLOGY_BOLTS_TUPLE_TIMESTAMP_MAX_LAG_MS
+                | Config::TOPOLOGY_BOLTS_MESSAGE_ID_FIELD_NAME
+                | Config::TOPOLOGY_BOLTS_LATE_TUPLE_STREAM
+                | Config::TOPOLOGY_STATE_PROVIDER
+                | Config::TOPOLOGY_STATE_PROVIDER_CONFIG
+                | Config::WEIR_EXECUTOR_RESTARTS
+        )
+}
+
+/// The configuration that a component sees: the topology's, and over it what the component may set for
+/// itself. Storm's `Executor.normalizedComponentConf`.
+pub(crate) fn component_conf(topology: &Config, component: &Config) -> Config {
+    topology.merged(&component.clone().filtered(may_override))
+}

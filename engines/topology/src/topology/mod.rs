@@ -4,12 +4,15 @@ mod assignment;
 mod builder;
 mod declarer;
 mod definition;
+mod groupings;
 mod source;
 mod validate;
 
+pub(crate) use assignment::ackers;
 pub use assignment::{Assignment, ComponentTasks};
 pub use builder::TopologyBuilder;
 pub use declarer::{BoltDeclarer, SpoutDeclarer};
 pub use definition::StormTopology;
-pub(crate) use definition::{ComponentDef, Factory, GroupingSpec, Subscription};
+pub(crate) use definition::{ComponentDef, Factory, GroupingSpec, Subscription, component_conf};
 pub use source::StreamId;
+pub(crate) use validate::in_order;

@@ -77,11 +77,11 @@ pub struct Tuple(Arc<Inner>);
 /// How a value of a tuple is found: by the name of its field, or by its position from 0.
 pub trait Column: Copy + fmt::Display {
     /// The value.
-    fn of<'t>(self, tuple: &'t Tuple) -> Result<&'t Value, TupleError>;
+    fn of(self, tuple: &Tuple) -> Result<&Value, TupleError>;
 }
 
 impl Column for usize {
-    fn of<'t>(self, tuple: &'t Tuple) -> Result<&'t Value, TupleError> {
+    fn of(self, tuple: &Tuple) -> Result<&Value, TupleError> {
         tuple.values().get(self).ok_or_else(|| TupleError::NoValue {
             index: self,
             component: tuple.source_component().to_owned(),
@@ -91,7 +91,7 @@ impl Column for usize {
 }
 
 impl Column for &str {
-    fn of<'t>(self, tuple: &'t Tuple) -> Result<&'t Value, TupleError> {
+    fn of(self, tuple: &Tuple) -> Result<&Value, TupleError> {
         match tuple.fields().index_of(self) {
             Some(index) => index.of(tuple),
             None => Err(TupleError::NoField {

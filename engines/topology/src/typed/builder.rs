@@ -164,14 +164,12 @@ impl TopologyBuilder {
     pub(crate) fn connect<T: Data, I: Data, P: Place<T, Out = I>>(
         &mut self,
         stream: &Stream<T>,
-        to: &[Inlet<I>],
-        label: &'static str,
+        to: &[&Inlet<I>],
         make: impl Fn(&TaskContext) -> P + Send + Sync + 'static,
     ) {
         let mut queues = Vec::new();
         for Inlet { component, senders } in to {
             let bolt = &mut self.components[*component];
-            bolt.inputs.push((stream.component, label));
             for (channels, sender) in bolt.channels.iter_mut().zip(senders) {
                 queues.push((sender.clone(), *channels));
                 *channels += stream.tasks as u32;
@@ -179,6 +177,13 @@ impl TopologyBuilder {
         }
         self.components[stream.component].subscribed |= !queues.is_empty();
         stream.subscribe(Box::new(Switched { queues, make }));
+    }
+
+    /// Says of a connection by which grouping it is, for plans.
+    pub(crate) fn note_edge<T>(&mut self, stream: &Stream<T>, to: &str, label: &'static str) {
+        if let Some(bolt) = self.components.iter_mut().find(|component| *component.id == *to) {
+            bolt.inputs.push((stream.component, label));
+        }
     }
 
     /// Checks the topology; the first mistake is the error.

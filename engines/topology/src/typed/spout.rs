@@ -150,9 +150,9 @@ impl<T: Data, Id: Send + 'static> SpoutCollector<T, Id> {
         self.out.accounts.push(Account { root, xor, news: News::Init(self.number) });
     }
 
-    /// What the roots of this spout's trees begin behind.
-    pub(crate) const fn first_root(&self) -> u64 {
-        self.next_root
+    /// Sets how many trees may be open; `None` is no limit.
+    pub(crate) fn limit_pending(&mut self, limit: Option<usize>) {
+        self.max_pending = limit.unwrap_or(usize::MAX);
     }
 
     /// Says that no new record below `position` will come from this spout, and none that is promised

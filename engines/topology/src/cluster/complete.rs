@@ -1,0 +1,104 @@
+//! A topology run to completion on given tuples.
+
+use super::{FixedTupleSpout, LocalCluster, SubmitOptions, TopologySummary};
+use crate::component::OutputFieldsDeclarer;
+use crate::testing::{Capture, Captured};
+use crate::topology::Factory;
+use crate::{Config, DEFAULT_STREAM, RichSpout, StormTopology, TopologyError, Values};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use weir_dataflow::RunError;
+
+/// Tuples to take the place of spouts.
+#[derive(Clone, Debug, Default)]
+pub struct MockedSources {
+    tuples: BTreeMap<String, Vec<Values>>,
+}
+
+impl MockedSources {
+    /// None.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// These tuples in place of a spout, on its default stream, shared out evenly over its tasks.
+    #[must_use]
+    pub fn add(mut self, spout: &str, tuples: impl IntoIterator<Item = Values>) -> Self {
+        self.tuples.entry(spout.to_owned()).or_default().extend(tuples);
+        self
+    }
+}
+
+/// What a completed topology emitted, and did.
+#[derive(Clone, Debug)]
+pub struct Completed {
+    emitted: Captured,
+    /// What it did.
+    pub summary: TopologySummary,
+}
+
+impl Completed {
+    /// The tuples that a component emitted on its default stream. Tuples of one task are in the order
+    /// of emission. Storm's `Testing.readTuples`.
+    #[must_use]
+    pub fn read_tuples(&self, component: &str) -> &[Values] {
+        self.read_stream(component, DEFAULT_STREAM)
+    }
+
+    /// The tuples that a component emitted on a stream.
+    #[must_use]
+    pub fn read_stream(&self, component: &str, stream: &str) -> &[Values] {
+        let id = (component.to_owned(), stream.to_owned());
+        self.emitted.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// The same without an order: sorted.
+    #[must_use]
+    pub fn read_sorted(&self, component: &str) -> Vec<Values> {
+        let mut tuples = self.read_tuples(component).to_vec();
+        tuples.sort();
+        tuples
+    }
+}
+
+impl LocalCluster {
+    /// Runs a topology with given tuples in place of spouts until every tuple has been acked or has
+    /// failed, and all queues are empty. Spouts that are not replaced must be exhausted some time.
+    /// Storm's `Testing.completeTopology`.
+    pub fn complete_topology(
+        &self,
+        mut topology: StormTopology,
+        conf: Config,
+        sources: MockedSources,
+    ) -> Result<Completed, RunError> {
+        for (id, tuples) in sources.tuples {
+            replace(&mut topology, &id, tuples)?;
+        }
+        let capture = Capture::default();
+        let name = format!("completed-{:p}", Arc::as_ptr(&capture.list()));
+        let options = SubmitOptions::default();
+        let running = self.submit(&name, conf, topology, options, Some(capture.clone()))?;
+        let summary = running.join()?;
+        Ok(Completed { emitted: capture.take(), summary })
+    }
+}
+
+fn replace(
+    topology: &mut StormTopology,
+    id: &str,
+    tuples: Vec<Values>,
+) -> Result<(), TopologyError> {
+    let unknown = || TopologyError::UnknownSpout { id: id.to_owned() };
+    let component = topology.components.get_mut(id).ok_or_else(unknown)?;
+    if !component.factory.is_spout() {
+        return Err(unknown());
+    }
+    let fields = component.streams.streams.get(DEFAULT_STREAM).map(|stream| stream.fields.clone());
+    let spout = FixedTupleSpout::new(fields.unwrap_or_else(crate::Fields::none), tuples)?;
+    let streams: OutputFieldsDeclarer = component.streams.clone();
+    component.factory =
+        Factory::Spout(Arc::new(move || Box::new(spout.clone()) as Box<dyn RichSpout>));
+    component.streams = streams;
+    Ok(())
+}

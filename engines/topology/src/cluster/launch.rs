@@ -1,0 +1,239 @@
+//! From a declared topology to threads: its components become typed ones, one task of those being one
+//! executor of Storm's.
+
+use crate::component::TopologyInfo;
+use crate::executor::{
+    Address, BoltTasks, ByAddress, Delivery, ExecutorPlan, Parcel, SpoutTasks, StreamPlan,
+    SubscriberPlan, Tether,
+};
+use crate::grouping::GroupingContext;
+use crate::report::{ErrorThrottle, ReportedError};
+use crate::runtime::topology::{Run, Watch};
+use crate::testing::Capture;
+use crate::topology::{ComponentDef, Subscription, ackers, component_conf, in_order};
+use crate::tuple::Source;
+use crate::typed::{Inlet, Stream, TopologyBuilder};
+use crate::{
+    Acking, Assignment, Config, Fields, SYSTEM_STREAM, StormTopology, TaskId, TopologyConfig,
+    TopologyError,
+};
+use std::collections::{BTreeMap, HashMap};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use weir_dataflow::Clock;
+use weir_dataflow::testing::AllAtOnce;
+
+/// A topology about to run.
+pub(crate) struct Launch<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) topology: &'a StormTopology,
+    pub(crate) conf: &'a Config,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) watch: Watch,
+    pub(crate) capture: Option<Capture>,
+    pub(crate) errors: Arc<Mutex<Vec<ReportedError>>>,
+}
+
+type Streams = BTreeMap<Arc<str>, BTreeMap<String, Fields>>;
+
+impl Launch<'_> {
+    /// Starts it. Returns when every component has been opened or prepared, or has failed.
+    pub(crate) fn start(&self) -> Result<Run, TopologyError> {
+        let assignment = self.topology.assignment(self.conf)?;
+        let streams = self.streams()?;
+        let info = Arc::new(self.info(&assignment, &streams));
+        let tether = Tether::default();
+        let mut builder = TopologyBuilder::new(self.typed_config()?);
+        let (mut ends, mut spouts) = (BTreeMap::new(), 0);
+        let ordered = in_order(&self.topology.components).0;
+        for id in &ordered {
+            let component = &self.topology.components[*id];
+            let plan = self.plan(id, component, &assignment, &info, &tether, spouts)?;
+            let executors = plan.executors.len();
+            let end = declare(&mut builder, id, component, Arc::new(plan), executors);
+            spouts += if component.factory.is_spout() { executors } else { 0 };
+            ends.insert(*id, end);
+        }
+        for id in &ordered {
+            self.connect(&mut builder, id, &ends);
+        }
+        let topology = builder.build()?;
+        let mut context = AllAtOnce { records: 0, spacing_ns: 1 }.context();
+        context.clock = Arc::clone(&self.clock);
+        Ok(topology.start(&context, self.watch, &|shared| tether.tie(shared)))
+    }
+
+    fn typed_config(&self) -> Result<TopologyConfig, TopologyError> {
+        let conf = self.conf;
+        let ackers = NonZeroUsize::new(ackers(conf)?);
+        let times_out = conf.flag(Config::TOPOLOGY_ENABLE_MESSAGE_TIMEOUTS)?;
+        let timeout = conf.seconds(Config::TOPOLOGY_MESSAGE_TIMEOUT_SECS)?;
+        let never = Duration::from_nanos(u64::MAX);
+        let flush = conf.millis(Config::TOPOLOGY_BATCH_FLUSH_INTERVAL_MILLIS)?;
+        let positive = |key: &str| Ok(conf.count(key)?.unwrap_or(1).max(1));
+        Ok(TopologyConfig {
+            parallelism: 1,
+            acking: ackers.map_or(Acking::Off, |ackers| Acking::On { ackers }),
+            batch_size: positive(Config::TOPOLOGY_PRODUCER_BATCH_SIZE)?,
+            // Nothing waits for a time on a clock that stands still.
+            flush_interval: match self.watch {
+                Watch::Census => Duration::ZERO,
+                Watch::No => flush.unwrap_or_default(),
+            },
+            queue_capacity: positive(Config::TOPOLOGY_EXECUTOR_RECEIVE_BUFFER_SIZE)?,
+            max_spout_pending: None,
+            message_timeout: timeout.filter(|_| times_out).unwrap_or(never),
+            ..TopologyConfig::default()
+        })
+    }
+
+    /// What each component emits; every one also has the stream of the system.
+    fn streams(&self) -> Result<Streams, TopologyError> {
+        let mut all = Streams::new();
+        for (id, component) in &self.topology.components {
+            let declared = component.streams.streams.iter();
+            let mut streams: BTreeMap<_, _> =
+                declared.map(|(stream, info)| (stream.clone(), info.fields.clone())).collect();
+            streams.insert(SYSTEM_STREAM.to_owned(), Fields::new(["event"])?);
+            all.insert(id.as_str().into(), streams);
+        }
+        Ok(all)
+    }
+
+    fn info(&self, assignment: &Assignment, streams: &Streams) -> TopologyInfo {
+        let tasks = assignment.components.iter();
+        let sources = self.topology.components.iter().map(|(id, component)| {
+            let inputs = component.inputs.iter();
+            let from = inputs
+                .map(|Subscription { from, .. }| (from.component.clone(), from.stream.clone()));
+            (id.as_str().into(), from.collect())
+        });
+        TopologyInfo {
+            name: self.name.to_owned(),
+            tasks: tasks.map(|(id, of)| (id.as_str().into(), of.tasks().collect())).collect(),
+            streams: streams.clone(),
+            sources: sources.collect(),
+            conf: self.conf.clone(),
+        }
+    }
+
+    fn plan(
+        &self,
+        id: &str,
+        component: &ComponentDef,
+        assignment: &Assignment,
+        info: &Arc<TopologyInfo>,
+        tether: &Tether,
+        first_spout: usize,
+    ) -> Result<ExecutorPlan, TopologyError> {
+        let conf = component_conf(self.conf, &component.conf);
+        let most =
+            conf.count(Config::TOPOLOGY_MAX_ERROR_REPORT_PER_INTERVAL)?.unwrap_or(usize::MAX);
+        let interval = conf.seconds(Config::TOPOLOGY_ERROR_THROTTLE_INTERVAL_SECS)?;
+        let now_ms = self.clock.now_ns() / 1_000_000;
+        let throttle = ErrorThrottle::new(most, interval.unwrap_or_default(), now_ms);
+        let restarts = conf.int(Config::WEIR_EXECUTOR_RESTARTS)?.unwrap_or(0);
+        Ok(ExecutorPlan {
+            id: id.into(),
+            factory: component.factory.clone(),
+            info: Arc::clone(info),
+            executors: assignment.components[id].executors.clone(),
+            streams: self.out_streams(id, assignment, &info.streams),
+            tracks: ackers(self.conf)? > 0,
+            anchored_only: self.topology.stateful,
+            restarts: usize::try_from(restarts).ok(),
+            tether: tether.clone(),
+            clock: Arc::clone(&self.clock),
+            throttle: Arc::new(Mutex::new(throttle)),
+            errors: Arc::clone(&self.errors),
+            capture: self.capture.clone(),
+            first_spout,
+            conf,
+        })
+    }
+
+    /// Those who subscribe to a component, in the order in which its tasks count their queues.
+    fn subscribers(&self, id: &str) -> Vec<&str> {
+        let reads =
+            |component: &ComponentDef| component.inputs.iter().any(|i| i.from.component == id);
+        let all = self.topology.components.iter();
+        all.filter(|(_, component)| reads(component)).map(|(id, _)| id.as_str()).collect()
+    }
+
+    fn out_streams(&self, id: &str, assignment: &Assignment, streams: &Streams) -> Vec<StreamPlan> {
+        let mut first_queue = 0;
+        let mut addresses = BTreeMap::new();
+        for subscriber in self.subscribers(id) {
+            let executors = &assignment.components[subscriber].executors;
+            let mut tasks = HashMap::with_hasher(Default::default());
+            for (queue, executor) in (first_queue..).zip(executors) {
+                tasks.extend(
+                    (0..).zip(executor).map(|(local, task)| (*task, Address { queue, local })),
+                );
+            }
+            first_queue += executors.len() as u32;
+            addresses.insert(subscriber, Arc::new(tasks));
+        }
+        let stream = |(stream, fields): (&String, &Fields)| {
+            let source = Source {
+                component: id.into(),
+                stream: stream.as_str().into(),
+                fields: fields.clone(),
+            };
+            let subscriber = |(to, tasks): (&&str, &Arc<HashMap<TaskId, Address, _>>)| {
+                let inputs = &self.topology.components[*to].inputs;
+                let reads = |i: &&Subscription| i.from.component == id && i.from.stream == *stream;
+                let input = inputs.iter().find(reads)?;
+                let context = GroupingContext {
+                    source: id.to_owned(),
+                    stream: stream.clone(),
+                    subscriber: (*to).to_owned(),
+                    targets: assignment.components[*to].tasks().collect(),
+                };
+                let (grouping, addresses) = (input.grouping.clone(), Arc::clone(tasks));
+                Some(SubscriberPlan { grouping, context, addresses })
+            };
+            let subscribers = addresses.iter().filter_map(subscriber).collect();
+            StreamPlan { source: Arc::new(source), subscribers }
+        };
+        streams.get(id).into_iter().flatten().map(stream).collect()
+    }
+
+    fn connect(&self, builder: &mut TopologyBuilder, id: &str, ends: &BTreeMap<&str, Ends>) {
+        let Ends { stream, .. } = &ends[id];
+        for subscriber in self.subscribers(id) {
+            let inputs = &self.topology.components[subscriber].inputs;
+            for input in inputs.iter().filter(|input| input.from.component == id) {
+                builder.note_edge(stream, subscriber, input.grouping.label());
+            }
+        }
+        let inlets: Vec<_> =
+            self.subscribers(id).into_iter().filter_map(|to| ends[to].inlet.as_ref()).collect();
+        builder.connect(stream, &inlets, |_| ByAddress);
+    }
+}
+
+/// The ends of a component that has been declared.
+struct Ends {
+    stream: Stream<Parcel>,
+    inlet: Option<Inlet<Delivery>>,
+}
+
+fn declare(
+    builder: &mut TopologyBuilder,
+    id: &str,
+    component: &ComponentDef,
+    plan: Arc<ExecutorPlan>,
+    executors: usize,
+) -> Ends {
+    if component.factory.is_spout() {
+        let make =
+            move |task: &crate::typed::TaskContext| SpoutTasks::new(Arc::clone(&plan), task.index);
+        return Ends { stream: builder.set_spout(id, executors, make), inlet: None };
+    }
+    let make =
+        move |task: &crate::typed::TaskContext| BoltTasks::new(Arc::clone(&plan), task.index);
+    let (stream, inlet) = builder.set_bolt(id, executors, make).ends();
+    Ends { stream, inlet: Some(inlet) }
+}

@@ -1,0 +1,12 @@
+//! Running topologies in this process.
+
+mod complete;
+mod feeder;
+mod launch;
+mod local;
+mod running;
+
+pub use complete::{Completed, MockedSources};
+pub use feeder::{FeederSpout, FeederStatus, FixedTupleSpout};
+pub use local::{LocalCluster, SubmitOptions};
+pub use running::{KillOptions, RunningTopology, TopologyStatus, TopologySummary};

@@ -1,0 +1,186 @@
+//! A topology that has been submitted.
+
+use super::launch::Launch;
+use crate::report::ReportedError;
+use crate::runtime::topology::{Run, Watch};
+use crate::testing::Capture;
+use crate::typed::Report;
+use crate::{Config, StormTopology, TopologyError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use weir_dataflow::{Clock, RunError};
+
+/// What a submitted topology is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TopologyStatus {
+    /// It was submitted inactive and has not been activated: nothing has been opened or prepared.
+    Submitted,
+    /// Spouts emit.
+    Active,
+    /// Spouts do not emit; what is under way is handled.
+    Inactive,
+    /// It has ended.
+    Ended,
+}
+
+/// What a topology did, by component.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TopologySummary {
+    /// Its components, those of the system included, and what each of their executors counted.
+    pub components: Vec<Report>,
+    /// The errors that components reported.
+    pub errors: Vec<ReportedError>,
+}
+
+/// How a topology is killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KillOptions {
+    /// How long open trees may go on before the topology ends; it ends earlier when none is open.
+    pub wait: Duration,
+}
+
+impl KillOptions {
+    /// At once.
+    pub const NOW: Self = Self { wait: Duration::ZERO };
+}
+
+enum State {
+    Submitted,
+    Running(Run),
+    /// What [`RunningTopology::join`] and the like have to say, until they have said it.
+    Ended(Option<Result<TopologySummary, RunError>>),
+}
+
+/// What it takes to start a topology.
+pub(super) struct Submission {
+    pub(super) name: String,
+    pub(super) topology: StormTopology,
+    pub(super) conf: Config,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) watch: Watch,
+    pub(super) capture: Option<Capture>,
+}
+
+/// A topology that has been submitted. It ends with [`kill`](Self::kill), with its cluster, or by
+/// itself once all its spouts are exhausted.
+pub struct RunningTopology {
+    submission: Submission,
+    errors: Arc<Mutex<Vec<ReportedError>>>,
+    state: Mutex<State>,
+}
+
+impl RunningTopology {
+    pub(super) fn new(submission: Submission) -> Self {
+        Self { submission, errors: Arc::default(), state: Mutex::new(State::Submitted) }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.submission.name
+    }
+
+    /// What it is doing.
+    #[must_use]
+    pub fn status(&self) -> TopologyStatus {
+        match &*self.state() {
+            State::Submitted => TopologyStatus::Submitted,
+            State::Ended(_) => TopologyStatus::Ended,
+            State::Running(run) if run.is_finished() => TopologyStatus::Ended,
+            State::Running(run) if run.shared.is_active() => TopologyStatus::Active,
+            State::Running(_) => TopologyStatus::Inactive,
+        }
+    }
+
+    /// Has its spouts emit; what was submitted inactive is opened and prepared only by this.
+    pub fn activate(&self) -> Result<(), TopologyError> {
+        let mut state = self.state();
+        match &*state {
+            State::Submitted => *state = State::Running(self.launch()?),
+            State::Running(run) => run.shared.set_active(true),
+            State::Ended(_) => {}
+        }
+        Ok(())
+    }
+
+    fn launch(&self) -> Result<Run, TopologyError> {
+        let Submission { name, topology, conf, clock, watch, capture } = &self.submission;
+        let launch = Launch {
+            name,
+            topology,
+            conf,
+            clock: Arc::clone(clock),
+            watch: *watch,
+            capture: capture.clone(),
+            errors: Arc::clone(&self.errors),
+        };
+        launch.start()
+    }
+
+    /// Has its spouts stop emitting. What is under way is handled; acks and fails still come.
+    pub fn deactivate(&self) {
+        if let State::Running(run) = &*self.state() {
+            run.shared.set_active(false);
+        }
+    }
+
+    /// The errors that its components have reported.
+    #[must_use]
+    pub fn errors(&self) -> Vec<ReportedError> {
+        self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Ends it: its spouts stop, open trees may go on for a while, what is in the queues is handled,
+    /// and all threads are joined. An error is why it ended before.
+    pub fn kill(&self, options: KillOptions) -> Result<TopologySummary, RunError> {
+        if let State::Running(run) = &*self.state() {
+            run.shared.set_active(false);
+            run.shared.await_no_tree(options.wait);
+            run.shared.end();
+        }
+        self.join()
+    }
+
+    /// Waits for the end of it: for ever, unless its spouts are exhausted some time, somebody kills
+    /// it, or it fails.
+    pub fn join(&self) -> Result<TopologySummary, RunError> {
+        let mut state = self.state();
+        let ended = match std::mem::replace(&mut *state, State::Ended(None)) {
+            State::Running(run) => {
+                run.join().map(|components| TopologySummary { components, errors: self.errors() })
+            }
+            State::Ended(Some(ended)) => ended,
+            State::Submitted | State::Ended(None) => Ok(TopologySummary::default()),
+        };
+        *state = State::Ended(Some(ended.clone()));
+        ended
+    }
+
+    /// Waits until nothing can happen at the time that the cluster's clock stands at.
+    pub(super) fn await_quiet(&self) {
+        let shared = match &*self.state() {
+            State::Running(run) => Arc::clone(&run.shared),
+            _ => return,
+        };
+        if let Some(census) = &shared.census {
+            census.await_quiet(self.submission.clock.now_ns());
+        }
+    }
+}
+
+impl std::fmt::Debug for RunningTopology {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "RunningTopology({}, {:?})", self.name(), self.status())
+    }
+}
+
+impl Drop for RunningTopology {
+    fn drop(&mut self) {
+        // Who wants to know how it ended kills it.
+        let _ = self.kill(KillOptions::NOW);
+    }
+}

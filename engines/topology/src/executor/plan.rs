@@ -1,0 +1,128 @@
+//! What an executor is told of the topology it is part of.
+
+use super::{Address, OutStream, OutSubscriber, Outlet, Parcel, Route, Tether};
+use crate::component::TopologyInfo;
+use crate::grouping::GroupingContext;
+use crate::report::{ErrorThrottle, ReportedError, Reporter};
+use crate::topology::{Factory, GroupingSpec};
+use crate::tuple::Source;
+use crate::typed::grouping::Place;
+use crate::{Config, TaskId, TopologyContext, Waker};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex};
+use weir_dataflow::Clock;
+
+/// A subscription, seen from the emitting component.
+pub(crate) struct SubscriberPlan {
+    pub(crate) grouping: GroupingSpec,
+    pub(crate) context: GroupingContext,
+    pub(crate) addresses: Arc<HashMap<TaskId, Address>>,
+}
+
+/// A declared stream and those who subscribe to it.
+pub(crate) struct StreamPlan {
+    pub(crate) source: Arc<Source>,
+    pub(crate) subscribers: Vec<SubscriberPlan>,
+}
+
+/// What the executors of a component have in common.
+pub(crate) struct ExecutorPlan {
+    pub(crate) id: Arc<str>,
+    pub(crate) factory: Factory,
+    /// The topology's configuration and the component's over it.
+    pub(crate) conf: Config,
+    pub(crate) info: Arc<TopologyInfo>,
+    /// By executor, its tasks.
+    pub(crate) executors: Vec<Vec<TaskId>>,
+    pub(crate) streams: Vec<StreamPlan>,
+    pub(crate) tracks: bool,
+    /// Whether bolts must anchor whatever they emit.
+    pub(crate) anchored_only: bool,
+    pub(crate) restarts: Option<usize>,
+    pub(crate) tether: Tether,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) throttle: Arc<Mutex<ErrorThrottle>>,
+    pub(crate) errors: Arc<Mutex<Vec<ReportedError>>>,
+    /// Whether emissions are taken down.
+    pub(crate) capture: Option<crate::testing::Capture>,
+    /// Of a spout: the number of its first executor among the spouts'.
+    pub(crate) first_spout: usize,
+}
+
+impl ExecutorPlan {
+    /// The streams as one executor emits on them: its groupings are its own.
+    pub(crate) fn out_streams(&self) -> Vec<OutStream> {
+        let subscriber = |plan: &SubscriberPlan| OutSubscriber {
+            component: plan.context.subscriber.as_str().into(),
+            route: self.route(plan),
+            tasks: Arc::clone(&plan.addresses),
+        };
+        let stream = |plan: &StreamPlan| OutStream {
+            source: Arc::clone(&plan.source),
+            subscribers: plan.subscribers.iter().map(subscriber).collect(),
+            emitted: 0,
+            transferred: 0,
+        };
+        self.streams.iter().map(stream).collect()
+    }
+
+    fn route(&self, plan: &SubscriberPlan) -> Route {
+        match plan.grouping.make(
+            &plan.context,
+            &self.source_fields(&plan.context.stream),
+            &self.conf,
+        ) {
+            None => Route::Direct,
+            Some(mut grouping) => {
+                grouping.prepare(&plan.context);
+                Route::Grouped(Rc::new(RefCell::new(grouping)))
+            }
+        }
+    }
+
+    fn source_fields(&self, stream: &str) -> crate::Fields {
+        let found = self.streams.iter().find(|plan| &*plan.source.stream == stream);
+        found.map_or_else(crate::Fields::none, |plan| plan.source.fields.clone())
+    }
+
+    pub(crate) fn outlet(&self, task: TaskId, streams: Vec<OutStream>) -> Outlet {
+        let outlet = Outlet::new(task, task.unsigned_abs().into(), streams, self.tracks);
+        let only = self.anchored_only && !self.factory.is_spout();
+        outlet.anchored_only(only).captured(self.capture.clone())
+    }
+
+    pub(crate) fn reporter(&self, task: TaskId) -> Reporter {
+        Reporter {
+            component: Arc::clone(&self.id),
+            task,
+            clock: Arc::clone(&self.clock),
+            throttle: Arc::clone(&self.throttle),
+            errors: Arc::clone(&self.errors),
+        }
+    }
+
+    pub(crate) fn context(&self, task: TaskId, waker: Waker) -> TopologyContext {
+        let tasks = self.executors.iter().flatten();
+        TopologyContext {
+            info: Arc::clone(&self.info),
+            component: Arc::clone(&self.id),
+            task,
+            index: tasks.take_while(|other| **other != task).count(),
+            waker,
+            clock: Arc::clone(&self.clock),
+        }
+    }
+}
+
+/// The place of a parcel says itself where it goes.
+pub(crate) struct ByAddress;
+
+impl Place<Parcel> for ByAddress {
+    type Out = super::Delivery;
+    #[inline]
+    fn place(&mut self, parcel: Parcel, _: usize) -> (usize, super::Delivery) {
+        (parcel.queue as usize, parcel.delivery)
+    }
+}

@@ -1,0 +1,5 @@
+//! Topologies in Storm's form, from their declaration to what they did.
+
+mod acking;
+mod components;
+mod lifecycle;
