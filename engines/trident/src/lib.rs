@@ -1,9 +1,10 @@
 //! Streams of batches with exactly-once state, on the topology engine, in the manner of Storm's
 //! Trident.
 
-mod batch;
+pub mod batch;
 mod error;
 pub mod operation;
+mod processor;
 pub mod state;
 pub mod tuple;
 

@@ -22,6 +22,7 @@ pub use update::{
     CombinerUpdater, MapCombinerUpdater, MapReducerUpdater, ReducerUpdater, StateUpdater,
 };
 pub use value::{BehindState, OpaqueValue, TransactionalValue};
+pub(crate) use view::SharedState;
 pub use view::{
     MapState, PartitionId, RemovableMapState, Snapshottable, State, StateFactory, TupleCollection,
 };
