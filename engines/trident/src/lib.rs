@@ -3,8 +3,12 @@
 
 pub mod batch;
 mod error;
+pub mod coordinator;
 pub mod operation;
+mod output;
 mod processor;
+pub mod spout;
+pub mod store;
 pub mod state;
 pub mod tuple;
 

@@ -3,11 +3,15 @@
 mod bolt;
 mod executor;
 mod id;
+mod master;
 mod partition;
+mod throttle;
 
 pub use bolt::{BatchBolt, BatchCollector, BatchInfo};
 pub use executor::{
     BatchWiring, COORD_STREAM_PREFIX, CoordSpec, CoordType, TridentBoltExecutor, coord_stream,
 };
 pub use id::{BatchId, TransactionAttempt};
+pub use master::{Order, Transactions};
 pub use partition::BatchToPartition;
+pub use throttle::Throttle;
