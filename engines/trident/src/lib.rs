@@ -2,16 +2,24 @@
 //! Trident.
 
 pub mod batch;
-mod error;
 pub mod coordinator;
+pub mod drpc;
+mod error;
+mod grouping;
 pub mod operation;
 mod output;
+mod plan;
 mod processor;
 pub mod spout;
-pub mod store;
 pub mod state;
+pub mod store;
+mod stream;
+mod subtopology;
 pub mod tuple;
 
 pub use batch::{BatchId, BatchToPartition, TransactionAttempt};
+pub use drpc::{DrpcError, LocalDrpc};
 pub use error::TridentError;
+pub use plan::{JoinType, Resources};
+pub use stream::{ChainedAggregator, GroupedStream, Stream, TridentState, TridentTopology};
 pub use tuple::TridentTuple;

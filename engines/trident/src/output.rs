@@ -19,12 +19,13 @@ pub(crate) struct Output {
 }
 
 impl Output {
-    pub(crate) const fn new(
-        stream: String,
-        fields: Fields,
-        identity: Option<Vec<String>>,
-    ) -> Self {
+    pub(crate) const fn new(stream: String, fields: Fields, identity: Option<Vec<String>>) -> Self {
         Self { stream, fields, identity, targets: Vec::new() }
+    }
+
+    /// The tasks of an identity stream, once prepared.
+    pub(crate) fn targets(&self) -> &[TaskId] {
+        &self.targets
     }
 }
 

@@ -200,7 +200,8 @@ impl<B: BatchBolt> TridentBoltExecutor<B> {
         };
         if condition.commit_stream.as_ref().is_some_and(is) {
             Kind::Commit
-        } else if condition.expected_reports > 0 && tuple.source_stream() == condition.coord_stream {
+        } else if condition.expected_reports > 0 && tuple.source_stream() == condition.coord_stream
+        {
             Kind::Coord
         } else {
             Kind::Regular
@@ -248,7 +249,11 @@ impl<B: BatchBolt> TridentBoltExecutor<B> {
             lives = Self::finish(bolt, condition, tracked, tuple, out)?;
         }
         // Tuples of batches are outside of trees unless they begin one: only then it matters.
-        if lives { out.ack(tuple) } else { out.fail(tuple) }
+        if lives {
+            out.ack(tuple)
+        } else {
+            out.fail(tuple)
+        }
         Ok(over)
     }
 
@@ -295,12 +300,7 @@ impl<B: BatchBolt> TridentBoltExecutor<B> {
         Ok(true)
     }
 
-    fn of_batch(
-        &mut self,
-        at: usize,
-        tuple: &Tuple,
-        out: &mut OutputCollector,
-    ) -> ComponentResult {
+    fn of_batch(&mut self, at: usize, tuple: &Tuple, out: &mut OutputCollector) -> ComponentResult {
         let id = tuple.values().first().and_then(BatchId::from_value);
         let id = id.ok_or_else(|| {
             ComponentError::fatal(format!("{tuple:?} does not begin with the id of a batch"))
@@ -387,7 +387,8 @@ impl<B: BatchBolt> RichBolt for TridentBoltExecutor<B> {
             return Ok(());
         }
         let (component, stream) = (tuple.source_component(), tuple.source_stream());
-        let of_batch = self.streams.iter().find(|(id, _)| id.stream == stream && id.component == component);
+        let of_batch =
+            self.streams.iter().find(|(id, _)| id.stream == stream && id.component == component);
         if let Some((_, at)) = of_batch {
             return self.of_batch(*at, &tuple, out);
         }

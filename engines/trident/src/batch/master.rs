@@ -118,7 +118,8 @@ impl Transactions {
 
     /// What was begun or is being committed has failed somewhere. Returns whether that is news.
     pub fn fail(&mut self, attempt: TransactionAttempt) -> bool {
-        let under_way = self.active.get(&attempt.txid).is_some_and(|(active, _)| *active == attempt);
+        let under_way =
+            self.active.get(&attempt.txid).is_some_and(|(active, _)| *active == attempt);
         if under_way {
             self.active.split_off(&attempt.txid);
         }

@@ -24,10 +24,10 @@ impl Throttle {
         }
     }
 
-    /// Whether it may not happen now.
+    /// Whether it may not happen now. A period of no length holds nothing up.
     pub fn is_throttled(&mut self, now_ns: u64) -> bool {
         self.look(now_ns);
-        self.events >= self.most
+        self.period_ns > 0 && self.events >= self.most
     }
 
     /// It happens.

@@ -39,6 +39,8 @@ struct Life {
     coordinators: Vec<Box<dyn BatchCoordinator>>,
     context: TopologyContext,
     successes: Vec<TransactionAttempt>,
+    /// Whether nothing is under way and nothing will ever begin.
+    over: bool,
 }
 
 impl std::fmt::Debug for MasterBatchCoordinator {
@@ -56,9 +58,7 @@ impl MasterBatchCoordinator {
 }
 
 /// Storm keeps the current batch and the attempts with every spout, and believes the greatest.
-fn stored(
-    states: &[TransactionalState],
-) -> Result<(i64, BTreeMap<i64, i64>), ComponentError> {
+fn stored(states: &[TransactionalState]) -> Result<(i64, BTreeMap<i64, i64>), ComponentError> {
     let (mut current, mut attempts) = (1, BTreeMap::new());
     for state in states {
         current = current.max(state.get(CURRENT_TX)?.and_then(|tx| tx.as_int()).unwrap_or(1));
@@ -112,6 +112,8 @@ impl Life {
             out.emit_to(BATCH_STREAM, values![id.clone()], id)?;
             self.throttle.mark(self.context.now_ns());
         }
+        let idle = self.transactions.active().next().is_none();
+        self.over = idle && self.is_over(self.transactions.current());
         Ok(())
     }
 
@@ -132,10 +134,12 @@ impl RichSpout for MasterBatchCoordinator {
         let topology = context.topology_config();
         let most = topology.count(Config::TOPOLOGY_MAX_SPOUT_PENDING)?.unwrap_or(1);
         let interval = topology.millis(Config::TOPOLOGY_TRIDENT_BATCH_EMIT_INTERVAL_MILLIS)?;
-        let interval_ns = u64::try_from(interval.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX);
-        let coordinators = self.spouts.iter().map(|managed| {
-            managed.spout.coordinator(&managed.place(conf, context))
-        });
+        let interval_ns =
+            u64::try_from(interval.unwrap_or_default().as_nanos()).unwrap_or(u64::MAX);
+        let coordinators = self
+            .spouts
+            .iter()
+            .map(|managed| managed.spout.coordinator(&managed.place(conf, context)));
         self.life = Some(Life {
             transactions: Transactions::new(current, most, attempts),
             throttle: Throttle::new(interval_ns, 1, context.now_ns()),
@@ -143,6 +147,7 @@ impl RichSpout for MasterBatchCoordinator {
             states,
             context: context.clone(),
             successes: Vec::new(),
+            over: false,
         });
         Ok(())
     }
@@ -171,7 +176,7 @@ impl RichSpout for MasterBatchCoordinator {
     }
 
     fn is_exhausted(&self) -> bool {
-        false
+        self.life.as_ref().is_some_and(|life| life.over)
     }
 
     fn close(&mut self) {

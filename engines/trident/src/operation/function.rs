@@ -62,28 +62,3 @@ where
         self(tuple)
     }
 }
-
-/// A filter as a function that emits nothing, once.
-#[derive(Clone, Debug)]
-pub(crate) struct FilterFunction<F>(pub(crate) F);
-
-impl<F: Filter> Function for FilterFunction<F> {
-    fn prepare(&mut self, context: &TridentOperationContext) -> ComponentResult {
-        self.0.prepare(context)
-    }
-
-    fn execute(
-        &mut self,
-        tuple: &TridentTuple,
-        collector: &mut TridentCollector<'_>,
-    ) -> ComponentResult {
-        if self.0.is_keep(tuple)? {
-            collector.emit(weir_topology::Values::none());
-        }
-        Ok(())
-    }
-
-    fn cleanup(&mut self) {
-        self.0.cleanup();
-    }
-}

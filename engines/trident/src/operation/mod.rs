@@ -18,6 +18,5 @@ pub(crate) use combine::{Combining, Reducing, SingleEmit};
 pub use context::TridentOperationContext;
 pub(crate) use convert::Kind;
 pub use convert::{Aggregation, PersistentAggregation};
-pub(crate) use function::FilterFunction;
 pub use function::{Filter, Function};
 pub(crate) use prototype::Prototype;

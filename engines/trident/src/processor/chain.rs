@@ -22,8 +22,11 @@ pub(crate) trait Processor: 'static {
     fn prepare(&mut self, setup: &Setup<'_>) -> ComponentResult;
 
     /// A batch begins. Returns what is kept for it; several batches may be under way.
-    fn start_batch(&mut self, batch: BatchId, out: &mut Out<'_>)
-    -> Result<AnyState, ComponentError>;
+    fn start_batch(
+        &mut self,
+        batch: BatchId,
+        out: &mut Out<'_>,
+    ) -> Result<AnyState, ComponentError>;
 
     /// Takes a tuple of the stream `from` among the operation's streams.
     fn execute(
@@ -101,7 +104,9 @@ impl Out<'_> {
         let (head, slots) = self.slots.split_at_mut(place + 1);
         let (head_states, states) = self.states.split_at_mut(place + 1);
         let (Some(slot), Some(Some(state))) = (head.last_mut(), head_states.last_mut()) else {
-            return Err(ComponentError::fatal("a tuple for an operation that its batch does not concern"));
+            return Err(ComponentError::fatal(
+                "a tuple for an operation that its batch does not concern",
+            ));
         };
         let mut out = Out {
             slots,
@@ -131,7 +136,11 @@ impl Run<'_> {
     fn with<T>(
         &mut self,
         at: usize,
-        code: impl FnOnce(&mut dyn Processor, &mut Option<AnyState>, &mut Out<'_>) -> Result<T, ComponentError>,
+        code: impl FnOnce(
+            &mut dyn Processor,
+            &mut Option<AnyState>,
+            &mut Out<'_>,
+        ) -> Result<T, ComponentError>,
     ) -> Result<T, ComponentError> {
         let (head, slots) = self.slots.split_at_mut(at + 1);
         let (head_states, states) = self.states.split_at_mut(at + 1);
@@ -162,7 +171,11 @@ impl Run<'_> {
     }
 
     /// Hands a tuple that came from outside to operations.
-    pub(crate) fn receive(&mut self, receivers: &[Receiver], tuple: &TridentTuple) -> ComponentResult {
+    pub(crate) fn receive(
+        &mut self,
+        receivers: &[Receiver],
+        tuple: &TridentTuple,
+    ) -> ComponentResult {
         let mut failure = None;
         let mut out = Out {
             slots: self.slots,

@@ -47,7 +47,8 @@ impl<S: 'static, Q: QueryFunction<S>> Processor for QueryProcessor<S, Q> {
         state: AnyState,
         out: &mut Out<'_>,
     ) -> ComponentResult {
-        let (Some(shared), Ok(tuples)) = (&self.state, state.downcast::<Vec<TridentTuple>>()) else {
+        let (Some(shared), Ok(tuples)) = (&self.state, state.downcast::<Vec<TridentTuple>>())
+        else {
             return Err(ComponentError::fatal("a state was queried before it was prepared"));
         };
         if tuples.is_empty() {

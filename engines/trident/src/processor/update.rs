@@ -61,7 +61,8 @@ impl<S: State> Processor for PersistProcessor<S> {
         state: AnyState,
         out: &mut Out<'_>,
     ) -> ComponentResult {
-        let (Some(shared), Ok(tuples)) = (&self.state, state.downcast::<Vec<TridentTuple>>()) else {
+        let (Some(shared), Ok(tuples)) = (&self.state, state.downcast::<Vec<TridentTuple>>())
+        else {
             return Err(ComponentError::fatal("a state was updated before it was prepared"));
         };
         if tuples.is_empty() {

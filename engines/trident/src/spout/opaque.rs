@@ -148,8 +148,7 @@ impl BatchEmitter for Emitter {
         collector: &mut TridentCollector<'_>,
     ) -> ComponentResult {
         self.refresh(metadata)?;
-        let before =
-            self.emitted.range(..attempt.txid).next_back().map(|(_, left)| left.clone());
+        let before = self.emitted.range(..attempt.txid).next_back().map(|(_, left)| left.clone());
         let before = before.unwrap_or_default();
         let mut left = BTreeMap::new();
         for (id, (partition, state)) in &mut self.partitions {

@@ -43,6 +43,11 @@ impl TupleFactory {
         Ok(Self { fields: kept.clone(), places })
     }
 
+    /// The same with other names for the values, as many as there are.
+    pub(crate) fn renamed(self, fields: Fields) -> Self {
+        Self { fields, places: self.places }
+    }
+
     /// The names of the values of the tuples that it makes.
     #[must_use]
     pub const fn fields(&self) -> &Fields {
@@ -123,8 +128,7 @@ mod tests {
 
     #[test]
     fn a_received_tuple_skips_its_batch() {
-        let values: Arc<[Value]> = [Value::from(9), 1.into(), 2.into()].into();
-        let tuple = TridentTuple::from_parts(fields(["a", "b"]), values, 1);
+        let tuple = TridentTuple::from_parts(fields(["a", "b"]), values![9, 1, 2], 1);
         assert_eq!(tuple.to_values(), values![1, 2]);
         assert_eq!((tuple.int("a"), tuple.int(1)), (Ok(1), Ok(2)));
         assert_eq!(tuple.select(&fields(["b", "a"])), Ok(values![2, 1]));

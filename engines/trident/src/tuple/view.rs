@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
 use thiserror::Error;
 use weir_topology::{Fields, Value, Values};
 
@@ -67,7 +66,7 @@ impl Place for &str {
 #[derive(Clone)]
 pub struct TridentTuple {
     pub(super) fields: Fields,
-    values: Arc<[Value]>,
+    values: Values,
     /// How many of `values` stand before the tuple's own: what is received carries its batch there.
     skip: usize,
 }
@@ -75,11 +74,11 @@ pub struct TridentTuple {
 impl TridentTuple {
     /// A tuple of these values, as many as fields.
     #[must_use]
-    pub fn new(fields: Fields, values: Values) -> Self {
-        Self { fields, values: values.iter().cloned().collect(), skip: 0 }
+    pub const fn new(fields: Fields, values: Values) -> Self {
+        Self { fields, values, skip: 0 }
     }
 
-    pub(crate) fn from_parts(fields: Fields, values: Arc<[Value]>, skip: usize) -> Self {
+    pub(crate) const fn from_parts(fields: Fields, values: Values, skip: usize) -> Self {
         Self { fields, values, skip }
     }
 
@@ -92,11 +91,7 @@ impl TridentTuple {
     /// The values, as something to emit.
     #[must_use]
     pub fn to_values(&self) -> Values {
-        if self.skip == 0 {
-            Values::from(Arc::clone(&self.values))
-        } else {
-            self.values().iter().cloned().collect()
-        }
+        if self.skip == 0 { self.values.clone() } else { self.values().iter().cloned().collect() }
     }
 
     /// The names of the values.

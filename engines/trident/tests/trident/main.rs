@@ -1,0 +1,3 @@
+//! Trident topologies, from their definition to what they did.
+
+mod drpc;
