@@ -133,13 +133,14 @@ impl Launch<'_> {
         let interval = conf.seconds(Config::TOPOLOGY_ERROR_THROTTLE_INTERVAL_SECS)?;
         let now_ms = self.clock.now_ns() / 1_000_000;
         let throttle = ErrorThrottle::new(most, interval.unwrap_or_default(), now_ms);
+        let load_aware = !conf.flag(Config::TOPOLOGY_DISABLE_LOADAWARE_MESSAGING)?;
         let restarts = conf.int(Config::WEIR_EXECUTOR_RESTARTS)?.unwrap_or(0);
         Ok(ExecutorPlan {
             id: id.into(),
             factory: component.factory.clone(),
             info: Arc::clone(info),
             executors: assignment.components[id].executors.clone(),
-            streams: self.out_streams(id, assignment, &info.streams),
+            streams: self.out_streams(id, assignment, &info.streams, load_aware),
             tracks: ackers(self.conf)? > 0,
             anchored_only: self.topology.stateful,
             restarts: usize::try_from(restarts).ok(),
@@ -161,7 +162,13 @@ impl Launch<'_> {
         all.filter(|(_, component)| reads(component)).map(|(id, _)| id.as_str()).collect()
     }
 
-    fn out_streams(&self, id: &str, assignment: &Assignment, streams: &Streams) -> Vec<StreamPlan> {
+    fn out_streams(
+        &self,
+        id: &str,
+        assignment: &Assignment,
+        streams: &Streams,
+        load_aware: bool,
+    ) -> Vec<StreamPlan> {
         let mut first_queue = 0;
         let mut addresses = BTreeMap::new();
         for subscriber in self.subscribers(id) {
@@ -188,11 +195,13 @@ impl Launch<'_> {
                 let context = GroupingContext {
                     source: id.to_owned(),
                     stream: stream.clone(),
+                    fields: fields.clone(),
                     subscriber: (*to).to_owned(),
                     targets: assignment.components[*to].tasks().collect(),
                 };
-                let (grouping, addresses) = (input.grouping.clone(), Arc::clone(tasks));
-                Some(SubscriberPlan { grouping, context, addresses })
+                let (grouping, of) = (input.grouping.clone(), context.clone());
+                let make = Box::new(move || grouping.make(&of, load_aware));
+                Some(SubscriberPlan { make, context, addresses: Arc::clone(tasks) })
             };
             let subscribers = addresses.iter().filter_map(subscriber).collect();
             StreamPlan { source: Arc::new(source), subscribers }

@@ -152,7 +152,13 @@ impl Outlet {
                 return Err(EmitError::RegularToDirect { stream: stream.to_owned() });
             };
             self.chosen.clear();
-            grouping.borrow_mut().choose(self.task, values, &mut self.chosen);
+            grouping.borrow_mut().choose(self.task, values, &mut self.chosen).map_err(|error| {
+                EmitError::Grouping {
+                    stream: stream.to_owned(),
+                    subscriber: subscriber.component.to_string(),
+                    message: error.to_string(),
+                }
+            })?;
             for task in &self.chosen {
                 let Some(address) = subscriber.tasks.get(task) else {
                     return Err(EmitError::UnknownTask {

@@ -2,9 +2,9 @@
 
 use super::{Address, OutStream, OutSubscriber, Outlet, Parcel, Route, Tether};
 use crate::component::TopologyInfo;
-use crate::grouping::GroupingContext;
+use crate::grouping::{GroupingContext, StreamGrouping};
 use crate::report::{ErrorThrottle, ReportedError, Reporter};
-use crate::topology::{Factory, GroupingSpec};
+use crate::topology::Factory;
 use crate::tuple::Source;
 use crate::typed::grouping::Place;
 use crate::{Config, TaskId, TopologyContext, Waker};
@@ -16,7 +16,8 @@ use weir_dataflow::Clock;
 
 /// A subscription, seen from the emitting component.
 pub(crate) struct SubscriberPlan {
-    pub(crate) grouping: GroupingSpec,
+    /// Makes the grouping of one emitting executor; none where the emitting component chooses.
+    pub(crate) make: Box<dyn Fn() -> Option<Box<dyn StreamGrouping>> + Send + Sync>,
     pub(crate) context: GroupingContext,
     pub(crate) addresses: Arc<HashMap<TaskId, Address>>,
 }
@@ -69,22 +70,13 @@ impl ExecutorPlan {
     }
 
     fn route(&self, plan: &SubscriberPlan) -> Route {
-        match plan.grouping.make(
-            &plan.context,
-            &self.source_fields(&plan.context.stream),
-            &self.conf,
-        ) {
+        match (plan.make)() {
             None => Route::Direct,
             Some(mut grouping) => {
                 grouping.prepare(&plan.context);
                 Route::Grouped(Rc::new(RefCell::new(grouping)))
             }
         }
-    }
-
-    fn source_fields(&self, stream: &str) -> crate::Fields {
-        let found = self.streams.iter().find(|plan| &*plan.source.stream == stream);
-        found.map_or_else(crate::Fields::none, |plan| plan.source.fields.clone())
     }
 
     pub(crate) fn outlet(&self, task: TaskId, streams: Vec<OutStream>) -> Outlet {

@@ -1,7 +1,44 @@
 //! Groupings: which tasks of a subscriber get a tuple.
+//!
+//! | Storm's grouping | here |
+//! |---|---|
+//! | shuffle | [`LoadAwareShuffle`]; [`Shuffle`] where `topology.disable.loadaware.messaging` is set |
+//! | local or shuffle | [`LocalOrShuffle`] |
+//! | fields | [`FieldsGrouping`]; without fields it is [`Global`] |
+//! | partial key | [`PartialKey`] |
+//! | all, global, none | [`All`], [`Global`], [`NoneGrouping`] |
+//! | jitter-aware | [`JitterAware`] |
+//! | direct | the emitting component chooses: `emit_direct` |
+//! | custom | any other [`StreamGrouping`] |
+//!
+//! Groupings that draw lots take a seed, and draw the same lots again for the same seed and
+//! subscription.
 
-use crate::{TaskId, Value};
+mod fields;
+mod java_random;
+mod jitter;
+mod load_aware;
+mod local;
+mod partial_key;
+mod shuffle;
+mod whole;
+
+pub use fields::FieldsGrouping;
+pub use jitter::{ChildJitter, Jitter, JitterAware};
+pub use load_aware::{LoadAwareShuffle, Scope};
+pub use local::LocalOrShuffle;
+pub use partial_key::{
+    AssignmentCreator, BalancedTargetSelector, PartialKey, RandomTwoTaskAssignmentCreator,
+    TargetSelector,
+};
+pub use shuffle::Shuffle;
+pub use whole::{All, Global, NoneGrouping};
+
+use crate::{Fields, TaskId, Value};
+use rand::SeedableRng;
+use rand_xoshiro::Xoshiro256PlusPlus;
 use smallvec::SmallVec;
+use thiserror::Error;
 
 /// The tasks that a grouping chose. Most choose one.
 pub type Chosen = SmallVec<[TaskId; 2]>;
@@ -13,10 +50,24 @@ pub struct GroupingContext {
     pub source: String,
     /// The stream.
     pub stream: String,
+    /// The fields of the stream.
+    pub fields: Fields,
     /// The component that subscribes.
     pub subscriber: String,
     /// The subscriber's tasks, in ascending order.
     pub targets: Vec<TaskId>,
+}
+
+/// Why a grouping could not place a tuple.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct GroupingError(String);
+
+impl GroupingError {
+    /// With a message that says what is wrong with the tuple.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self(message.into())
+    }
 }
 
 /// Chooses the tasks of a subscriber that get a tuple. Storm's `CustomStreamGrouping`.
@@ -28,9 +79,75 @@ pub trait StreamGrouping: Send + 'static {
     fn prepare(&mut self, context: &GroupingContext);
 
     /// Adds to `chosen` the tasks that get a tuple with these values, which `source` emits: none,
-    /// one, several, or one several times.
-    fn choose(&mut self, source: TaskId, values: &[Value], chosen: &mut Chosen);
+    /// one, several, or one several times. An error is one of the emission.
+    fn choose(
+        &mut self,
+        source: TaskId,
+        values: &[Value],
+        chosen: &mut Chosen,
+    ) -> Result<(), GroupingError>;
 
     /// Takes notice of how full the targets' queues are, from 0 to 1 each; called once a second.
     fn refresh(&mut self, _load: &dyn Fn(TaskId) -> f64) {}
+}
+
+impl StreamGrouping for Box<dyn StreamGrouping> {
+    fn prepare(&mut self, context: &GroupingContext) {
+        (**self).prepare(context);
+    }
+    fn choose(
+        &mut self,
+        source: TaskId,
+        values: &[Value],
+        chosen: &mut Chosen,
+    ) -> Result<(), GroupingError> {
+        (**self).choose(source, values, chosen)
+    }
+    fn refresh(&mut self, load: &dyn Fn(TaskId) -> f64) {
+        (**self).refresh(load);
+    }
+}
+
+/// Where the lots of a grouping come from.
+fn random_of(seed: u64, context: &GroupingContext) -> Xoshiro256PlusPlus {
+    let GroupingContext { source, stream, subscriber, .. } = context;
+    let seed = weir_dataflow::hash_of(&(seed, source, stream, subscriber));
+    Xoshiro256PlusPlus::seed_from_u64(seed)
+}
+
+#[cfg(test)]
+mod testing {
+    use super::*;
+
+    /// A subscription of component 2 to the default stream of component 1.
+    pub(super) fn context(fields: &[&str], targets: &[TaskId]) -> GroupingContext {
+        GroupingContext {
+            source: "1".into(),
+            stream: crate::DEFAULT_STREAM.into(),
+            fields: Fields::new(fields).expect("different"),
+            subscriber: "2".into(),
+            targets: targets.to_vec(),
+        }
+    }
+
+    /// What a grouping chooses for these values.
+    pub(super) fn chosen(grouping: &mut dyn StreamGrouping, values: &[Value]) -> Vec<TaskId> {
+        let mut chosen = Chosen::new();
+        grouping.choose(1, values, &mut chosen).expect("a place");
+        chosen.to_vec()
+    }
+
+    /// How often each target gets one of `count` tuples without values.
+    pub(super) fn shares(
+        grouping: &mut dyn StreamGrouping,
+        count: usize,
+    ) -> std::collections::BTreeMap<TaskId, usize> {
+        let mut shares = std::collections::BTreeMap::new();
+        for _ in 0..count {
+            for task in chosen(grouping, &[]) {
+                *shares.entry(task).or_default() += 1;
+            }
+        }
+        shares
+    }
 }

@@ -1,47 +1,39 @@
 //! The groupings that declarers name.
 
 use super::GroupingSpec;
-use crate::grouping::{Chosen, GroupingContext, StreamGrouping};
-use crate::tuple::deep_hash;
-use crate::{Config, Fields, TaskId, Value};
+use crate::grouping::{
+    All, FieldsGrouping, Global, GroupingContext, LoadAwareShuffle, LocalOrShuffle, NoneGrouping,
+    PartialKey, Shuffle, StreamGrouping,
+};
+
+/// Where the lots of groupings begin; they differ by subscription.
+const SEED: u64 = 0;
 
 impl GroupingSpec {
     /// What chooses tasks for one emitting executor; `None` where the emitting component does.
     pub(crate) fn make(
         &self,
-        _context: &GroupingContext,
-        source: &Fields,
-        _conf: &Config,
+        context: &GroupingContext,
+        load_aware: bool,
     ) -> Option<Box<dyn StreamGrouping>> {
         Some(match self {
             Self::Direct => return None,
-            Self::Custom(make) => make(),
-            Self::All => Box::new(Tmp(2, vec![], vec![], 0)),
-            Self::Global => Box::new(Tmp(1, vec![], vec![], 0)),
-            Self::Fields(f) | Self::PartialKey(f) => {
-                Box::new(Tmp(3, f.iter().filter_map(|n| source.index_of(n)).collect(), vec![], 0))
+            Self::Shuffle => shuffle(load_aware),
+            Self::LocalOrShuffle => {
+                let here = context.targets.iter().copied();
+                Box::new(LocalOrShuffle::new(here, shuffle(load_aware)))
             }
-            _ => Box::new(Tmp(0, vec![], vec![], 0)),
+            Self::Fields(fields) => Box::new(FieldsGrouping::new(fields.clone())),
+            Self::PartialKey(fields) if fields.is_empty() => Box::new(PartialKey::new()),
+            Self::PartialKey(fields) => Box::new(PartialKey::by(fields.clone())),
+            Self::All => Box::new(All::default()),
+            Self::Global => Box::new(Global::default()),
+            Self::None => Box::new(NoneGrouping::new(SEED)),
+            Self::Custom(make) => make(),
         })
     }
 }
-struct Tmp(u8, Vec<usize>, Vec<TaskId>, usize);
-impl StreamGrouping for Tmp {
-    fn prepare(&mut self, context: &GroupingContext) {
-        self.2 = context.targets.clone();
-    }
-    fn choose(&mut self, _: TaskId, values: &[Value], chosen: &mut Chosen) {
-        match self.0 {
-            0 => {
-                self.3 += 1;
-                chosen.push(self.2[self.3 % self.2.len()])
-            }
-            1 => chosen.push(self.2[0]),
-            2 => chosen.extend(self.2.iter().copied()),
-            _ => {
-                let hash = deep_hash(self.1.iter().map(|at| &values[*at]));
-                chosen.push(self.2[hash.rem_euclid(self.2.len() as i32) as usize]);
-            }
-        }
-    }
+
+fn shuffle(load_aware: bool) -> Box<dyn StreamGrouping> {
+    if load_aware { Box::new(LoadAwareShuffle::new(SEED)) } else { Box::new(Shuffle::new(SEED)) }
 }

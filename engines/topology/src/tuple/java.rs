@@ -16,6 +16,11 @@ pub(crate) fn text_hash(text: &str) -> i32 {
     polynomial(0, text.encode_utf16().map(i32::from))
 }
 
+/// `Arrays.hashCode` of an array of bytes.
+pub(crate) fn bytes_hash(bytes: &[u8]) -> i32 {
+    polynomial(1, bytes.iter().map(|byte| i32::from(*byte as i8)))
+}
+
 fn polynomial(first: i32, elements: impl Iterator<Item = i32>) -> i32 {
     elements.fold(first, |sum, element| sum.wrapping_mul(31).wrapping_add(element))
 }
@@ -24,6 +29,7 @@ fn fold(bits: u64) -> i32 {
     (bits ^ (bits >> 32)) as i32
 }
 
+/// `Objects.hashCode`, of arrays by their content.
 pub(crate) fn hash(value: &Value) -> i32 {
     match value {
         Value::Null => 0,
@@ -39,7 +45,7 @@ pub(crate) fn hash(value: &Value) -> i32 {
         Value::Int(value) => i32::try_from(*value).unwrap_or_else(|_| fold(*value as u64)),
         Value::Float(value) => fold(if value.is_nan() { 0x7ff8 << 48 } else { value.to_bits() }),
         Value::Text(value) => text_hash(value),
-        Value::Bytes(value) => polynomial(1, value.iter().map(|byte| i32::from(*byte as i8))),
+        Value::Bytes(value) => bytes_hash(value),
         Value::List(values) => deep_hash(values.iter()),
         Value::Object(object) => fold(object.address() as u64),
     }
