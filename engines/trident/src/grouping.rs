@@ -1,7 +1,7 @@
 //! Groupings of batches.
 
 use crate::batch::{BatchId, BatchToPartition};
-use weir_topology::grouping::{self, GroupingContext, StreamGrouping};
+use weir_topology::grouping::{self, GroupingContext, GroupingError, StreamGrouping};
 use weir_topology::{TaskId, Value};
 
 /// All tuples of a batch to one task. Storm's `IndexHashGrouping` of the batch.
@@ -13,10 +13,16 @@ impl StreamGrouping for BatchGlobalGrouping {
         self.0.clone_from(&context.targets);
     }
 
-    fn choose(&mut self, _: TaskId, values: &[Value], chosen: &mut grouping::Chosen) {
+    fn choose(
+        &mut self,
+        _: TaskId,
+        values: &[Value],
+        chosen: &mut grouping::Chosen,
+    ) -> Result<(), GroupingError> {
         let batch = values.first().and_then(BatchId::from_value);
         let place = batch.map_or(0, |id| BatchToPartition::ById.partition(id, self.0.len()));
         chosen.extend(self.0.get(place).copied());
+        Ok(())
     }
 }
 
@@ -27,8 +33,13 @@ impl StreamGrouping for Chosen {
     fn prepare(&mut self, context: &GroupingContext) {
         self.0.prepare(context);
     }
-    fn choose(&mut self, source: TaskId, values: &[Value], chosen: &mut grouping::Chosen) {
-        self.0.choose(source, values, chosen);
+    fn choose(
+        &mut self,
+        source: TaskId,
+        values: &[Value],
+        chosen: &mut grouping::Chosen,
+    ) -> Result<(), GroupingError> {
+        self.0.choose(source, values, chosen)
     }
     fn refresh(&mut self, load: &dyn Fn(TaskId) -> f64) {
         self.0.refresh(load);

@@ -1,7 +1,7 @@
 //! Bringing a state up to date.
 
 use super::{Appending, Input, Out, Processor, Setup};
-use crate::batch::BatchId;
+use crate::batch::{BatchId, TransactionAttempt};
 use crate::operation::{AnyState, TridentCollector};
 use crate::state::{SharedState, State, StateUpdater};
 use crate::tuple::{TridentTuple, TupleFactory};
@@ -65,10 +65,13 @@ impl<S: State> Processor for PersistProcessor<S> {
         else {
             return Err(ComponentError::fatal("a state was updated before it was prepared"));
         };
+        let mut shared = shared.borrow_mut();
+        if let BatchId::Transaction(TransactionAttempt { txid, attempt: 1.. }) = batch {
+            shared.undo(txid)?;
+        }
         if tuples.is_empty() {
             return Ok(());
         }
-        let mut shared = shared.borrow_mut();
         shared.begin_commit(batch.txid())?;
         let mut sink = Appending { factory: &self.output, parent: None, out };
         let mut collector = TridentCollector::new(&mut sink);

@@ -12,6 +12,18 @@ pub trait BackingMap<T>: 'static {
 
     /// Sets the values of some keys.
     fn multi_put(&mut self, entries: Vec<(Values, T)>) -> ComponentResult;
+
+    /// Notes that a batch is about to set some keys, beside those that it is noted for already; notes
+    /// of other batches can go. A map that outlives its executor has to, for what it says to be exact after
+    /// a failure: see [`State::undo`](super::State::undo).
+    fn note(&mut self, _txid: i64, _keys: &[Values]) -> ComponentResult {
+        Ok(())
+    }
+
+    /// The keys that have been noted for a batch.
+    fn noted(&mut self, _txid: i64) -> Result<Vec<Values>, ComponentError> {
+        Ok(Vec::new())
+    }
 }
 
 impl<T, B: BackingMap<T> + ?Sized> BackingMap<T> for Box<B>
@@ -24,15 +36,49 @@ where
     fn multi_put(&mut self, entries: Vec<(Values, T)>) -> ComponentResult {
         (**self).multi_put(entries)
     }
+    fn note(&mut self, txid: i64, keys: &[Values]) -> ComponentResult {
+        (**self).note(txid, keys)
+    }
+    fn noted(&mut self, txid: i64) -> Result<Vec<Values>, ComponentError> {
+        (**self).noted(txid)
+    }
+}
+
+/// The keys that the last batch has set.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Notes {
+    txid: Option<i64>,
+    keys: Vec<Values>,
+}
+
+impl Notes {
+    pub(super) fn note(&mut self, txid: i64, keys: &[Values]) {
+        if self.txid != Some(txid) {
+            self.keys.clear();
+            self.txid = Some(txid);
+        }
+        self.keys.extend_from_slice(keys);
+    }
+
+    pub(super) fn of(&self, txid: i64) -> Vec<Values> {
+        if self.txid == Some(txid) { self.keys.clone() } else { Vec::new() }
+    }
 }
 
 /// A map in memory. Clones are the same map, so that a partition that is made again finds it.
 #[derive(Debug)]
-pub struct MemoryBacking<T>(Arc<Mutex<BTreeMap<Values, T>>>);
+pub struct MemoryBacking<T>(Arc<Mutex<Memory<T>>>);
+
+#[derive(Debug)]
+struct Memory<T> {
+    map: BTreeMap<Values, T>,
+    notes: Notes,
+}
 
 impl<T> Default for MemoryBacking<T> {
     fn default() -> Self {
-        Self(Arc::default())
+        let (map, notes) = (BTreeMap::new(), Notes::default());
+        Self(Arc::new(Mutex::new(Memory { map, notes })))
     }
 }
 
@@ -43,31 +89,40 @@ impl<T> Clone for MemoryBacking<T> {
 }
 
 impl<T: Clone> MemoryBacking<T> {
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Values, T>> {
+    fn lock(&self) -> MutexGuard<'_, Memory<T>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Removes a key.
     pub fn remove(&self, key: &Values) {
-        self.lock().remove(key);
+        self.lock().map.remove(key);
     }
 
     /// All keys and their values, in the order of the keys.
     #[must_use]
     pub fn entries(&self) -> Vec<(Values, T)> {
-        self.lock().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+        self.lock().map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 }
 
 impl<T: Clone + 'static> BackingMap<T> for MemoryBacking<T> {
     fn multi_get(&mut self, keys: &[Values]) -> Result<Vec<Option<T>>, ComponentError> {
-        let map = self.lock();
-        Ok(keys.iter().map(|key| map.get(key).cloned()).collect())
+        let memory = self.lock();
+        Ok(keys.iter().map(|key| memory.map.get(key).cloned()).collect())
     }
 
     fn multi_put(&mut self, entries: Vec<(Values, T)>) -> ComponentResult {
-        self.lock().extend(entries);
+        self.lock().map.extend(entries);
         Ok(())
+    }
+
+    fn note(&mut self, txid: i64, keys: &[Values]) -> ComponentResult {
+        self.lock().notes.note(txid, keys);
+        Ok(())
+    }
+
+    fn noted(&mut self, txid: i64) -> Result<Vec<Values>, ComponentError> {
+        Ok(self.lock().notes.of(txid))
     }
 }
 

@@ -62,6 +62,13 @@ impl State for MemoryMapState {
     fn commit(&mut self, txid: Option<i64>) -> ComponentResult {
         self.state.commit(txid)
     }
+
+    fn undo(&mut self, txid: i64) -> ComponentResult {
+        if self.txid == Some(txid) {
+            self.removed.clear();
+        }
+        self.state.undo(txid)
+    }
 }
 
 impl MapState for MemoryMapState {

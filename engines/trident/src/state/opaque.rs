@@ -1,6 +1,6 @@
 //! State that is exact even if a batch that comes again has other content.
 
-use super::backing::BatchCache;
+use super::backing::{BatchCache, Notes};
 use super::{BackingMap, MapState, OpaqueValue, State};
 use weir_topology::{ComponentError, ComponentResult, Value, Values};
 
@@ -10,12 +10,14 @@ use weir_topology::{ComponentError, ComponentResult, Value, Values};
 pub struct OpaqueMap<B> {
     cache: BatchCache<OpaqueValue<Value>, B>,
     txid: Option<i64>,
+    /// Beside those of the backing map, which may take none.
+    notes: Notes,
 }
 
 impl<B: BackingMap<OpaqueValue<Value>>> OpaqueMap<B> {
     /// Over a backing map.
     pub fn new(backing: B) -> Self {
-        Self { cache: BatchCache::new(backing), txid: None }
+        Self { cache: BatchCache::new(backing), txid: None, notes: Notes::default() }
     }
 
     /// Where the values are kept.
@@ -35,6 +37,19 @@ impl<B: BackingMap<OpaqueValue<Value>>> State for OpaqueMap<B> {
         self.txid = None;
         self.cache.reset();
         Ok(())
+    }
+
+    fn undo(&mut self, txid: i64) -> ComponentResult {
+        self.cache.reset();
+        let mut keys = self.backing().noted(txid)?;
+        keys.extend(self.notes.of(txid));
+        let stored = self.backing().multi_get(&keys)?;
+        let undone = keys.into_iter().zip(stored).filter_map(|(key, stored)| {
+            let stored = stored.filter(|stored| stored.txid == Some(txid))?;
+            Some((key, OpaqueValue::new(Some(txid), stored.prev.clone(), stored.prev)))
+        });
+        let undone: Vec<_> = undone.collect();
+        if undone.is_empty() { Ok(()) } else { self.backing().multi_put(undone) }
     }
 }
 
@@ -70,6 +85,10 @@ impl<B: BackingMap<OpaqueValue<Value>>> MapState for OpaqueMap<B> {
             let value = update(k, base)?;
             made.push(value.clone());
             entries.push((keys[k].clone(), stored.update(self.txid, value)?));
+        }
+        if let Some(txid) = self.txid {
+            self.notes.note(txid, keys);
+            self.cache.backing.note(txid, keys)?;
         }
         self.cache.put(entries)?;
         Ok(made)

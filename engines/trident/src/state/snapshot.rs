@@ -29,6 +29,9 @@ impl<M: MapState> State for SnapshottableMap<M> {
     fn commit(&mut self, txid: Option<i64>) -> ComponentResult {
         self.map.commit(txid)
     }
+    fn undo(&mut self, txid: i64) -> ComponentResult {
+        self.map.undo(txid)
+    }
 }
 
 impl<M: MapState> Snapshottable for SnapshottableMap<M> {

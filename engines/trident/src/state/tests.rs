@@ -97,3 +97,25 @@ fn a_partition_that_is_made_again_finds_its_state() {
     let all: Vec<Values> = factory.tuples();
     assert_eq!(all, [values!["a", 4]]);
 }
+
+#[test]
+fn what_a_batch_did_is_undone_when_it_comes_again_without_it() {
+    let backing = MemoryBacking::default();
+    let mut state = OpaqueMap::new(backing.clone());
+    for (txid, key, now) in [(1, "a", 1), (1, "b", 1), (2, "a", 2)] {
+        state.begin_commit(Some(txid)).expect("memory");
+        assert_eq!(add(&mut state, key, 1), now);
+        state.commit(Some(txid)).expect("memory");
+    }
+    // The executor is another one when batch 2 comes again, with other content.
+    let mut state = OpaqueMap::new(backing);
+    state.undo(2).expect("memory");
+    state.undo(2).expect("memory");
+    state.begin_commit(Some(2)).expect("memory");
+    assert_eq!(add(&mut state, "b", 1), 2);
+    state.commit(Some(2)).expect("memory");
+    state.undo(1).expect("memory");
+    state.begin_commit(Some(3)).expect("memory");
+    assert_eq!(get(&mut state, "a"), 1.into());
+    assert_eq!(get(&mut state, "b"), 2.into(), "nothing is known of batch 1 any more");
+}

@@ -15,6 +15,17 @@ pub trait State: 'static {
 
     /// The updates of the batch are over.
     fn commit(&mut self, txid: Option<i64>) -> ComponentResult;
+
+    /// A batch comes again, perhaps with other content: what earlier attempts at it did here is undone,
+    /// unless it is sure to be done again. Called before [`begin_commit`](Self::begin_commit), and also if
+    /// the batch has nothing for this partition any more.
+    ///
+    /// Storm has no such thing: there a key that is in an attempt at an opaque batch that failed, and not
+    /// in the one that is committed, keeps the value of the first, and counts twice when it comes in a
+    /// later batch.
+    fn undo(&mut self, _txid: i64) -> ComponentResult {
+        Ok(())
+    }
 }
 
 /// State by key. Storm's `MapState`; nothing, as a value, is [`Value::Null`].
@@ -110,6 +121,9 @@ impl<S: State + ?Sized> State for Box<S> {
     }
     fn commit(&mut self, txid: Option<i64>) -> ComponentResult {
         (**self).commit(txid)
+    }
+    fn undo(&mut self, txid: i64) -> ComponentResult {
+        (**self).undo(txid)
     }
 }
 

@@ -1,3 +1,5 @@
 //! Trident topologies, from their definition to what they did.
 
 mod drpc;
+mod exactly_once;
+mod numbers;
