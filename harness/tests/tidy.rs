@@ -33,7 +33,7 @@ const EDGES: &[(&str, &[&str])] = &[
 
 /// The crates that know serde: results are serialized at the edge, the micro-batch engine writes what it
 /// has to find again after a failure, and the tests of engines read recorded cases.
-const SERIALIZE: &[&str] = &["weir-microbatch", "weir-reports", "weir-topology"];
+const SERIALIZE: &[&str] = &["weir-microbatch", "weir-reports", "weir-topology", "weir-trident"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")

@@ -16,6 +16,7 @@ pub mod store;
 mod stream;
 mod subtopology;
 pub mod tuple;
+pub mod window;
 
 pub use batch::{BatchId, BatchToPartition, TransactionAttempt};
 pub use drpc::{DrpcError, LocalDrpc};

@@ -1,0 +1,5 @@
+//! Windows over batches.
+
+mod store;
+
+pub use store::{MemoryWindowsStore, WindowsStore, WindowsStoreFactory};
