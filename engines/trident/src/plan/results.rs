@@ -28,12 +28,10 @@ pub(super) fn complete(definition: &mut Definition) -> Result<(), TridentError> 
 fn answer(definition: &mut Definition, drpc: NodeId, last: NodeId) -> Result<(), TridentError> {
     let info: Fields = ["return-info"].into_fields()?;
     let only_info = TupleFactory::projection("answer", &definition.nodes[drpc].fields, &info)?;
-    let forward = {
-        let only_info = only_info.clone();
-        move || -> Box<dyn Processor> { Box::new(ForwardProcessor(vec![only_info.clone()])) }
-    };
+    let forward =
+        move || -> Box<dyn Processor> { Box::new(ForwardProcessor(vec![only_info.clone()])) };
     let kind = processor(forward);
-    let infos = definition.add(None, info.clone(), vec![drpc], kind);
+    let infos = definition.add(None, info, vec![drpc], kind);
     let mut to_one_task = |node: NodeId| {
         let node = match definition.nodes[node].kind {
             NodeKind::Partition(_) => definition.nodes[node].inputs[0],

@@ -68,7 +68,6 @@ impl Stream {
     }
 
     /// Begins several aggregations side by side.
-    #[must_use]
     pub fn chained_agg(&self) -> ChainedAggregator {
         ChainedAggregator::new(self.clone(), None)
     }

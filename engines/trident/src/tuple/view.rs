@@ -40,18 +40,18 @@ pub enum ValueError {
 /// How a value is found: by the name of its field, or by its position from 0.
 pub trait Place: Copy + fmt::Display {
     /// The value.
-    fn of<'t>(self, tuple: &'t TridentTuple) -> Result<&'t Value, ValueError>;
+    fn of(self, tuple: &TridentTuple) -> Result<&Value, ValueError>;
 }
 
 impl Place for usize {
-    fn of<'t>(self, tuple: &'t TridentTuple) -> Result<&'t Value, ValueError> {
+    fn of(self, tuple: &TridentTuple) -> Result<&Value, ValueError> {
         let len = tuple.values().len();
         tuple.values().get(self).ok_or(ValueError::NoValue { index: self, len })
     }
 }
 
 impl Place for &str {
-    fn of<'t>(self, tuple: &'t TridentTuple) -> Result<&'t Value, ValueError> {
+    fn of(self, tuple: &TridentTuple) -> Result<&Value, ValueError> {
         match tuple.fields.index_of(self) {
             Some(index) => index.of(tuple),
             None => {

@@ -65,12 +65,6 @@ impl<'a> Case<'a> {
         self.json.get(field)
     }
 
-    /// Everything, all of which counts as read.
-    pub(crate) fn whole(&self) -> &'a Json {
-        self.mark(self.path.clone(), Extent::All);
-        self.json
-    }
-
     /// A field whose own fields are to be read one by one; nothing in place of what is missing.
     pub(crate) fn part(&self, field: &str) -> Self {
         self.within(field, self.json.get(field).unwrap_or(&NOTHING))
@@ -123,13 +117,6 @@ impl<'a> Case<'a> {
 
     pub(crate) fn list(&self, field: &str) -> Result<&'a Vec<Json>, String> {
         self.read(field, "a list", Json::as_array)
-    }
-
-    /// Whole numbers.
-    pub(crate) fn ints(&self, field: &str) -> Result<Vec<i64>, String> {
-        self.read(field, "a list of whole numbers", |value| {
-            value.as_array()?.iter().map(Json::as_i64).collect()
-        })
     }
 
     /// Demands that a field in prose says what the runner was written for.

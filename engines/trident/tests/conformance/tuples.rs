@@ -100,7 +100,7 @@ fn complex(case: &Case<'_>) -> Outcome {
 fn interface(case: &Case<'_>) -> Outcome {
     let expected = case.part("expected");
     let names = fields(case.part("params").list("fields")?)?;
-    let tuple = TupleFactory::fresh(names.clone()).of(row(case.list("input")?)?);
+    let tuple = TupleFactory::fresh(names).of(row(case.list("input")?)?);
     equal("contains a", &tuple.contains("a"), &expected.flag("contains_a")?)?;
     equal("contains abcd", &tuple.contains("abcd"), &expected.flag("contains_abcd")?)?;
     equal("index of a", &tuple.fields().index_of("a"), &Some(expected.count("index_a")?))?;
