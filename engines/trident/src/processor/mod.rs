@@ -7,6 +7,7 @@ mod input;
 mod multi;
 mod query;
 mod update;
+mod window;
 
 pub(crate) use aggregate::{AggregatePart, AggregateProcessor};
 pub(crate) use chain::{Emit, Out, Processor, Receiver, Run, Setup, Slot, States};
@@ -15,3 +16,4 @@ pub(crate) use input::{Appending, Input};
 pub(crate) use multi::{MultiProcessor, MultiReducer};
 pub(crate) use query::QueryProcessor;
 pub(crate) use update::PersistProcessor;
+pub(crate) use window::WindowProcessor;

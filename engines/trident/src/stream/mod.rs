@@ -11,6 +11,7 @@ mod persist;
 mod repartition;
 mod state;
 mod topology;
+mod window;
 
 pub use chained::ChainedAggregator;
 pub use grouped::GroupedStream;

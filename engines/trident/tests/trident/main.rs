@@ -3,3 +3,4 @@
 mod drpc;
 mod exactly_once;
 mod numbers;
+mod windows;
