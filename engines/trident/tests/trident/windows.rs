@@ -21,7 +21,7 @@ fn sums(window: WindowConfig, numbers: i64, one_in: u64, seed: u64) -> (Vec<Valu
     let spout = FixedBatchSpout::new(["number"], 7, (0..numbers).map(|number| values![number]));
     let (state, flaky) = (MemoryMapState::factory(), Flaky::new(one_in, seed));
     let topology = TridentTopology::new();
-    topology
+    let _ = topology
         .new_stream("numbers", Batched(spout.expect("fields")))
         .window(window, ["number"], Sum, ["sum"])
         .each(["sum"], flaky.clone(), Fields::none())
