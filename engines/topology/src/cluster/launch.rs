@@ -6,6 +6,7 @@ use crate::executor::{
     Address, BoltTasks, ByAddress, Delivery, ExecutorPlan, Parcel, SpoutTasks, StreamPlan,
     SubscriberPlan, Tether,
 };
+use crate::flow_control::WaitStrategy;
 use crate::grouping::GroupingContext;
 use crate::report::{ErrorThrottle, ReportedError};
 use crate::runtime::topology::{Run, Watch};
@@ -76,6 +77,8 @@ impl Launch<'_> {
             parallelism: 1,
             acking: ackers.map_or(Acking::Off, |ackers| Acking::On { ackers }),
             batch_size: positive(Config::TOPOLOGY_PRODUCER_BATCH_SIZE)?,
+            dynamic_batch: conf.flag(Config::TOPOLOGY_PRODUCER_BATCH_DYNAMIC)?,
+            wait: WaitStrategy::of_bolt(conf)?,
             // Nothing waits for a time on a clock that stands still.
             flush_interval: match self.watch {
                 Watch::Census => Duration::ZERO,

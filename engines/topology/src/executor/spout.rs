@@ -3,6 +3,7 @@
 use super::guard::{Death, call};
 use super::{ExecutorPlan, Parcel, Restarts};
 use crate::component::{ComponentResult, Opening};
+use crate::flow_control::{Pause, WaitStrategy};
 use crate::runtime::acker::ORIGIN;
 use crate::runtime::task::TaskContext;
 use crate::topology::Factory;
@@ -34,7 +35,9 @@ pub(crate) struct SpoutTasks {
     active: bool,
     /// Trees that may be open, over all tasks; set up with the first call.
     limit: Option<Option<usize>>,
-    idle: Duration,
+    wait: WaitStrategy,
+    /// Rounds in which nothing has been emitted, in a row.
+    idle_rounds: u32,
     /// The executor died: trees of its components before are nobody's.
     forget: bool,
 }
@@ -59,8 +62,10 @@ impl SpoutTasks {
         };
         let tasks: Vec<_> = plan.executors[executor].iter().map(task).collect();
         let restarts = Restarts { left: plan.restarts, tether: plan.tether.clone() };
-        let (active, idle, forget) = (false, Duration::from_millis(1), false);
-        Self { plan, number, tasks, restarts, active, limit: None, idle, forget }
+        let (active, forget) = (false, false);
+        // A strategy that cannot be has been refused when the topology was submitted.
+        let wait = WaitStrategy::of_spout(&plan.conf).unwrap_or(WaitStrategy::Block);
+        Self { plan, number, tasks, restarts, active, limit: None, wait, idle_rounds: 0, forget }
     }
 
     fn run(
@@ -192,12 +197,20 @@ impl Spout for SpoutTasks {
             out.pending.clear();
         }
         if any {
+            self.idle_rounds = 0;
             return Next::More;
         }
         if self.tasks.iter().all(|task| task.spout.is_exhausted()) {
             return Next::Done;
         }
-        idle(self.idle)
+        let (pause, next) = self.wait.idle(self.idle_rounds);
+        self.idle_rounds = next;
+        match pause {
+            Pause::Spin => Next::Idle { until_ns: 0 },
+            Pause::Park(time) => idle(time),
+            // There is no queue to wait on, only the waker.
+            Pause::Block => idle(Duration::MAX),
+        }
     }
 
     fn ack(&mut self, (at, message_id): SpoutId) {
