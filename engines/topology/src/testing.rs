@@ -26,9 +26,11 @@
 //! # Ok::<(), weir_topology::TopologyError>(())
 //! ```
 
+mod acker;
 mod capture;
 mod context;
 
+pub use acker::{Acker, AckerMessage, AckerNews};
 pub(crate) use capture::{Capture, Captured};
 pub use context::MockContext;
 

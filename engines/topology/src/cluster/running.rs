@@ -4,6 +4,7 @@ use super::launch::Launch;
 use crate::report::ReportedError;
 use crate::runtime::topology::{Run, Watch};
 use crate::testing::Capture;
+use crate::topology::normalised_conf;
 use crate::typed::Report;
 use crate::{Config, StormTopology, TopologyError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -112,7 +113,7 @@ impl RunningTopology {
         let launch = Launch {
             name,
             topology,
-            conf,
+            conf: &normalised_conf(topology, conf),
             clock: Arc::clone(clock),
             watch: *watch,
             capture: capture.clone(),

@@ -124,7 +124,7 @@ pub(crate) struct AckerTable(RotatingMap<Tree>);
 
 impl AckerTable {
     /// Three buckets: a tree whose spout has given it up is forgotten after two to three timeouts.
-    const BUCKETS: usize = 3;
+    pub(crate) const BUCKETS: usize = 3;
 
     pub(crate) fn new() -> Self {
         Self(RotatingMap::new(Self::BUCKETS))

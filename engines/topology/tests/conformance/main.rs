@@ -17,11 +17,17 @@
 //! - **not run**: no runner takes it, as `skips::PENDING` says. Any other case that no runner takes has
 //!   failed.
 
+mod acking;
 mod case;
 mod changed;
+mod emissions;
 mod groupings;
 mod named;
 mod skips;
+mod stage;
+mod timeouts;
+mod topologies;
+mod validation;
 
 use case::{Case, Outcome};
 use serde_json::Value as Json;
@@ -33,7 +39,8 @@ use std::time::Duration;
 type Runner = fn(area: &str, case: &Case<'_>) -> Option<Outcome>;
 
 /// Asked in turn.
-const RUNNERS: &[Runner] = &[groupings::run];
+const RUNNERS: &[Runner] =
+    &[acking::run, emissions::run, groupings::run, timeouts::run, topologies::run, validation::run];
 
 /// Whether the cases of an area are run here. Those of Trident are run by its own crate.
 fn is_ours(area: &str) -> bool {
