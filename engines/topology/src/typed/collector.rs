@@ -94,6 +94,10 @@ impl<T: Data> Collector<T> {
     /// What follows is caused by a record, within a tree.
     #[inline(always)]
     pub(crate) fn begin_run(&mut self, stamp: Stamp, root: u64, account: usize) {
+        // Tuples outside of trees that have their times in common need not be told apart.
+        if root == UNTRACKED && self.current.root == UNTRACKED && stamp == self.current.stamp {
+            return;
+        }
         self.end_run();
         self.current = StageRun { stamp, root, account, end: 0 };
     }

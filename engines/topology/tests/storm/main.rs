@@ -2,4 +2,5 @@
 
 mod acking;
 mod components;
+mod faults;
 mod lifecycle;

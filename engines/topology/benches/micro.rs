@@ -1,0 +1,161 @@
+//! Storm's own micro-benchmarks: a constant spout to a null bolt, and to an identity bolt to a null
+//! bolt, with and without acking, beside what the bare queue moves between two threads in the same
+//! run:
+//!
+//! ```text
+//! cargo bench -p weir-topology --bench micro
+//! ```
+#![expect(clippy::print_stdout, reason = "a bench reports on stdout")]
+#![allow(missing_docs, reason = "a bench has no API")]
+
+use crossbeam_channel::bounded;
+use std::hint::black_box;
+use std::num::NonZeroUsize;
+use std::thread::Builder;
+use weir_dataflow::{Clock, Stamp, SystemClock};
+use weir_topology::typed::{
+    Bolt, Collector, Input, Next, Outcome, Spout, SpoutCollector, TopologyBuilder,
+};
+use weir_topology::{Acking, TopologyConfig};
+
+/// Emits the same value over and over.
+struct ConstSpout {
+    next: u64,
+    count: u64,
+}
+
+/// Tuples between two looks at what the acker says.
+const ROUND: u64 = 256;
+
+impl Spout for ConstSpout {
+    type Out = u64;
+    type Id = u64;
+    fn next_tuple(&mut self, out: &mut SpoutCollector<u64, u64>) -> Next {
+        if self.next == self.count {
+            return Next::Done;
+        }
+        let room = u64::try_from(out.room()).unwrap_or(u64::MAX);
+        let upto = self.count.min(self.next + ROUND.min(room.max(1)));
+        let tracked = out.tracks();
+        for index in self.next..upto {
+            if tracked {
+                out.emit_tracked(Stamp::default(), 42, index);
+            } else {
+                out.emit(Stamp::default(), 42);
+            }
+        }
+        self.next = upto;
+        Next::More
+    }
+}
+
+struct IdBolt;
+impl Bolt for IdBolt {
+    type In = u64;
+    type Out = u64;
+    #[inline]
+    fn execute(&mut self, input: Input<'_, u64>, out: &mut Collector<u64>) -> Outcome {
+        out.emit(input.value);
+        Outcome::Ack
+    }
+}
+
+struct NullBolt;
+impl Bolt for NullBolt {
+    type In = u64;
+    type Out = ();
+    #[inline]
+    fn execute(&mut self, input: Input<'_, u64>, _: &mut Collector<()>) -> Outcome {
+        black_box(input.value);
+        Outcome::Ack
+    }
+}
+
+fn config(acking: Acking, batch_size: usize) -> TopologyConfig {
+    let max_spout_pending = NonZeroUsize::new(1 << 16);
+    TopologyConfig { acking, batch_size, max_spout_pending, ..TopologyConfig::default() }
+}
+
+/// Tuples per second.
+fn rate(count: u64, run: impl FnOnce()) -> f64 {
+    let clock = SystemClock::new();
+    run();
+    count as f64 / clock.now_ns() as f64 * 1e9
+}
+
+fn topology(count: u64, config: &TopologyConfig, identity: bool) -> f64 {
+    let mut builder = TopologyBuilder::new(config.clone());
+    let numbers = builder.set_spout("const", 1, move |_| ConstSpout { next: 0, count });
+    let numbers = if identity {
+        builder.set_bolt("id", 1, |_| IdBolt).shuffle_grouping(&numbers).stream()
+    } else {
+        numbers
+    };
+    let _ = builder.set_bolt("null", 1, |_| NullBolt).shuffle_grouping(&numbers);
+    let topology = builder.build().expect("a topology");
+    rate(count, || {
+        let reports = topology.run_to_end().expect("it ends");
+        assert!(reports.iter().any(|report| report.total().executed == count));
+    })
+}
+
+/// What the queue moves from one thread to another, in batches of a size.
+fn bare_queue(count: u64, batch_size: usize, capacity: usize) -> f64 {
+    rate(count, || {
+        if batch_size == 1 {
+            let value = move || (0..count).map(|_| 42u64);
+            move_all(capacity, value, |value| {
+                black_box(value);
+            });
+        } else {
+            let batches = count / batch_size as u64;
+            let batch = move || (0..batches).map(move |_| vec![42u64; batch_size]);
+            let take = |batch: Vec<u64>| {
+                batch.into_iter().for_each(|value| {
+                    black_box(value);
+                })
+            };
+            move_all((capacity / batch_size).max(1), batch, take);
+        }
+    })
+}
+
+fn move_all<T, I>(capacity: usize, make: impl FnOnce() -> I + Send + 'static, take: impl Fn(T))
+where
+    T: Send + 'static,
+    I: Iterator<Item = T>,
+{
+    let (to, from) = bounded(capacity);
+    let send = move || make().for_each(|element| to.send(element).expect("open"));
+    let sender = Builder::new().name("sender".into()).spawn(send).expect("a thread");
+    from.iter().for_each(take);
+    sender.join().expect("no panic");
+}
+
+fn best(rate: impl Fn() -> f64) -> f64 {
+    (0..5).map(|_| rate()).fold(0.0, f64::max)
+}
+
+fn report(batch_size: usize, count: u64) {
+    let capacity = TopologyConfig::default().queue_capacity;
+    let bare = best(|| bare_queue(count, batch_size, capacity));
+    println!("batch size {batch_size}: million tuples per second, best of 5");
+    println!("  {:<36} {:>8.2}", "bare queue between two threads", bare / 1e6);
+    for identity in [false, true] {
+        let name = if identity { "constant -> identity -> null" } else { "constant -> null" };
+        let off = best(|| topology(count, &config(Acking::Off, batch_size), identity));
+        let on = best(|| topology(count, &config(Acking::ONE, batch_size), identity));
+        println!("  {name:<28} ackers 0 {:>8.2} {:>6.2} x bare queue", off / 1e6, off / bare);
+        println!("  {name:<28} ackers 1 {:>8.2} {:>6.2} x without acking", on / 1e6, on / off);
+    }
+}
+
+fn main() {
+    // Under `cargo test --benches` it only has to run.
+    if std::env::args().any(|arg| arg == "--test") || cfg!(debug_assertions) {
+        black_box((topology(1000, &config(Acking::ONE, 1), true), bare_queue(1000, 500, 1000)));
+        return;
+    }
+    report(1, 4_000_000);
+    report(500, 40_000_000);
+}
