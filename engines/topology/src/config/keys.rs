@@ -92,6 +92,20 @@ keys! {
         "topology.bolt.wait.progressive.level3.sleep.millis", 1;
     /// The pause of a bolt with the strategy `park`, in microseconds.
     TOPOLOGY_BOLT_WAIT_PARK_MICROSEC = "topology.bolt.wait.park.microsec", 100;
+    /// How a producer waits for room in a receive queue: `progressive`, `park`, `busy` or `block`;
+    /// Storm's class names are taken, too.
+    TOPOLOGY_BACKPRESSURE_WAIT_STRATEGY = "topology.backpressure.wait.strategy", "progressive";
+    /// Rounds of such a producer without a pause.
+    TOPOLOGY_BACKPRESSURE_WAIT_PROGRESSIVE_LEVEL1_COUNT =
+        "topology.backpressure.wait.progressive.level1.count", 1;
+    /// Rounds of such a producer with the shortest pause, after those.
+    TOPOLOGY_BACKPRESSURE_WAIT_PROGRESSIVE_LEVEL2_COUNT =
+        "topology.backpressure.wait.progressive.level2.count", 1000;
+    /// The pause of such a producer after that, in milliseconds.
+    TOPOLOGY_BACKPRESSURE_WAIT_PROGRESSIVE_LEVEL3_SLEEP_MILLIS =
+        "topology.backpressure.wait.progressive.level3.sleep.millis", 1;
+    /// The pause of such a producer with the strategy `park`, in microseconds.
+    TOPOLOGY_BACKPRESSURE_WAIT_PARK_MICROSEC = "topology.backpressure.wait.park.microsec", 100;
     /// Whether shuffles take no notice of how full their targets are.
     TOPOLOGY_DISABLE_LOADAWARE_MESSAGING = "topology.disable.loadaware.messaging", false;
     /// The share of tuples whose latency is measured.

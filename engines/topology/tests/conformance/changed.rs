@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 /// do in every case.
 const EXPECT: &[(&str, &[&str])] = &[
     ("acking", &["expect_acks"]),
+    ("jcqueue_backpressure", &["batch_size", "try_publish"]),
     ("key_value_state", &["error", "ret", "view"]),
     ("rotating_map", &["expired_sorted", "ret", "size"]),
     ("timeouts_ticks", &["acked", "failed", "not_failed", "ticks_at_least"]),

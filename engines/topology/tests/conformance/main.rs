@@ -23,8 +23,10 @@ mod changed;
 mod emissions;
 mod groupings;
 mod named;
+mod queues;
 mod skips;
 mod stage;
+mod stats;
 mod timeouts;
 mod topologies;
 mod validation;
@@ -39,8 +41,16 @@ use std::time::Duration;
 type Runner = fn(area: &str, case: &Case<'_>) -> Option<Outcome>;
 
 /// Asked in turn.
-const RUNNERS: &[Runner] =
-    &[acking::run, emissions::run, groupings::run, timeouts::run, topologies::run, validation::run];
+const RUNNERS: &[Runner] = &[
+    acking::run,
+    emissions::run,
+    groupings::run,
+    queues::run,
+    stats::run,
+    timeouts::run,
+    topologies::run,
+    validation::run,
+];
 
 /// Whether the cases of an area are run here. Those of Trident are run by its own crate.
 fn is_ours(area: &str) -> bool {
