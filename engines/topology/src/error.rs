@@ -161,6 +161,14 @@ pub enum TopologyError {
         /// The name.
         id: String,
     },
+    /// A metric that a task cannot take on.
+    #[error("metric {name} cannot be registered: {why}")]
+    Metric {
+        /// Its name.
+        name: String,
+        /// Why, and what to do.
+        why: &'static str,
+    },
     /// Nothing brings tuples in.
     #[error("the topology has no spout: declare one with set_spout")]
     NoSpout,

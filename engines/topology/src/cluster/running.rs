@@ -1,6 +1,7 @@
 //! A topology that has been submitted.
 
 use super::launch::Launch;
+use crate::metrics::{Consumers, TopologyMetrics, TopologyStats};
 use crate::report::ReportedError;
 use crate::runtime::topology::{Run, Watch};
 use crate::testing::Capture;
@@ -25,12 +26,14 @@ pub enum TopologyStatus {
 }
 
 /// What a topology did, by component.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopologySummary {
     /// Its components, those of the system included, and what each of their executors counted.
     pub components: Vec<Report>,
     /// The errors that components reported.
     pub errors: Vec<ReportedError>,
+    /// What its components did, by task and stream, up to its end.
+    pub metrics: TopologyMetrics,
 }
 
 /// How a topology is killed.
@@ -60,6 +63,14 @@ pub(super) struct Submission {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) watch: Watch,
     pub(super) capture: Option<Capture>,
+    pub(super) consumers: Consumers,
+}
+
+/// What a topology has counted.
+enum Counted {
+    Nothing,
+    Running(TopologyStats),
+    Ended(TopologyMetrics),
 }
 
 /// A topology that has been submitted. It ends with [`kill`](Self::kill), with its cluster, or by
@@ -68,15 +79,21 @@ pub struct RunningTopology {
     submission: Submission,
     errors: Arc<Mutex<Vec<ReportedError>>>,
     state: Mutex<State>,
+    counted: Mutex<Counted>,
 }
 
 impl RunningTopology {
     pub(super) fn new(submission: Submission) -> Self {
-        Self { submission, errors: Arc::default(), state: Mutex::new(State::Submitted) }
+        let (state, counted) = (Mutex::new(State::Submitted), Mutex::new(Counted::Nothing));
+        Self { submission, errors: Arc::default(), state, counted }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Its name.
@@ -109,7 +126,8 @@ impl RunningTopology {
     }
 
     fn launch(&self) -> Result<Run, TopologyError> {
-        let Submission { name, topology, conf, clock, watch, capture } = &self.submission;
+        let Submission { name, topology, conf, clock, watch, capture, consumers } =
+            &self.submission;
         let launch = Launch {
             name,
             topology,
@@ -118,8 +136,11 @@ impl RunningTopology {
             watch: *watch,
             capture: capture.clone(),
             errors: Arc::clone(&self.errors),
+            consumers: consumers.clone(),
         };
-        launch.start()
+        let (run, stats) = launch.start()?;
+        *self.counted() = Counted::Running(stats);
+        Ok(run)
     }
 
     /// Has its spouts stop emitting. What is under way is handled; acks and fails still come.
@@ -133,6 +154,16 @@ impl RunningTopology {
     #[must_use]
     pub fn errors(&self) -> Vec<ReportedError> {
         self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What its components have done up to now, or up to the end of it.
+    #[must_use]
+    pub fn metrics(&self) -> TopologyMetrics {
+        match &*self.counted() {
+            Counted::Nothing => TopologyMetrics::default(),
+            Counted::Running(stats) => stats.read(),
+            Counted::Ended(metrics) => metrics.clone(),
+        }
     }
 
     /// Ends it: its spouts stop, open trees may go on for a while, what is in the queues is handled,
@@ -152,7 +183,11 @@ impl RunningTopology {
         let mut state = self.state();
         let ended = match std::mem::replace(&mut *state, State::Ended(None)) {
             State::Running(run) => {
-                run.join().map(|components| TopologySummary { components, errors: self.errors() })
+                let ended = run.join();
+                let metrics = self.metrics();
+                *self.counted() = Counted::Ended(metrics.clone());
+                let errors = self.errors();
+                ended.map(|components| TopologySummary { components, errors, metrics })
             }
             State::Ended(Some(ended)) => ended,
             State::Submitted | State::Ended(None) => Ok(TopologySummary::default()),

@@ -3,13 +3,25 @@
 
 mod buckets;
 mod count;
+mod counters;
+mod custom;
 mod latency;
 mod sampler;
+mod topology;
 
 pub use buckets::{STAT_BUCKETS, TimeWindows};
 pub use count::CountStat;
+pub(crate) use counters::{InputStats, StreamStats, TaskStats};
+pub use custom::{
+    AssignableMetric, CountMetric, DataPoint, Metric, MetricsConsumer, MultiCountMetric, TaskInfo,
+};
+pub(crate) use custom::{Consumers, Registry};
 pub use latency::LatencyStat;
 pub use sampler::Sampler;
+pub use topology::{
+    ComponentMetrics, ExecutorMetrics, InputMetrics, StreamMetrics, TaskMetrics, TopologyMetrics,
+};
+pub(crate) use topology::{ExecutorStats, TopologyStats};
 
 /// How busy an executor was: the share of its time that it spent in `execute`. 1 is all of it. Storm's
 /// `capacity`, for which it takes the last ten minutes, or less if the executor is younger.

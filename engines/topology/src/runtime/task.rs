@@ -72,6 +72,8 @@ pub(crate) struct Shared {
     /// By spout, once it has seen that the run is not active: one more than the trees it has open;
     /// before that, 0.
     open_trees: Box<[AtomicUsize]>,
+    /// By executor, the elements of its queue when it looked last.
+    populations: Box<[AtomicUsize]>,
 }
 
 impl Shared {
@@ -80,10 +82,12 @@ impl Shared {
         tracker: Tracker,
         inboxes: Vec<Sender<Notice>>,
         census: Option<Arc<Census>>,
+        executors: usize,
     ) -> Arc<Self> {
-        let open_trees = inboxes.iter().map(|_| AtomicUsize::new(0)).collect();
+        let zeros = |count: usize| (0..count).map(|_| AtomicUsize::new(0)).collect();
         Arc::new(Self {
-            open_trees,
+            open_trees: zeros(inboxes.len()),
+            populations: zeros(executors),
             context,
             tracker,
             stop: AtomicBool::new(false),
@@ -110,6 +114,17 @@ impl Shared {
             None => receive(from, alarm),
             Some(census) => census.wait(executor, taken, from, until_ns, alarm),
         }
+    }
+
+    /// An executor has looked how many elements its queue holds.
+    #[inline]
+    pub(crate) fn holds(&self, executor: usize, elements: usize) {
+        self.populations[executor].store(elements, Ordering::Relaxed);
+    }
+
+    /// The elements of an executor's queue when it looked last.
+    pub(crate) fn population(&self, executor: usize) -> usize {
+        self.populations[executor].load(Ordering::Relaxed)
     }
 
     /// An executor ends. What is left in its queue is lost.

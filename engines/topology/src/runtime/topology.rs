@@ -225,7 +225,7 @@ impl Topology {
         let tracker = Tracker::new(meter, lap, parties, to_spouts.clone());
         let census = (watch == Watch::Census)
             .then(|| Arc::new(Census::new(executors + config.acking.ackers())));
-        let shared = Shared::new(context.clone(), tracker, to_spouts.clone(), census);
+        let shared = Shared::new(context.clone(), tracker, to_spouts.clone(), census, executors);
         tie(&shared);
         let (ready, prepared) = bounded(1);
         let (start, gate) = bounded(1);

@@ -1,6 +1,7 @@
 //! What a component under test is told of its topology.
 
 use crate::component::{IntoFields, TopologyInfo};
+use crate::metrics::Registry;
 use crate::{Config, Fields, TaskId, TopologyContext, TopologyError, Waker};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -95,6 +96,7 @@ impl MockContext {
             index: index.unwrap_or(0),
             waker: Waker::default(),
             clock: self.clock,
+            metrics: Registry::default(),
         }
     }
 }
