@@ -68,7 +68,7 @@ struct Inner {
     ids: Ids,
     /// The XOR of the edges that were made with this tuple as an anchor.
     children: AtomicU64,
-    /// When its task began to handle it, in nanoseconds of the cluster's clock and at least 1; 0 if
+    /// One more than when its task began to handle it, in nanoseconds of the cluster's clock; 0 if
     /// that is not measured.
     began_ns: AtomicU64,
 }
@@ -226,12 +226,12 @@ impl Tuple {
 
     /// Its task begins to handle it, and is to be asked how long that takes.
     pub(crate) fn begin(&self, now_ns: u64) {
-        self.0.began_ns.store(now_ns.max(1), Ordering::Relaxed);
+        self.0.began_ns.store(now_ns.saturating_add(1), Ordering::Relaxed);
     }
 
     /// When its task began to handle it, if that is measured.
     pub(crate) fn began_ns(&self) -> Option<u64> {
-        Some(self.0.began_ns.load(Ordering::Relaxed)).filter(|began_ns| *began_ns > 0)
+        self.0.began_ns.load(Ordering::Relaxed).checked_sub(1)
     }
 
     /// Whether it is the same tuple, not one with equal values.

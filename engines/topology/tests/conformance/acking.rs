@@ -229,8 +229,10 @@ fn no_ackers(case: &Case<'_>) -> Outcome {
     stage.advance(LONG);
     nothing_ended(&stage, "without ackers")?;
     let summary = stage.end()?;
-    let counted = summary.components.iter().map(|report| report.total().acked).sum::<u64>();
-    equal("acks counted", &counted, &0)
+    let stream = summary.metrics.components["source"].stream("default");
+    let counts = [stream.emitted.all_time, stream.acked.all_time];
+    equal("emitted and acked", &counts, &[1, 0])?;
+    equal("latency", &stream.complete_latency_ms.all_time, &0.0)
 }
 
 fn ackers_by_default(case: &Case<'_>) -> Outcome {
@@ -272,8 +274,9 @@ fn acking_off(case: &Case<'_>) -> Outcome {
     stage.tell("a", 0, "fail", 1);
     nothing_ended(&stage, "acking is off")?;
     let summary = stage.end()?;
-    let counts = summary.components.iter().map(|report| report.total());
-    equal("counted", &counts.map(|c| c.acked + c.failed).sum::<u64>(), &0)
+    let input = summary.metrics.components["a"].input("source");
+    let counts = [input.executed.all_time, input.acked.all_time, input.failed.all_time];
+    equal("executed, acked and failed", &counts, &[2, 0, 0])
 }
 
 fn anchor_without_tree(case: &Case<'_>) -> Outcome {

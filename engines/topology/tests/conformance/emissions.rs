@@ -190,6 +190,7 @@ fn without_subscriber(case: &Case<'_>) -> Outcome {
     let stream = case.part("params").text("stream")?;
     let (emitted, summary) = regular(Subscriber::Nobody, stream)?;
     equal("tasks", &emitted, &Ok(Vec::new()))?;
-    let _ = summary;
-    Ok(())
+    let counted = summary.metrics.components["a"].stream(stream);
+    let counted = [counted.emitted.all_time, counted.transferred.all_time];
+    equal("emitted and transferred", &counted, &[1, 0])
 }

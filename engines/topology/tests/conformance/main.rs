@@ -22,6 +22,7 @@ mod case;
 mod changed;
 mod emissions;
 mod groupings;
+mod measures;
 mod named;
 mod queues;
 mod skips;
@@ -45,6 +46,7 @@ const RUNNERS: &[Runner] = &[
     acking::run,
     emissions::run,
     groupings::run,
+    measures::run,
     queues::run,
     stats::run,
     timeouts::run,

@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use weir_topology::metrics::TopologyMetrics;
 use weir_topology::{
     BoltDeclarer, ComponentError, ComponentResult, Config, FeederSpout, KillOptions, LocalCluster,
     OutputCollector, OutputFieldsDeclarer, RichBolt, RunningTopology, TopologyBuilder,
@@ -198,6 +199,10 @@ impl Stage {
     pub(crate) fn ended(&self) -> (Vec<Value>, Vec<Value>) {
         let status = self.feed.take_status();
         (status.acked, status.failed)
+    }
+
+    pub(crate) fn metrics(&self) -> TopologyMetrics {
+        self.running.metrics()
     }
 
     pub(crate) fn end(self) -> Result<TopologySummary, String> {

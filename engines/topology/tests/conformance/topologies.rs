@@ -11,10 +11,12 @@ use weir_topology::{
 };
 
 pub(crate) fn run(area: &str, case: &Case<'_>) -> Option<Outcome> {
-    if area != "topologies" || case.name().starts_with("custom_metric") {
+    if area != "topologies" {
         return None;
     }
-    Some(completed(case))
+    let expected = case.part("expected").part("outputs").part("2");
+    let measured = expected.has("min_buckets");
+    if measured { None } else { Some(completed(case)) }
 }
 
 /// Counts words, as a basic bolt.

@@ -4,3 +4,4 @@ mod acking;
 mod components;
 mod faults;
 mod lifecycle;
+mod metrics;
