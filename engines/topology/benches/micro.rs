@@ -3,7 +3,7 @@
 //! run:
 //!
 //! ```text
-//! cargo bench -p weir-topology --bench micro
+//! cargo bench -p weir-topology --bench micro -- [1] [500]
 //! ```
 #![expect(clippy::print_stdout, reason = "a bench reports on stdout")]
 #![allow(missing_docs, reason = "a bench has no API")]
@@ -109,7 +109,14 @@ fn bare_queue(count: u64, batch_size: usize, capacity: usize) -> f64 {
             });
         } else {
             let batches = count / batch_size as u64;
-            let batch = move || (0..batches).map(move |_| vec![42u64; batch_size]);
+            let batch = move || {
+                (0..batches).map(move |_| {
+                    // One by one, as tuples come to be.
+                    let mut batch = Vec::with_capacity(batch_size);
+                    (0..batch_size).for_each(|_| batch.push(black_box(42u64)));
+                    batch
+                })
+            };
             let take = |batch: Vec<u64>| {
                 batch.into_iter().for_each(|value| {
                     black_box(value);
@@ -156,6 +163,10 @@ fn main() {
         black_box((topology(1000, &config(Acking::ONE, 1), true), bare_queue(1000, 500, 1000)));
         return;
     }
-    report(1, 4_000_000);
-    report(500, 40_000_000);
+    let wanted: Vec<usize> = std::env::args().filter_map(|arg| arg.parse().ok()).collect();
+    for (batch_size, count) in [(1, 4_000_000), (500, 40_000_000)] {
+        if wanted.is_empty() || wanted.contains(&batch_size) {
+            report(batch_size, count);
+        }
+    }
 }

@@ -44,6 +44,7 @@ use crate::{
     ErrorThrottle, OutputCollector, OutputFieldsDeclarer, ReportedError, RichBolt, RichSpout,
     SpoutOutputCollector, TaskId, TopologyError, Tuple, Value, Values,
 };
+use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use weir_dataflow::{Clock, ManualClock};
@@ -329,7 +330,7 @@ impl MockSpoutCollector {
             reporter,
             openings: Vec::new(),
             accepted: Vec::new(),
-            next_root: 0,
+            last_root: Rc::default(),
             pending: 0,
         };
         Ok(Self { collector, mock })

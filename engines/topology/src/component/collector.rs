@@ -7,6 +7,8 @@ use crate::runtime::acker::News;
 use crate::testing::Emission;
 use crate::{DEFAULT_STREAM, TaskId, Tuple, Value, Values};
 use smallvec::SmallVec;
+use std::cell::Cell;
+use std::rc::Rc;
 
 /// What a bolt emits into, and tells what became of its tuples. It stays on its executor's thread.
 #[derive(Debug)]
@@ -109,7 +111,8 @@ pub struct SpoutOutputCollector {
     pub(crate) openings: Vec<Opening>,
     /// Message ids emitted without acking since then.
     pub(crate) accepted: Vec<Value>,
-    pub(crate) next_root: u64,
+    /// The last root of the executor, which its tasks count up together.
+    pub(crate) last_root: Rc<Cell<u64>>,
     pub(crate) pending: usize,
 }
 
@@ -181,8 +184,8 @@ impl SpoutOutputCollector {
         if message_id.is_null() || !self.outlet.tracks() {
             return None;
         }
-        self.next_root += 1;
-        Some(self.next_root)
+        self.last_root.set(self.last_root.get() + 1);
+        Some(self.last_root.get())
     }
 
     fn begin(&mut self, stream: usize, root: Option<u64>, xor: u64, message_id: Value) {

@@ -3,10 +3,13 @@
 use super::guard::{Death, call};
 use super::{Began, Chores, ExecutorPlan, Outlet, Parcel, Restarts};
 use crate::component::{ComponentResult, Opening};
+use crate::runtime::acker::ORIGIN;
 use crate::runtime::task::TaskContext;
 use crate::topology::Factory;
 use crate::typed::{FailReason, Next, Spout, SpoutCollector};
 use crate::{Config, RichSpout, SpoutOutputCollector, TopologyContext, Value, Waker};
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_dataflow::RunError;
@@ -60,6 +63,7 @@ impl SpoutTasks {
         let streams = plan.out_streams();
         let number = plan.first_spout + executor;
         let waker = waker(&plan, number);
+        let last_root = Rc::new(Cell::new((number as u64 + 1) << ORIGIN));
         let task = |task: &i32| SpoutTask {
             spout: make(&plan.factory),
             collector: SpoutOutputCollector {
@@ -67,8 +71,7 @@ impl SpoutTasks {
                 reporter: plan.reporter(*task),
                 openings: Vec::new(),
                 accepted: Vec::new(),
-                // Roots of different tasks are 2^40 apart, as those of typed spouts are.
-                next_root: u64::from(task.unsigned_abs()) << 40,
+                last_root: Rc::clone(&last_root),
                 pending: 0,
             },
             context: plan.context(*task, waker.clone()),

@@ -8,12 +8,12 @@
 
 use crate::runtime::census::Census;
 use crate::runtime::inbox::{Closed, Inbox, Notice, Verdict, deliver};
-use crate::runtime::packet::{UNTRACKED, mix64};
-use crate::runtime::rotating::RotatingMap;
+use crate::runtime::packet::UNTRACKED;
 use crate::runtime::task::{Shared, TaskCounts};
+use crate::runtime::trees::TreeTable;
 use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use std::sync::Arc;
-use weir_dataflow::{Received, partition_of};
+use weir_dataflow::Received;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum News {
@@ -32,6 +32,15 @@ pub(crate) struct Account {
     pub(crate) xor: u64,
     pub(crate) news: News,
 }
+
+/// Which of several ackers follows a tree. Ids are counted up, so each gets every so many-th.
+#[inline(always)]
+fn acker_of(root: u64, ackers: usize) -> usize {
+    if ackers == 1 { 0 } else { (root % ackers as u64) as usize }
+}
+
+/// Ids of trees of different spouts differ in the bits from here on.
+pub(crate) const ORIGIN: u32 = 40;
 
 /// A task's way to the ackers.
 #[derive(Debug)]
@@ -65,7 +74,7 @@ impl AckOut {
         if account.root == UNTRACKED || self.ackers.is_empty() {
             return Ok(());
         }
-        let at = partition_of(mix64(account.root), self.ackers.len());
+        let at = acker_of(account.root, self.ackers.len());
         let (to, accounts) = &mut self.ackers[at];
         match accounts.last_mut() {
             Some(last)
@@ -120,14 +129,34 @@ impl Tree {
 
 /// The trees that one acker follows.
 #[derive(Debug)]
-pub(crate) struct AckerTable(RotatingMap<Tree>);
+pub(crate) struct AckerTable {
+    /// Ackers that share the trees: of what this one follows, that is how far ids are apart.
+    ackers: u64,
+    /// By spout: the ids of trees without what they have in common, and the trees.
+    spouts: Vec<(u64, TreeTable<Tree>)>,
+}
 
 impl AckerTable {
     /// Three buckets: a tree whose spout has given it up is forgotten after two to three timeouts.
     pub(crate) const BUCKETS: usize = 3;
 
-    pub(crate) fn new() -> Self {
-        Self(RotatingMap::new(Self::BUCKETS))
+    pub(crate) fn new(ackers: usize) -> Self {
+        Self { ackers: ackers as u64, spouts: Vec::new() }
+    }
+
+    /// The table in which a tree is, and its id there.
+    #[inline(always)]
+    fn find(&mut self, root: u64) -> (&mut TreeTable<Tree>, u64) {
+        let origin = root >> ORIGIN;
+        let at = match self.spouts.iter().position(|(known, _)| *known == origin) {
+            Some(at) => at,
+            None => {
+                self.spouts.push((origin, TreeTable::new(Self::BUCKETS)));
+                self.spouts.len() - 1
+            }
+        };
+        let id = if self.ackers == 1 { root } else { root / self.ackers };
+        (&mut self.spouts[at].1, id)
     }
 
     /// Takes an account; tells if that ends the tree, how, and which spout to tell. A tree whose sum
@@ -137,7 +166,8 @@ impl AckerTable {
         if account.news == News::Reset {
             return self.reset(account.root);
         }
-        self.0.update(account.root, Tree::default, |tree| {
+        let (trees, id) = self.find(account.root);
+        trees.update(id, Tree::default, |tree| {
             tree.xor ^= account.xor;
             match account.news {
                 News::Init(spout) => tree.spout = Some(spout),
@@ -151,17 +181,18 @@ impl AckerTable {
     /// Makes a tree as young as a new one, known or not, and has its spout do the same.
     #[cold]
     fn reset(&mut self, root: u64) -> Option<(u32, Verdict)> {
-        let tree = self.0.remove(root).unwrap_or_default();
+        let (trees, id) = self.find(root);
+        let tree = trees.remove(id).unwrap_or_default();
         if let Some(end) = tree.end() {
             return Some(end);
         }
         let spout = tree.spout;
-        self.0.insert_new(root, tree);
+        trees.insert_new(id, tree);
         Some((spout?, Verdict::Reset))
     }
 
     pub(crate) fn rotate(&mut self) {
-        drop(self.0.rotate());
+        self.spouts.iter_mut().for_each(|(_, trees)| drop(trees.rotate()));
     }
 }
 
@@ -172,6 +203,8 @@ pub(crate) struct AckerExecutor {
     pub(crate) spouts: Vec<Sender<Notice>>,
     pub(crate) timeout_ns: u64,
     pub(crate) limit: usize,
+    /// How many ackers there are.
+    pub(crate) ackers: usize,
     /// Number among all executors.
     pub(crate) place: usize,
 }
@@ -179,7 +212,7 @@ pub(crate) struct AckerExecutor {
 impl AckerExecutor {
     /// Runs until no task is left that could tell it anything.
     pub(crate) fn run(self) -> TaskCounts {
-        let mut table = AckerTable::new();
+        let mut table = AckerTable::new(self.ackers);
         let mut settled: Vec<Vec<(u64, Verdict)>> = vec![Vec::new(); self.spouts.len()];
         let mut counts = TaskCounts::default();
         let mut rotate_at = self.shared.context.clock.now_ns().saturating_add(self.timeout_ns);
@@ -263,7 +296,7 @@ mod tests {
         ];
         let mut order: Vec<usize> = (0..told.len()).collect();
         for swap in 0..120 {
-            let mut table = AckerTable::new();
+            let mut table = AckerTable::new(1);
             for (k, at) in order.iter().enumerate() {
                 let end = table.take(told[*at]);
                 let last = k + 1 == told.len();
@@ -316,7 +349,7 @@ mod tests {
             ),
         ];
         for (name, told, want) in rows {
-            let mut table = AckerTable::new();
+            let mut table = AckerTable::new(1);
             let got: Vec<_> = told.iter().map(|account| table.take(*account)).collect();
             assert_eq!(got, *want, "{name}");
         }
@@ -325,7 +358,7 @@ mod tests {
     #[test]
     fn a_tree_is_forgotten_after_three_rotations() {
         for (rotations, end) in [(0, Some((0, Acked))), (2, Some((0, Acked))), (3, None)] {
-            let mut table = AckerTable::new();
+            let mut table = AckerTable::new(1);
             table.take(account(1, 7, News::Init(0)));
             (0..rotations).for_each(|_| table.rotate());
             assert_eq!(table.take(account(1, 7, News::Ack)), end, "{rotations}");
@@ -335,7 +368,7 @@ mod tests {
     #[test]
     fn a_reset_makes_a_tree_young_and_goes_on_to_its_spout() {
         let reset = account(1, 0, News::Reset);
-        let mut table = AckerTable::new();
+        let mut table = AckerTable::new(1);
         assert_eq!(table.take(reset), None, "no spout is known yet");
         table.take(account(1, 7, News::Init(3)));
         for _ in 0..4 {

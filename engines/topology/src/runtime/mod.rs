@@ -34,3 +34,4 @@ pub(crate) mod spout_executor;
 pub(crate) mod task;
 pub(crate) mod topology;
 pub(crate) mod tracker;
+pub(crate) mod trees;

@@ -42,6 +42,12 @@ impl<V> RotatingMap<V> {
         self.buckets[0].insert_unique(spread(id), (id, value), |(id, _)| spread(*id));
     }
 
+    /// Puts in a new id that has seen `age` rotations elsewhere, fewer than there are buckets.
+    pub(crate) fn insert_aged(&mut self, id: u64, value: V, age: usize) {
+        let at = age.min(self.buckets.len() - 1);
+        self.buckets[at].insert_unique(spread(id), (id, value), |(id, _)| spread(*id));
+    }
+
     /// Changes the entry of `id`, made in the newest bucket if absent, and takes it out if `change`
     /// says so.
     #[inline]

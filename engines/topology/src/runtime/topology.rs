@@ -286,10 +286,11 @@ fn ackers(
     first: usize,
 ) -> Vec<Body> {
     let timeout_ns = u64::try_from(config.message_timeout.as_nanos()).unwrap_or(u64::MAX);
+    let ackers = from_tasks.len();
     let body = |(place, from)| -> Body {
         let (spouts, shared) = (to_spouts.to_vec(), Arc::clone(shared));
         let limit = ACK_BATCH;
-        let executor = AckerExecutor { shared, from, spouts, timeout_ns, limit, place };
+        let executor = AckerExecutor { shared, from, spouts, timeout_ns, limit, ackers, place };
         Box::new(move |ready| {
             ready();
             Ok(executor.run())

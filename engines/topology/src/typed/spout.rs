@@ -1,9 +1,9 @@
 //! Spouts: what brings tuples in.
 
-use crate::runtime::acker::{Account, News};
+use crate::runtime::acker::{Account, News, ORIGIN};
 use crate::runtime::packet::{Mark, UNTRACKED};
-use crate::runtime::rotating::RotatingMap;
 use crate::runtime::task::Shared;
+use crate::runtime::trees::TreeTable;
 use crate::typed::{Collector, TaskContext};
 use std::collections::{BTreeSet, VecDeque};
 use std::num::NonZeroUsize;
@@ -74,7 +74,7 @@ pub trait Spout: 'static {
 /// What a spout emits into.
 pub struct SpoutCollector<T, Id> {
     pub(crate) out: Collector<T>,
-    pub(crate) pending: RotatingMap<Id>,
+    pub(crate) pending: TreeTable<Id>,
     /// Emitted without acking: acked at once.
     pub(crate) accepted: Vec<Id>,
     pub(crate) reached: Mark,
@@ -100,13 +100,13 @@ impl<T: Data, Id: Send + 'static> SpoutCollector<T, Id> {
     ) -> Self {
         Self {
             out,
-            pending: RotatingMap::new(Self::BUCKETS),
+            pending: TreeTable::new(Self::BUCKETS),
             accepted: Vec::new(),
             reached: Mark::default(),
             order: VecDeque::new(),
             again: BTreeSet::new(),
             number,
-            next_root: (u64::from(number) + 1) << 40,
+            next_root: (u64::from(number) + 1) << ORIGIN,
             max_pending: max_pending.map_or(usize::MAX, NonZeroUsize::get),
             shared,
         }
