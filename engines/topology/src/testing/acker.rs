@@ -81,7 +81,7 @@ impl Acker {
     /// An acker that knows of no tree.
     #[must_use]
     pub fn new() -> Self {
-        Self(AckerTable::new())
+        Self(AckerTable::new(1))
     }
 
     /// Takes a message. Returns what the spout of the tree is to be told because of it.
