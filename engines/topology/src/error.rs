@@ -169,6 +169,9 @@ pub enum TopologyError {
         /// Why, and what to do.
         why: &'static str,
     },
+    /// A hook for what has already begun.
+    #[error("a task hook is added too late: add it in prepare or open")]
+    LateHook,
     /// Nothing brings tuples in.
     #[error("the topology has no spout: declare one with set_spout")]
     NoSpout,

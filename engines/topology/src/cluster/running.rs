@@ -48,6 +48,9 @@ impl KillOptions {
     pub const NOW: Self = Self { wait: Duration::ZERO };
 }
 
+/// How often it is looked whether all has been processed.
+const LOOK_NS: u64 = 1_000_000;
+
 enum State {
     Submitted,
     Running(Run),
@@ -163,6 +166,32 @@ impl RunningTopology {
             Counted::Nothing => TopologyMetrics::default(),
             Counted::Running(stats) => stats.read(),
             Counted::Ended(metrics) => metrics.clone(),
+        }
+    }
+
+    /// Waits until its spouts have emitted so many tuples, and bolts have executed all that came of
+    /// these, for no longer than `most`. Returns whether that is so. Whether trees have ended, and what
+    /// bolts will do at some later time, is another matter. Storm's `Testing.trackedWait`.
+    pub fn await_processed(&self, emitted: u64, most: Duration) -> bool {
+        let clock = &self.submission.clock;
+        let most_ns = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+        let until_ns = clock.now_ns().saturating_add(most_ns);
+        loop {
+            self.await_quiet();
+            let processed = match &*self.counted() {
+                Counted::Running(stats) => stats.emitted_if_processed(),
+                Counted::Nothing | Counted::Ended(_) => None,
+            };
+            if processed.is_some_and(|so_far| so_far >= emitted) {
+                return true;
+            }
+            // When it is quiet, nothing can happen unless time goes on, which is not up to this.
+            let waits_in_vain = self.submission.watch == Watch::Census;
+            if waits_in_vain || clock.now_ns() >= until_ns || self.status() == TopologyStatus::Ended
+            {
+                return false;
+            }
+            clock.sleep_until(clock.now_ns().saturating_add(LOOK_NS).min(until_ns));
         }
     }
 

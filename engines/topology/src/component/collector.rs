@@ -3,7 +3,7 @@
 use super::EmitError;
 use crate::executor::{Began, Outlet};
 use crate::report::Reporter;
-use crate::runtime::acker::News;
+use crate::runtime::acker::{Account, News};
 use crate::testing::Emission;
 use crate::{DEFAULT_STREAM, TaskId, Tuple, Value, Values};
 use smallvec::SmallVec;
@@ -192,6 +192,8 @@ impl SpoutOutputCollector {
         match root {
             Some(root) => {
                 let began = self.outlet.meter.begin_tree(stream);
+                let news = News::Init(self.reporter.task.unsigned_abs());
+                self.outlet.meter.told(Account { root, xor, news });
                 self.openings.push(Opening { root, xor, message_id, began });
             }
             None if message_id.is_null() => {}

@@ -1,5 +1,6 @@
 //! What a task knows of its topology.
 
+use super::TaskHook;
 use crate::metrics::{Metric, Registry};
 use crate::{Config, Fields, TaskId, TopologyError};
 use std::collections::BTreeMap;
@@ -29,7 +30,7 @@ pub struct TopologyContext {
     pub(crate) index: usize,
     pub(crate) waker: Waker,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) metrics: Registry,
+    pub(crate) registry: Registry,
 }
 
 impl TopologyContext {
@@ -121,8 +122,14 @@ impl TopologyContext {
     ) -> Result<Arc<M>, TopologyError> {
         let metric = Arc::new(metric);
         let shared = Arc::clone(&metric) as Arc<dyn Metric>;
-        self.metrics.register(name, shared, bucket, self.now_ns())?;
+        self.registry.register(name, shared, bucket, self.now_ns())?;
         Ok(metric)
+    }
+
+    /// Has what the task does watched, from the end of `prepare` or `open` on. It is an error after
+    /// that.
+    pub fn add_task_hook(&self, hook: impl TaskHook) -> Result<(), TopologyError> {
+        self.registry.add_hook(Box::new(hook))
     }
 
     /// Something that makes a waiting spout look again at once.

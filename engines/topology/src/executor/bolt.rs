@@ -97,10 +97,11 @@ impl BoltTasks {
 
     fn prepare_all(&mut self) {
         for at in 0..self.tasks.len() {
-            let BoltTask { bolt, context, .. } = &mut self.tasks[at];
-            context.metrics.open();
+            let BoltTask { bolt, context, collector } = &mut self.tasks[at];
+            context.registry.open();
             let prepared = call(|| bolt.prepare(&self.plan.conf, context));
-            context.metrics.close();
+            context.registry.close();
+            collector.outlet.meter.tell(context.registry.take_hooks());
             if let Err(death) = prepared {
                 self.revive(at, death);
                 return;

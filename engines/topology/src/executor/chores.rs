@@ -74,7 +74,7 @@ impl Chores {
 }
 
 fn next_bucket(context: &TopologyContext) -> u64 {
-    context.metrics.next_ns().unwrap_or(u64::MAX)
+    context.registry.next_ns().unwrap_or(u64::MAX)
 }
 
 fn refresh(outlet: &Outlet, plan: &ExecutorPlan) {
@@ -92,7 +92,7 @@ fn refresh(outlet: &Outlet, plan: &ExecutorPlan) {
 }
 
 fn tell_metrics(now_ns: u64, context: &TopologyContext, plan: &ExecutorPlan) {
-    context.metrics.read(now_ns, &mut |ended_ns, bucket, points| {
+    context.registry.read(now_ns, &mut |ended_ns, bucket, points| {
         let task = TaskInfo {
             topology: context.topology_name().to_owned(),
             component: context.component_id().to_owned(),

@@ -1,9 +1,11 @@
 //! What a task counts, and how long it takes.
 
 use crate::metrics::{InputStats, Sampler, StreamStats, TaskStats};
-use crate::runtime::acker::News;
+use crate::runtime::acker::{Account, News};
 use crate::tuple::Source;
-use crate::{StreamId, Tuple};
+use crate::{
+    EmitInfo, StreamId, TaskHook, TaskId, TreeInfo, Tuple, TupleInfo, Value, Values, values,
+};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use weir_dataflow::Clock;
@@ -17,10 +19,12 @@ pub(crate) struct Samplers {
 }
 
 /// A tuple that is being executed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Executing {
     input: Option<usize>,
     began_ns: Option<u64>,
+    /// None if nobody watches.
+    tuple: Option<Tuple>,
 }
 
 /// A tree that a spout has begun: on which stream, and when, if that is measured.
@@ -30,8 +34,8 @@ pub(crate) struct Began {
     at_ns: Option<u64>,
 }
 
-/// Counts what a task does. It stays on the task's thread; its counts can be read from any.
-#[derive(Debug)]
+/// Counts what a task does, and tells those who watch it. It stays on the task's thread; its counts
+/// can be read from any.
 pub(crate) struct Meter {
     stats: Arc<TaskStats>,
     clock: Arc<dyn Clock>,
@@ -39,6 +43,7 @@ pub(crate) struct Meter {
     samplers: Option<Samplers>,
     /// Sources of tuples that have been met, and their places in the statistics.
     met: SmallVec<[(Arc<Source>, usize); 4]>,
+    hooks: Vec<Box<dyn TaskHook>>,
 }
 
 impl Meter {
@@ -47,23 +52,50 @@ impl Meter {
         clock: Arc<dyn Clock>,
         samplers: Option<Samplers>,
     ) -> Self {
-        Self { stats, clock, samplers, met: SmallVec::new() }
+        Self { stats, clock, samplers, met: SmallVec::new(), hooks: Vec::new() }
     }
 
     pub(crate) const fn stats(&self) -> &Arc<TaskStats> {
         &self.stats
     }
 
+    /// Tells these what the task does from now on, and no others.
+    pub(crate) fn tell(&mut self, hooks: Vec<Box<dyn TaskHook>>) {
+        self.hooks = hooks;
+    }
+
     fn stream(&self, stream: usize) -> &StreamStats {
         &self.stats.streams[stream]
     }
 
-    /// The task emitted a tuple, which went to so many tasks.
+    /// The task emitted a tuple.
     #[inline]
-    pub(crate) fn emitted(&self, stream: usize, to: usize) {
-        let stats = self.stream(stream);
+    pub(crate) fn emitted(&mut self, stream: usize, values: &Values, tasks: &[TaskId]) {
+        let stats = &self.stats.streams[stream];
+        // In this order: see `TopologyStats::emitted_if_processed`.
+        stats.transferred.add(tasks.len() as u64);
         stats.emitted.add(1);
-        stats.transferred.add(to as u64);
+        for hook in &mut self.hooks {
+            hook.emit(EmitInfo { stream: &stats.stream, values, tasks });
+        }
+    }
+
+    /// The task tells an acker something of a tree.
+    #[inline]
+    pub(crate) fn told(&mut self, account: Account) {
+        if self.hooks.is_empty() {
+            return;
+        }
+        let stream = match account.news {
+            News::Init(_) => "__ack_init",
+            News::Ack => "__ack_ack",
+            News::Fail => "__ack_fail",
+            News::Reset => "__ack_reset_timeout",
+        };
+        let values = values![account.root.cast_signed(), account.xor.cast_signed()];
+        for hook in &mut self.hooks {
+            hook.emit(EmitInfo { stream, values: &values, tasks: &[] });
+        }
     }
 
     /// Where the task's statistics keep what concerns a tuple: by where it comes from.
@@ -88,9 +120,6 @@ impl Meter {
     #[inline]
     pub(crate) fn begin(&mut self, tuple: &Tuple) -> Executing {
         let input = self.input(tuple);
-        if let Some(input) = input {
-            self.stats.inputs[input].executed.add(1);
-        }
         let mut began_ns = None;
         if let Some(samplers) = &mut self.samplers {
             let (executed, handled) = (samplers.executed.sample(), samplers.handled.sample());
@@ -102,32 +131,51 @@ impl Meter {
                 }
             }
         }
-        Executing { input, began_ns }
+        let tuple = if self.hooks.is_empty() { None } else { Some(tuple.clone()) };
+        Executing { input, began_ns, tuple }
     }
 
-    /// The task has executed a tuple.
+    /// The task has executed a tuple: what it emitted because of it has been counted.
     #[inline]
-    pub(crate) fn end(&self, executing: Executing) {
-        if let Executing { input: Some(input), began_ns: Some(began_ns) } = executing {
-            let took_ns = self.clock.now_ns().saturating_sub(began_ns);
-            self.stats.inputs[input].execute.record(took_ns);
+    pub(crate) fn end(&mut self, executing: Executing) {
+        let Executing { input, began_ns, tuple } = executing;
+        let latency_ns = self.since(began_ns);
+        if let Some(input) = input {
+            let InputStats { executed, execute, .. } = &self.stats.inputs[input];
+            executed.add(1);
+            latency_ns.into_iter().for_each(|took_ns| execute.record(took_ns));
         }
+        if let Some(tuple) = &tuple {
+            self.hooks
+                .iter_mut()
+                .for_each(|hook| hook.bolt_execute(TupleInfo { tuple, latency_ns }));
+        }
+    }
+
+    #[inline]
+    fn since(&self, began_ns: Option<u64>) -> Option<u64> {
+        began_ns.map(|began_ns| self.clock.now_ns().saturating_sub(began_ns))
     }
 
     /// The task has said what became of a tuple.
     #[inline]
     pub(crate) fn settled(&mut self, tuple: &Tuple, news: News) {
-        let Some(input) = self.input(tuple) else { return };
-        let InputStats { acked, failed, process, .. } = &self.stats.inputs[input];
-        match news {
-            News::Ack => {
-                acked.add(1);
-                if let Some(began_ns) = tuple.began_ns() {
-                    process.record(self.clock.now_ns().saturating_sub(began_ns));
-                }
+        if news == News::Reset {
+            return;
+        }
+        let (acks, latency_ns) = (news == News::Ack, self.since(tuple.began_ns()));
+        if let Some(input) = self.input(tuple) {
+            let InputStats { acked, failed, process, .. } = &self.stats.inputs[input];
+            if acks {
+                acked.add(1)
+            } else {
+                failed.add(1)
             }
-            News::Fail => failed.add(1),
-            News::Init(_) | News::Reset => {}
+            latency_ns.filter(|_| acks).into_iter().for_each(|took_ns| process.record(took_ns));
+        }
+        let info = TupleInfo { tuple, latency_ns };
+        for hook in &mut self.hooks {
+            if acks { hook.bolt_ack(info) } else { hook.bolt_fail(info) }
         }
     }
 
@@ -138,16 +186,31 @@ impl Meter {
         Began { stream, at_ns: sampled.then(|| self.clock.now_ns()) }
     }
 
-    /// A tree of the task was acked, or failed.
-    pub(crate) fn end_tree(&self, began: Began, acked: bool) {
-        let stats = self.stream(began.stream);
-        if !acked {
-            stats.failed.add(1);
-            return;
+    /// A tree of the task was acked, or failed. With acking off there is no tree, and every tuple is
+    /// acked.
+    pub(crate) fn end_tree(&mut self, began: Option<Began>, message_id: &Value, acked: bool) {
+        let latency_ns = self.since(began.and_then(|began| began.at_ns));
+        if let Some(began) = began {
+            let stats = self.stream(began.stream);
+            if acked {
+                stats.acked.add(1)
+            } else {
+                stats.failed.add(1)
+            }
+            latency_ns
+                .filter(|_| acked)
+                .into_iter()
+                .for_each(|took_ns| stats.complete.record(took_ns));
         }
-        stats.acked.add(1);
-        if let Some(at_ns) = began.at_ns {
-            stats.complete.record(self.clock.now_ns().saturating_sub(at_ns));
+        let info = TreeInfo { message_id, latency_ns };
+        for hook in &mut self.hooks {
+            if acked { hook.spout_ack(info) } else { hook.spout_fail(info) }
         }
+    }
+}
+
+impl std::fmt::Debug for Meter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Meter").field("task", &self.stats.task).finish_non_exhaustive()
     }
 }

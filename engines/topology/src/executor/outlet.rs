@@ -155,7 +155,7 @@ impl Outlet {
     ) -> Result<usize, EmitError> {
         let at = self.stream(stream)?;
         self.targets.clear();
-        let (before, mut addresses) = (self.parcels.len(), Addresses::new());
+        let mut addresses = Addresses::new();
         for subscriber in &self.streams[at].subscribers {
             let Route::Grouped(grouping) = &subscriber.route else {
                 return Err(EmitError::RegularToDirect { stream: stream.to_owned() });
@@ -184,13 +184,14 @@ impl Outlet {
             let ids = ids(&mut || self.edge());
             self.push(at, address, values, ids);
         }
-        self.count(at, self.parcels.len() - before, values);
+        self.count(at, values);
         Ok(at)
     }
 
-    fn count(&mut self, stream: usize, to: usize, values: &Values) {
+    /// Counts an emission that has gone to its targets.
+    fn count(&mut self, stream: usize, values: &Values) {
         self.emitted += 1;
-        self.meter.emitted(stream, to);
+        self.meter.emitted(stream, values, &self.targets);
         if let Some(capture) = &self.capture {
             capture.note(&self.streams[stream].source, values);
         }
@@ -216,21 +217,23 @@ impl Outlet {
         if self.streams[at].subscribers.is_empty() {
             return Err(EmitError::NoSubscriber { stream: stream.to_owned() });
         }
+        self.targets.clear();
         let addressed = self.streams[at].subscribers.iter().find_map(|subscriber| {
             let address = subscriber.tasks.get(&task)?;
             Some((*address, matches!(subscriber.route, Route::Direct)))
         });
         match addressed {
-            None => self.count(at, 0, values),
+            None => {}
             Some((_, false)) => {
                 return Err(EmitError::DirectToRegular { stream: stream.to_owned(), task });
             }
             Some((address, true)) => {
                 let ids = ids(&mut || self.edge());
                 self.push(at, address, values, ids);
-                self.count(at, 1, values);
+                self.targets.push(task);
             }
         }
+        self.count(at, values);
         Ok(at)
     }
 
@@ -273,7 +276,9 @@ impl Outlet {
         let children = if news == News::Ack { tuple.children() } else { 0 };
         for (root, edges) in tuple.ids() {
             let xor = if news == News::Ack { edges ^ children } else { 0 };
-            self.accounts.push(Account { root: *root, xor, news });
+            let account = Account { root: *root, xor, news };
+            self.accounts.push(account);
+            self.meter.told(account);
         }
     }
 }

@@ -126,7 +126,7 @@ impl ExecutorPlan {
             index: tasks.take_while(|other| **other != task).count(),
             waker,
             clock: Arc::clone(&self.clock),
-            metrics: Registry::default(),
+            registry: Registry::default(),
         }
     }
 }

@@ -106,10 +106,11 @@ impl SpoutTasks {
 
     fn open_all(&mut self) {
         for at in 0..self.tasks.len() {
-            let SpoutTask { spout, context, .. } = &mut self.tasks[at];
-            context.metrics.open();
+            let SpoutTask { spout, context, collector } = &mut self.tasks[at];
+            context.registry.open();
             let opened = call(|| spout.open(&self.plan.conf, context));
-            context.metrics.close();
+            context.registry.close();
+            collector.outlet.meter.tell(context.registry.take_hooks());
             if let Err(death) = opened {
                 self.revive(at, death);
                 return;
@@ -166,13 +167,6 @@ impl SpoutTasks {
         let now_ns = self.plan.clock.now_ns();
         if chores.next_ns() <= now_ns {
             chores.run(now_ns, &self.plan, self.tasks.iter().map(SpoutTask::household));
-        }
-    }
-
-    /// A tree has ended.
-    fn end_tree(&self, at: usize, began: Option<Began>, acked: bool) {
-        if let Some(began) = began {
-            self.tasks[at].collector.outlet.meter.end_tree(began, acked);
         }
     }
 
@@ -248,7 +242,7 @@ impl Spout for SpoutTasks {
     }
 
     fn ack(&mut self, SpoutId { at, message_id, began }: SpoutId) {
-        self.end_tree(at, began, true);
+        self.tasks[at].collector.outlet.meter.end_tree(began, &message_id, true);
         self.run(at, |spout, _| spout.ack(message_id));
     }
 
@@ -257,7 +251,7 @@ impl Spout for SpoutTasks {
         SpoutId { at, message_id, began }: SpoutId,
         _: FailReason,
     ) -> Result<(), RunError> {
-        self.end_tree(at, began, false);
+        self.tasks[at].collector.outlet.meter.end_tree(began, &message_id, false);
         self.run(at, |spout, _| spout.fail(message_id));
         Ok(())
     }

@@ -27,12 +27,17 @@ impl Count {
 
     #[inline]
     pub(crate) fn add(&self, count: u64) {
-        self.all.store(self.all.load(Ordering::Relaxed) + count, Ordering::Relaxed);
+        self.all.store(self.all.load(Ordering::Relaxed) + count, Ordering::Release);
+    }
+
+    /// Whoever sees a count of one thread sees what that thread counted before.
+    pub(crate) fn all(&self) -> u64 {
+        self.all.load(Ordering::Acquire)
     }
 
     fn filed(&self) -> MutexGuard<'_, (u64, CountStat)> {
         let mut filed = lock(&self.filed);
-        let all = self.all.load(Ordering::Relaxed);
+        let all = self.all();
         let (before, stat) = &mut *filed;
         stat.add(all - *before);
         *before = all;

@@ -1,6 +1,6 @@
 //! Metrics of a component's own.
 
-use crate::{TaskId, TopologyError, Value};
+use crate::{TaskHook, TaskId, TopologyError, Value};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -137,7 +137,7 @@ struct Bucket {
     metrics: Vec<(String, Arc<dyn Metric>)>,
 }
 
-/// The metrics of a task.
+/// What a task registers while it prepares: its metrics, and who watches it.
 #[derive(Clone, Default)]
 pub(crate) struct Registry(Arc<Inner>);
 
@@ -145,6 +145,7 @@ pub(crate) struct Registry(Arc<Inner>);
 struct Inner {
     closed: AtomicBool,
     buckets: Mutex<Vec<Bucket>>,
+    hooks: Mutex<Vec<Box<dyn TaskHook>>>,
 }
 
 impl Registry {
@@ -180,9 +181,24 @@ impl Registry {
         Ok(())
     }
 
-    /// Forgets all metrics and takes others on: the task starts again.
+    /// Takes a hook on, until [`close`](Self::close).
+    pub(crate) fn add_hook(&self, hook: Box<dyn TaskHook>) -> Result<(), TopologyError> {
+        if self.0.closed.load(Ordering::Relaxed) {
+            return Err(TopologyError::LateHook);
+        }
+        lock(&self.0.hooks).push(hook);
+        Ok(())
+    }
+
+    /// The hooks, which are somebody else's from now on.
+    pub(crate) fn take_hooks(&self) -> Vec<Box<dyn TaskHook>> {
+        std::mem::take(&mut *lock(&self.0.hooks))
+    }
+
+    /// Forgets all and takes others on: the task starts, maybe again.
     pub(crate) fn open(&self) {
         lock(&self.0.buckets).clear();
+        lock(&self.0.hooks).clear();
         self.0.closed.store(false, Ordering::Relaxed);
     }
 

@@ -183,6 +183,26 @@ impl TopologyStats {
         TopologyMetrics { uptime_ms, components: self.components.iter().map(component).collect() }
     }
 
+    fn tasks(&self) -> impl Iterator<Item = &Arc<TaskStats>> {
+        self.components.values().flatten().flat_map(|executor| &executor.tasks)
+    }
+
+    /// What spouts have emitted, if bolts have executed all tuples that have gone to them.
+    pub(crate) fn emitted_if_processed(&self) -> Option<u64> {
+        // The order matters, as things go on meanwhile: a tuple is transferred before it counts as
+        // emitted, and before it is executed; what a bolt emits is transferred before the tuple that
+        // caused it counts as executed.
+        let spouts = self.components.values().flatten().filter(|of| of.queue.is_none());
+        let streams = spouts.flat_map(|of| &of.tasks).flat_map(|task| &task.streams);
+        let emitted = streams.map(|stream| stream.emitted.all()).sum();
+        let inputs = self.tasks().flat_map(|task| &task.inputs);
+        let of_tuples = inputs.filter(|input| input.from.component != crate::SYSTEM_COMPONENT);
+        let executed: u64 = of_tuples.map(|input| input.executed.all()).sum();
+        let streams = self.tasks().flat_map(|task| &task.streams);
+        let transferred: u64 = streams.map(|stream| stream.transferred.all()).sum();
+        (executed == transferred).then_some(emitted)
+    }
+
     fn executor(&self, stats: &ExecutorStats, now_ms: u64, uptime_ms: u64) -> ExecutorMetrics {
         let tasks: Vec<_> = stats.tasks.iter().map(|task| of_task(task, now_ms)).collect();
         let inputs = tasks.iter().flat_map(|task| task.inputs.values());

@@ -96,7 +96,7 @@ impl MockContext {
             index: index.unwrap_or(0),
             waker: Waker::default(),
             clock: self.clock,
-            metrics: Registry::default(),
+            registry: Registry::default(),
         }
     }
 }
