@@ -5,3 +5,4 @@ mod components;
 mod faults;
 mod lifecycle;
 mod metrics;
+mod watched;

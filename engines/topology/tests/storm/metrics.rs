@@ -11,9 +11,9 @@ use weir_topology::metrics::{
 };
 use weir_topology::testing::MockContext;
 use weir_topology::{
-    ComponentResult, Config, FeederSpout, KillOptions, LocalCluster, MockedSources,
-    OutputCollector, OutputFieldsDeclarer, RichBolt, RunningTopology, SYSTEM_COMPONENT,
-    TICK_STREAM, TopologyBuilder, TopologyContext, Tuple, Value, values,
+    ComponentResult, Config, FeederSpout, LocalCluster, MockedSources, OutputCollector,
+    OutputFieldsDeclarer, RichBolt, RunningTopology, SYSTEM_COMPONENT, TICK_STREAM,
+    TopologyBuilder, TopologyContext, Tuple, Value, values,
 };
 
 /// Holds tuples until as many seconds have passed as their field says, and acks them then; 0 is at
@@ -233,49 +233,6 @@ fn the_summary_has_the_metrics_of_the_end() {
     let emitted = count.stream("default");
     assert_eq!((emitted.emitted.all_time, emitted.transferred.all_time), (6, 0));
     assert_eq!(metrics.components["sentences"].stream("default").acked.all_time, 2);
-}
-
-/// Waits for a word before each tuple.
-struct Gated(crossbeam_channel::Receiver<()>);
-
-impl RichBolt for Gated {
-    fn execute(&mut self, tuple: Tuple, out: &mut OutputCollector) -> ComponentResult {
-        self.0.recv()?;
-        out.ack(&tuple);
-        Ok(())
-    }
-}
-
-#[test]
-fn a_busy_executor_tells_what_waits_in_its_queue() {
-    let cluster = LocalCluster::new();
-    let feeder = FeederSpout::new(["x"]).expect("fields");
-    let (go, gate) = crossbeam_channel::bounded(40);
-    let (spout, mut builder) = (feeder.clone(), TopologyBuilder::new());
-    builder.set_spout("s", move || spout.clone(), 1);
-    let _ = builder.set_bolt("gated", move || Gated(gate.clone()), 1).shuffle_grouping("s");
-    let topology = builder.create_topology().expect("a topology");
-    let running = cluster.submit_topology("t", Config::new(), topology).expect("submitted");
-    (0..40).for_each(|id| feeder.feed(values![1], id));
-    let emitted = || running.metrics().components["s"].stream("default").transferred.all_time;
-    let acked = || running.metrics().components["gated"].input("s").acked.all_time;
-    await_that(|| emitted() == 40);
-    // The last ones may not yet be in the queue; a bolt that waits for them has looked at it then.
-    (0..32).for_each(|_| go.send(()).expect("open"));
-    await_that(|| acked() == 32);
-    let queue = || running.metrics().components["gated"].executors[0].queue_population;
-    await_that(|| (1..=8).contains(&queue()));
-    assert_eq!(running.metrics().components["gated"].executors[0].queue_capacity, 32768);
-    (0..8).for_each(|_| go.send(()).expect("open"));
-    await_that(|| acked() == 40 && queue() == 0);
-    running.kill(KillOptions::NOW).expect("it ends");
-}
-
-/// Looks again and again; a test that never sees it does not end.
-fn await_that(seen: impl Fn() -> bool) {
-    while !seen() {
-        std::thread::yield_now();
-    }
 }
 
 /// What consumers were told, by task: name and value of each point.
