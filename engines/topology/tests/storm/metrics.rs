@@ -3,7 +3,7 @@
 
 use crate::components::{Count, Split};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use weir_topology::metrics::{
     AssignableMetric, CountMetric, DataPoint, InputMetrics, Metric, MultiCountMetric,
@@ -235,6 +235,10 @@ fn the_summary_has_the_metrics_of_the_end() {
     assert_eq!(metrics.components["sentences"].stream("default").acked.all_time, 2);
 }
 
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// What consumers were told, by task: name and value of each point.
 type Told = Arc<Mutex<BTreeMap<i32, Vec<(u64, String, Value)>>>>;
 
@@ -242,7 +246,7 @@ fn tells(cluster: &LocalCluster) -> Told {
     let told = Told::default();
     let tells = Arc::clone(&told);
     cluster.register_metrics_consumer(move |task: &TaskInfo, points: &[DataPoint]| {
-        let mut told = tells.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut told = lock(&tells);
         let points = points.iter().map(|p| (task.time_ms, p.name.clone(), p.value.clone()));
         told.entry(task.task).or_default().extend(points);
     });
@@ -286,7 +290,7 @@ fn metrics_of_components_are_told_at_the_end_of_each_bucket() {
     feeder.feed(values!["a"], 1);
     feeder.feed(values!["b"], 2);
     cluster.advance_time(Duration::from_secs(10));
-    let told = told.lock().unwrap_or_else(PoisonError::into_inner);
+    let told = lock(&told);
     let point = |ms, name: &str, value: Value| (ms, name.to_owned(), value);
     // What was never assigned is not told.
     let want = vec![
@@ -366,4 +370,42 @@ fn metrics_begin_anew_with_each_bucket() {
     assert_eq!(latest.value_and_reset(), None);
     latest.assign(7);
     assert_eq!([(); 2].map(|()| latest.value_and_reset()), [Some(7.into()), Some(7.into())]);
+}
+
+/// As [`Measures`], but it dies of what is no text.
+struct DiesOnce(Measures);
+
+impl RichBolt for DiesOnce {
+    fn prepare(&mut self, conf: &Config, context: &TopologyContext) -> ComponentResult {
+        self.0.prepare(conf, context)
+    }
+
+    fn execute(&mut self, tuple: Tuple, out: &mut OutputCollector) -> ComponentResult {
+        tuple.text(0)?;
+        self.0.execute(tuple, out)
+    }
+}
+
+#[test]
+fn an_executor_that_starts_again_has_metrics_anew() {
+    let cluster = LocalCluster::with_simulated_time();
+    let told = tells(&cluster);
+    let feeder = FeederSpout::new(["x"]).expect("fields");
+    let (spout, mut builder) = (feeder.clone(), TopologyBuilder::new());
+    builder.set_spout("s", move || spout.clone(), 1);
+    let _ = builder.set_bolt("b", || DiesOnce(Measures::default()), 1).shuffle_grouping("s");
+    let topology = builder.create_topology().expect("a topology");
+    let conf = Config::new().set(Config::WEIR_EXECUTOR_RESTARTS, 1);
+    let running = cluster.submit_topology("t", conf, topology).expect("submitted");
+    cluster.advance_time(Duration::from_secs(2));
+    for value in [Value::from("a"), Value::from(0), Value::from("b"), Value::from("c")] {
+        feeder.feed(values![value], 1);
+        cluster.await_quiet();
+    }
+    cluster.advance_time(Duration::from_secs(5));
+    let counts: Vec<_> = lock(&told).values().flatten().cloned().collect();
+    // The bucket begins with the executor, and what was counted before is lost with it.
+    assert_eq!(counts, [(7_000, "tuples".to_owned(), 2.into())]);
+    assert_eq!(running.metrics().components["b"].input("s").executed.all_time, 4);
+    assert_eq!(running.errors().len(), 1);
 }
