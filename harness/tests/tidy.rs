@@ -30,8 +30,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The crates that know serde: results are serialized at the edge, the micro-batch engine writes what it
-/// has to find again after a failure, and the tests of engines read recorded cases.
+/// The crates that know serde: results are serialized at the edge, the engines write what they have to
+/// find again after a failure, and their tests read recorded cases.
 const SERIALIZE: &[&str] = &["weir-microbatch", "weir-reports", "weir-topology"];
 
 fn root() -> &'static Path {

@@ -4,6 +4,7 @@
 //! `registry!` line below. Every engine, check, chart and command then works with it.
 //! [`TopWords`] is the worked example.
 
+mod constant;
 mod input;
 mod registry;
 mod row;
@@ -14,6 +15,7 @@ mod word_count;
 mod words;
 mod workload;
 
+pub use constant::{ConstantIdNull, ConstantNull};
 pub use input::{
     Corpus, Disorder, Generated, InputError, Lines, Text, Vocabulary, WordEvents, read_file,
     sherlock,
@@ -27,4 +29,4 @@ pub use word_count::WordCount;
 pub use words::SplitWords;
 pub use workload::{OutputKind, Pull, Settings, Workload};
 
-registry::registry!(WordCount, Stateful, Windowed, TopWords);
+registry::registry!(WordCount, Stateful, Windowed, TopWords, ConstantNull, ConstantIdNull);

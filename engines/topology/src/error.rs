@@ -1,5 +1,6 @@
 //! What is wrong with a topology before it runs.
 
+use crate::windowing::WindowError;
 use thiserror::Error;
 use weir_dataflow::RunError;
 
@@ -131,6 +132,12 @@ pub enum TopologyError {
         /// How many values it has.
         values: usize,
     },
+    /// A rotating map in which every entry would be old at once.
+    #[error("numBuckets must be >= 2, and is {buckets}")]
+    TooFewBuckets {
+        /// How many were asked for.
+        buckets: usize,
+    },
     /// A stream that is declared twice.
     #[error("Fields for {stream} already set: declare each stream once")]
     StreamDeclaredTwice {
@@ -172,6 +179,9 @@ pub enum TopologyError {
     /// A hook for what has already begun.
     #[error("a task hook is added too late: add it in prepare or open")]
     LateHook,
+    /// Windows that cannot be.
+    #[error(transparent)]
+    Window(#[from] WindowError),
     /// Nothing brings tuples in.
     #[error("the topology has no spout: declare one with set_spout")]
     NoSpout,

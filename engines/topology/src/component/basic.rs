@@ -44,6 +44,12 @@ pub struct BasicOutputCollector<'a> {
 }
 
 impl<'a> BasicOutputCollector<'a> {
+    /// What a bolt is given with the tuple `input`, to test it by itself: see
+    /// [`MockCollector`](crate::testing::MockCollector).
+    pub const fn new(out: &'a mut OutputCollector, input: &'a Tuple) -> Self {
+        Self { out, input }
+    }
+
     /// Emits on the default stream. Returns the tasks that it goes to.
     pub fn emit(&mut self, values: Values) -> Result<&[TaskId], EmitError> {
         self.out.emit([self.input], values)
@@ -85,7 +91,7 @@ impl<B: BasicBolt> RichBolt for BasicBoltExecutor<B> {
     }
 
     fn execute(&mut self, tuple: Tuple, out: &mut OutputCollector) -> ComponentResult {
-        match self.0.execute(&tuple, &mut BasicOutputCollector { out, input: &tuple }) {
+        match self.0.execute(&tuple, &mut BasicOutputCollector::new(out, &tuple)) {
             Ok(()) => out.ack(&tuple),
             Err(ComponentError::Failed(_)) => out.fail(&tuple),
             Err(ComponentError::Reported(message)) => {

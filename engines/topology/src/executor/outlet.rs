@@ -76,6 +76,8 @@ pub(crate) struct Outlet {
     pub(crate) recording: Option<Box<Recording>>,
     /// Takes down what all components of a topology emit.
     capture: Option<Capture>,
+    /// Acks that are kept back, while that is wanted.
+    held: Option<Vec<Tuple>>,
 }
 
 impl Outlet {
@@ -102,6 +104,7 @@ impl Outlet {
             accounts: Vec::new(),
             recording: None,
             capture: None,
+            held: None,
         }
     }
 
@@ -254,18 +257,39 @@ impl Outlet {
             }
             let new = edge();
             anchor.add_child(new);
-            for (root, _) in anchor.ids() {
-                match ids.iter_mut().find(|(known, _)| known == root) {
-                    Some((_, edges)) => *edges ^= new,
-                    None => ids.push((*root, new)),
+            ids.extend(anchor.ids().iter().map(|(root, _)| (*root, new)));
+        }
+        // Windows anchor to thousands of tuples: places of one root are brought together by sorting.
+        if ids.len() > 1 {
+            ids.sort_unstable();
+            ids.dedup_by(|(root, edges), (kept, sum)| {
+                let same = root == kept;
+                if same {
+                    *sum ^= *edges;
                 }
-            }
+                same
+            });
         }
         ids
     }
 
+    /// Keeps acks back until [`held_acks`](Self::held_acks): with state, a tuple is done only when a
+    /// checkpoint covers it.
+    pub(crate) fn hold_acks(&mut self) {
+        self.held.get_or_insert_default();
+    }
+
+    /// The acks that were kept back. From here on they count at once.
+    pub(crate) fn held_acks(&mut self) -> Vec<Tuple> {
+        self.held.take().unwrap_or_default()
+    }
+
     /// Tells the ackers what became of a tuple.
     pub(crate) fn settle(&mut self, tuple: &Tuple, news: News) {
+        if let (Some(held), News::Ack) = (&mut self.held, news) {
+            held.push(tuple.clone());
+            return;
+        }
         if let Some(recording) = &mut self.recording {
             recording.settled.push((tuple.clone(), news));
         }

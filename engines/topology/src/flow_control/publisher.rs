@@ -75,7 +75,7 @@ impl<T> Publisher<T> {
             return Ok(());
         }
         let mut round = 0;
-        while !self.hand_over() {
+        while !self.queue.take_in(&mut self.batch) {
             if self.queue.is_closed() {
                 return Err(QueueClosed);
             }
@@ -95,25 +95,13 @@ impl<T> Publisher<T> {
         if len == 0 {
             return true;
         }
-        let handed_over = self.hand_over();
+        let handed_over = self.queue.take_in(&mut self.batch);
         if !handed_over {
             self.queue.note_failure();
         }
         // A full batch for which there is no room is a sign of load, too.
         self.size.flushed(len);
         handed_over
-    }
-
-    /// Moves into the queue what it has room for. Whether that was anything.
-    fn hand_over(&mut self) -> bool {
-        let before = self.batch.len();
-        while let Some(message) = self.batch.pop_front() {
-            if let Err(message) = self.queue.try_publish_direct(message) {
-                self.batch.push_front(message);
-                break;
-            }
-        }
-        self.batch.len() < before
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{BatchSize, Publisher, WaitStrategy};
 use crossbeam_queue::{ArrayQueue, SegQueue};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -115,6 +116,21 @@ impl<T> ReceiveQueue<T> {
         self.queue.push(message)?;
         self.arrivals.fetch_add(1, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Moves into the queue what it has room for, from the front of a batch. Whether that was
+    /// anything.
+    pub(super) fn take_in(&self, batch: &mut VecDeque<T>) -> bool {
+        let mut arrived = 0;
+        while let Some(message) = batch.pop_front() {
+            if let Err(message) = self.queue.push(message) {
+                batch.push_front(message);
+                break;
+            }
+            arrived += 1;
+        }
+        self.arrivals.fetch_add(arrived, Ordering::Relaxed);
+        arrived > 0
     }
 
     /// Notes that there was no room.

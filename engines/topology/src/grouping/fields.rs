@@ -42,7 +42,7 @@ impl FieldsGrouping {
 
 #[cold]
 fn too_short(key: &Fields, place: usize, len: usize) -> GroupingError {
-    GroupingError(format!(
+    GroupingError::new(format!(
         "the tuple has {len} values and none at place {place}, which fields grouping by {key} needs"
     ))
 }
@@ -52,7 +52,7 @@ impl StreamGrouping for FieldsGrouping {
         let GroupingContext { source, stream, fields, .. } = context;
         let place = |name| {
             fields.index_of(name).ok_or_else(|| {
-                GroupingError(format!(
+                GroupingError::new(format!(
                     "{name} does not exist: the fields of stream {stream} of component {source} are \
                      {fields}"
                 ))
@@ -76,7 +76,9 @@ impl StreamGrouping for FieldsGrouping {
             // Targets have numbers of 31 bits, so there are not more of them.
             count => deep_hash(key).rem_euclid(count as i32) as usize,
         };
-        chosen.extend(self.targets.get(place).copied());
+        if let Some(task) = self.targets.get(place) {
+            chosen.push(*task);
+        }
         Ok(())
     }
 }

@@ -218,7 +218,9 @@ impl StreamGrouping for LoadAwareShuffle {
 
     #[inline]
     fn choose(&mut self, _: TaskId, _: &[Value], chosen: &mut Chosen) -> Result<(), GroupingError> {
-        chosen.extend(self.ring.next());
+        if let Some(task) = self.ring.next() {
+            chosen.push(task);
+        }
         Ok(())
     }
 

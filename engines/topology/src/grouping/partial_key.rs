@@ -11,15 +11,14 @@ use weir_dataflow::FastState;
 
 /// Says which tasks a key may go to. Storm's `PartialKeyGrouping.AssignmentCreator`.
 pub trait AssignmentCreator: Send + 'static {
-    /// The tasks of a key, of which there is at least one, out of `tasks`, which are not empty; the
-    /// same for equal keys.
+    /// The tasks of a key, out of `tasks`; the same for equal keys.
     fn assign(&self, tasks: &[TaskId], key: &[u8]) -> Chosen;
 }
 
 /// Says which of a key's tasks gets a tuple. Storm's `PartialKeyGrouping.TargetSelector`.
 pub trait TargetSelector: Send + 'static {
-    /// One of `assigned`, which are not empty.
-    fn select(&mut self, assigned: &[TaskId]) -> TaskId;
+    /// One of `assigned`, or none of them.
+    fn select(&mut self, assigned: &[TaskId]) -> Option<TaskId>;
 }
 
 /// Two tasks for each key, drawn with the key as the seed; different ones, if there are two. Storm's
@@ -29,8 +28,11 @@ pub struct RandomTwoTaskAssignmentCreator;
 
 impl AssignmentCreator for RandomTwoTaskAssignmentCreator {
     fn assign(&self, tasks: &[TaskId], key: &[u8]) -> Chosen {
-        let mut random = JavaRandom::new(i64::from(bytes_hash(key)));
         let count = tasks.len() as u32;
+        if count == 0 {
+            return Chosen::new();
+        }
+        let mut random = JavaRandom::new(i64::from(bytes_hash(key)));
         let first = random.next_int(count);
         let second = random.next_int(count);
         let second = if second == first { (second + 1) % count } else { second };
@@ -45,13 +47,11 @@ pub struct BalancedTargetSelector {
 }
 
 impl TargetSelector for BalancedTargetSelector {
-    fn select(&mut self, assigned: &[TaskId]) -> TaskId {
+    fn select(&mut self, assigned: &[TaskId]) -> Option<TaskId> {
         let had = |task: &TaskId| self.selected.get(task).copied().unwrap_or(0);
-        let Some(least) = assigned.iter().copied().min_by_key(|task| had(task)) else {
-            return TaskId::default();
-        };
+        let least = assigned.iter().copied().min_by_key(had)?;
         *self.selected.entry(least).or_insert(0) += 1;
-        least
+        Some(least)
     }
 }
 
@@ -146,13 +146,13 @@ impl StreamGrouping for PartialKey {
         values: &[Value],
         chosen: &mut Chosen,
     ) -> Result<(), GroupingError> {
-        if values.is_empty() || self.targets.is_empty() {
+        if values.is_empty() {
             return Ok(());
         }
         self.read_key(values)?;
         let assigned = self.assignment.assign(&self.targets, &self.bytes);
-        if !assigned.is_empty() {
-            chosen.push(self.selector.select(&assigned));
+        if let Some(task) = self.selector.select(&assigned) {
+            chosen.push(task);
         }
         Ok(())
     }
@@ -210,9 +210,10 @@ mod tests {
     #[test]
     fn the_least_used_task_is_selected_and_the_first_of_several() {
         let mut selector = BalancedTargetSelector::default();
-        let picks: Vec<_> = (0..4).map(|_| selector.select(&[9, 8, 7])).collect();
+        let picks: Vec<_> = (0..4).flat_map(|_| selector.select(&[9, 8, 7])).collect();
         assert_eq!(picks, [9, 8, 7, 9]);
-        assert_eq!(selector.select(&[9, 7]), 7, "it remembers over assignments");
+        assert_eq!(selector.select(&[9, 7]), Some(7), "it remembers over assignments");
+        assert_eq!(selector.select(&[]), None);
     }
 
     #[test]
@@ -251,8 +252,8 @@ mod tests {
             }
         }
         impl TargetSelector for Last {
-            fn select(&mut self, assigned: &[TaskId]) -> TaskId {
-                assigned[0]
+            fn select(&mut self, assigned: &[TaskId]) -> Option<TaskId> {
+                assigned.first().copied()
             }
         }
         let mut grouping = prepared(by_word().choosing(Last, Last), &[1, 2, 3]);

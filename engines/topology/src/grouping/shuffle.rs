@@ -39,7 +39,9 @@ impl StreamGrouping for Shuffle {
 
     #[inline]
     fn choose(&mut self, _: TaskId, _: &[Value], chosen: &mut Chosen) -> Result<(), GroupingError> {
-        chosen.extend(self.order.next());
+        if let Some(task) = self.order.next() {
+            chosen.push(task);
+        }
         Ok(())
     }
 }

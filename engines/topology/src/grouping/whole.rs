@@ -35,7 +35,9 @@ impl StreamGrouping for Global {
 
     #[inline]
     fn choose(&mut self, _: TaskId, _: &[Value], chosen: &mut Chosen) -> Result<(), GroupingError> {
-        chosen.extend(self.target);
+        if let Some(task) = self.target {
+            chosen.push(task);
+        }
         Ok(())
     }
 }

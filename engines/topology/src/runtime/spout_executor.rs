@@ -85,7 +85,7 @@ impl<S: Spout> SpoutExecutor<S> {
                     self.state.awaits_limit = false;
                     self.wait(u64::MAX, Hurry::Now)?;
                 }
-                Next::Done if self.out.pending.len() == 0 && self.spout.owes().is_none() => break,
+                Next::Done if self.out.pending.is_empty() && self.spout.owes().is_none() => break,
                 Next::Done => self.wait(u64::MAX, Hurry::Now)?,
             }
             self.end_round()?;
@@ -191,7 +191,7 @@ impl<S: Spout> SpoutExecutor<S> {
         }
         let heartbeat_ns = now_ns.saturating_add(HEARTBEAT_NS);
         let mut until_ns = until_ns.min(acks_ns).min(marks_ns).min(heartbeat_ns);
-        if self.out.pending.len() > 0 {
+        if !self.out.pending.is_empty() {
             until_ns = until_ns.min(self.state.rotate_at_ns);
         }
         let until_ns = self.shared.context.clock_time_ns(until_ns);

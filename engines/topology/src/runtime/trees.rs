@@ -4,7 +4,7 @@
 //! stretch of ids: a slot is found by subtraction, and neighbours lie side by side. A tree that stays
 //! open while many others pass would make the stretch long, so it moves to a map.
 
-use crate::runtime::rotating::RotatingMap;
+use crate::runtime::rotating::TreeMap;
 use std::collections::VecDeque;
 
 /// Slots of a window, at most: what is open for longer than it takes to begin as many trees goes to
@@ -22,7 +22,7 @@ enum Slot<V> {
 }
 
 /// A map from tree ids to `V` whose entries grow old together, as those of a
-/// [`RotatingMap`]: with a rotation every T, an entry of a table of n buckets lives between (n - 1) T
+/// [`RotatingMap`](crate::RotatingMap): with a rotation every T, an entry of a table of n buckets lives between (n - 1) T
 /// and n T.
 #[derive(Debug)]
 pub(crate) struct TreeTable<V> {
@@ -33,7 +33,7 @@ pub(crate) struct TreeTable<V> {
     slots: VecDeque<Slot<V>>,
     /// Open entries among the slots.
     open: usize,
-    stragglers: RotatingMap<V>,
+    stragglers: TreeMap<V>,
     window: usize,
 }
 
@@ -50,13 +50,17 @@ impl<V> TreeTable<V> {
             base: 0,
             slots: VecDeque::new(),
             open: 0,
-            stragglers: RotatingMap::new(buckets),
+            stragglers: TreeMap::with_buckets(buckets),
             window,
         }
     }
 
     pub(crate) fn len(&self) -> usize {
         self.open + self.stragglers.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// The place of an id, if it lies within the window.
@@ -120,7 +124,7 @@ impl<V> TreeTable<V> {
     pub(crate) fn contains(&self, id: u64) -> bool {
         match self.place(id) {
             Some(place) if matches!(self.slots[place], Slot::Open(..)) => true,
-            _ => self.stragglers.len() > 0 && self.stragglers.contains(id),
+            _ => !self.stragglers.is_empty() && self.stragglers.contains_key(&id),
         }
     }
 
@@ -144,7 +148,7 @@ impl<V> TreeTable<V> {
         make: impl FnOnce() -> V,
         change: impl FnOnce(&mut V) -> Option<R>,
     ) -> Option<R> {
-        let straggles = self.stragglers.len() > 0 && self.stragglers.contains(id);
+        let straggles = !self.stragglers.is_empty() && self.stragglers.contains_key(&id);
         let place = if straggles { None } else { self.reach(id) };
         let Some(place) = place else { return self.stragglers.update(id, make, change) };
         let slot = &mut self.slots[place];
@@ -183,7 +187,7 @@ impl<V> TreeTable<V> {
                 Slot::Unknown | Slot::Closed => None,
             };
         }
-        if self.stragglers.len() > 0 { self.stragglers.remove(id) } else { None }
+        if !self.stragglers.is_empty() { self.stragglers.remove(&id) } else { None }
     }
 
     /// Takes all entries out.
@@ -248,7 +252,7 @@ mod tests {
             window in 1..10usize,
         ) {
             let mut table = TreeTable::with_window(buckets, window);
-            let mut model: RotatingMap<u32> = RotatingMap::new(buckets);
+            let mut model: TreeMap<u32> = TreeMap::with_buckets(buckets);
             let mut newest = 1u64 << 40;
             let add = |more: u32| move |sum: &mut u32| {
                 *sum += more;
@@ -266,7 +270,7 @@ mod tests {
                         prop_assert_eq!(got, model.update(newest - back, || 0, add(more)));
                     }
                     Step::Remove(back) => {
-                        prop_assert_eq!(table.remove(newest - back), model.remove(newest - back));
+                        prop_assert_eq!(table.remove(newest - back), model.remove(&(newest - back)));
                     }
                     Step::Rotate => {
                         let (mut got, mut want) = (table.rotate(), model.rotate().collect::<Vec<_>>());
@@ -281,7 +285,7 @@ mod tests {
                 }
                 prop_assert_eq!(table.len(), model.len());
                 for back in 0..24 {
-                    prop_assert_eq!(table.contains(newest - back), model.contains(newest - back));
+                    prop_assert_eq!(table.contains(newest - back), model.contains_key(&(newest - back)));
                 }
             }
         }

@@ -2,7 +2,9 @@
 
 use crate::component::{IntoFields, TopologyInfo};
 use crate::metrics::Registry;
-use crate::{Config, Fields, TaskId, TopologyContext, TopologyError, Waker};
+use crate::{
+    Config, Fields, OutputFieldsDeclarer, RichBolt, TaskId, TopologyContext, TopologyError, Waker,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use weir_dataflow::{Clock, ManualClock};
@@ -82,6 +84,24 @@ impl MockContext {
         let sources = self.info.sources.entry(Arc::clone(&self.component)).or_default();
         sources.push((component.to_owned(), stream.to_owned()));
         Ok(self)
+    }
+
+    /// A stream of the component under test, and its fields.
+    pub fn output(mut self, stream: &str, fields: impl IntoFields) -> Result<Self, TopologyError> {
+        let streams = self.info.streams.entry(Arc::clone(&self.component)).or_default();
+        streams.insert(stream.to_owned(), fields.into_fields()?);
+        Ok(self)
+    }
+
+    /// The streams that a bolt declares, as those of the component under test.
+    #[must_use]
+    pub fn outputs_of(mut self, bolt: &impl RichBolt) -> Self {
+        let mut declarer = OutputFieldsDeclarer::default();
+        bolt.declare_output_fields(&mut declarer);
+        let streams = self.info.streams.entry(Arc::clone(&self.component)).or_default();
+        let declared = declarer.streams.into_iter();
+        streams.extend(declared.map(|(stream, info)| (stream, info.fields)));
+        self
     }
 
     /// The context.

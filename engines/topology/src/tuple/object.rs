@@ -1,5 +1,6 @@
 //! A value of any Rust type inside a tuple.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use std::any::Any;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -55,6 +56,23 @@ impl Eq for Object {}
 impl Hash for Object {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.address().hash(state);
+    }
+}
+
+impl Serialize for Object {
+    /// Always an error: nobody here knows the type.
+    fn serialize<S: Serializer>(&self, _: S) -> Result<S::Ok, S::Error> {
+        Err(ser::Error::custom(format!(
+            "an object ({}) has no serial form: use values of other kinds",
+            self.name
+        )))
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    /// Always an error: none is ever written.
+    fn deserialize<D: Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(de::Error::custom("an object has no serial form"))
     }
 }
 

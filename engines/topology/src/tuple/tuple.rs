@@ -204,6 +204,13 @@ impl Tuple {
             .map(Values::from)
     }
 
+    /// A tuple with the same values and source that is in no tree: something to keep or to send on as
+    /// a value. Storm's `DetachedTuple`.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self::new(self.0.values.clone(), Arc::clone(&self.0.source), self.0.task, Ids::new())
+    }
+
     pub(crate) fn ids(&self) -> &Ids {
         &self.0.ids
     }

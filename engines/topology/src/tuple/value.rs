@@ -1,6 +1,7 @@
 //! One value of a tuple.
 
 use super::Object;
+use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::cmp::Ordering;
 use std::fmt;
@@ -11,7 +12,9 @@ use std::sync::Arc;
 ///
 /// Values have a total order and are equal as in Java: floating-point numbers by their bits, so that
 /// `NaN` equals itself and `0.0` is not `-0.0`.
-#[derive(Clone, Default)]
+///
+/// It can be serialised, unless it is or holds an [`Object`], which is an error.
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub enum Value {
     /// Nothing.
     #[default]

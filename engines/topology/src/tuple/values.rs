@@ -1,6 +1,7 @@
 //! The values of a tuple, in order.
 
 use super::Value;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -13,7 +14,8 @@ use std::sync::Arc;
 /// assert_eq!(row[1], Value::from(1));
 /// assert_eq!(row.to_string(), "[nathan, 1]");
 /// ```
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Values(Arc<[Value]>);
 
 impl Values {

@@ -150,6 +150,15 @@ impl<'a> Case<'a> {
     }
 }
 
+impl std::ops::Index<&str> for Case<'_> {
+    type Output = Json;
+
+    /// A field, all of which counts as read, or null.
+    fn index(&self, field: &str) -> &Json {
+        self.get(field).unwrap_or(&NOTHING)
+    }
+}
+
 fn unread(read: &Read, json: &Json, path: &str, left: &mut Vec<String>) {
     match (read.get(path), json) {
         (Some(Extent::All), _) | (_, Json::Null) => {}

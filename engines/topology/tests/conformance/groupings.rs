@@ -1,7 +1,7 @@
 //! Cases of groupings: which tasks are chosen. Those of what an emission does with that are run
 //! elsewhere.
 
-use crate::case::{Case, Outcome, equal};
+use crate::case::{Case, Outcome, equal, refused};
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
 use weir_topology::grouping::{
@@ -9,6 +9,7 @@ use weir_topology::grouping::{
     GroupingContext, Jitter, JitterAware, LoadAwareShuffle, LocalOrShuffle, PartialKey,
     RandomTwoTaskAssignmentCreator, Scope, Shuffle, StreamGrouping, TargetSelector,
 };
+use weir_topology::testing::MockCollector;
 use weir_topology::{Fields, TaskId, Value, Values, values};
 
 const SEED: u64 = 17;
@@ -22,7 +23,7 @@ pub(crate) fn run(area: &str, case: &Case<'_>) -> Option<Outcome> {
         return None;
     }
     let params = case.part("params");
-    let grouping = params.get("grouping").and_then(Json::as_str);
+    let grouping = params["grouping"].as_str();
     Some(match grouping {
         Some("shuffle") if case.part("expected").has("steps") => loads_over_time(case),
         Some("shuffle") => shuffle(case),
@@ -34,6 +35,7 @@ pub(crate) fn run(area: &str, case: &Case<'_>) -> Option<Outcome> {
         _ if params.has("worker_tasks") => local_or_shuffle(case),
         _ if case.part("input").has("key_bytes") => two_tasks(case),
         _ if case.part("expected").has("each") => balanced(case),
+        _ if params.has("stream") && case.part("expected").has("error") => undeclared(case),
         _ => return None,
     })
 }
@@ -205,7 +207,7 @@ fn scopes(case: &Case<'_>) -> Outcome {
     let params = case.part("params");
     equal("the bounds", &(params.number("higher")?, params.number("lower")?), &(0.8, 0.2))?;
     let mut scopes = BTreeMap::new();
-    for (task, name) in params.get("task_scope").and_then(Json::as_object).into_iter().flatten() {
+    for (task, name) in params["task_scope"].as_object().into_iter().flatten() {
         let all = [Scope::WorkerLocal, Scope::HostLocal, Scope::RackLocal, Scope::Everything];
         let scope = all.into_iter().find(|scope| name == &scope.to_string());
         let task: TaskId = task.parse().map_err(|error| format!("{task}: {error}"))?;
@@ -232,7 +234,7 @@ fn partial_key(case: &Case<'_>) -> Outcome {
     let (params, input, expected) =
         (case.part("params"), case.part("input"), case.part("expected"));
     let (key, calls) = (input.text("key")?, input.count("calls")?);
-    let fields = params.get("fields").and_then(Json::as_array);
+    let fields = params["fields"].as_array();
     let fields: Option<Vec<&str>> = fields.map(|f| f.iter().filter_map(Json::as_str).collect());
     let mut grouping = match &fields {
         Some(fields) => PartialKey::by(Fields::new(fields).map_err(|error| error.to_string())?),
@@ -271,7 +273,7 @@ fn balanced(case: &Case<'_>) -> Outcome {
     case.part("expected").says("each", "member of tasks")?;
     let mut selector = BalancedTargetSelector::default();
     for _ in 0..case.part("input").count("calls")? {
-        let task = selector.select(&targets);
+        let task = selector.select(&targets).ok_or("nothing is selected")?;
         equal(&format!("{task} is a member"), &targets.contains(&task), &true)?;
     }
     Ok(())
@@ -282,9 +284,9 @@ fn jitter(case: &Case<'_>) -> Outcome {
     let targets = tasks(&params, "targets")?;
     let known = ChildJitter::default();
     if params.has("stats") {
-        equal("stats", &params.get("stats"), &Some(&Json::Null))?;
+        equal("stats", &params["stats"], &Json::Null)?;
     }
-    let reported = params.get("execute_jitter").and_then(Json::as_object);
+    let reported = params["execute_jitter"].as_object();
     for (task, ms) in reported.into_iter().flatten() {
         let task = task.parse().map_err(|error| format!("{task}: {error}"))?;
         let jitter = Jitter { execute_ms: ms.as_f64(), ..Jitter::default() };
@@ -297,7 +299,7 @@ fn jitter(case: &Case<'_>) -> Outcome {
     for _ in 0..calls {
         chosen.extend(choose(&mut grouping, &values![])?.into_iter().map(Json::from));
     }
-    if case.get("expected").is_some_and(Json::is_array) {
+    if case["expected"].is_array() {
         return equal("tasks", &chosen, case.list("expected")?);
     }
     case.says("expected", "falls back to load-aware shuffle; all targets used")?;
@@ -316,11 +318,9 @@ fn global(case: &Case<'_>) -> Outcome {
     let mut grouping = Global::default();
     prepare(&mut grouping, &["a"], &tasks(&case.part("params"), "target_tasks")?)?;
     let chosen = choose(&mut grouping, &values![1])?;
-    let want = match case.get("expected") {
-        None | Some(Json::Null) => String::from("[]"),
-        _ => case.text("expected")?.to_owned(),
-    };
-    equal("tasks", &format!("{:?}", chosen.as_slice()), &want)
+    let nobody = case["expected"].is_null();
+    let want = if nobody { "[]" } else { case.text("expected")? };
+    equal("tasks", &&*format!("{:?}", chosen.as_slice()), &want)
 }
 
 fn local_or_shuffle(case: &Case<'_>) -> Outcome {
@@ -335,6 +335,16 @@ fn local_or_shuffle(case: &Case<'_>) -> Outcome {
     case.says("expected", &format!("shuffle over [{}]{only}", tasks.join(",")))?;
     let even = 1000 / got.len();
     equal("all have as many", &got.values().all(|share| *share == even), &true)
+}
+
+/// An emission on a stream that the component has not declared.
+fn undeclared(case: &Case<'_>) -> Outcome {
+    case.says("input", "emit")?;
+    let stream = case.part("params").text("stream")?;
+    let mock = MockCollector::new("1", 1, [("default", ["a"])]);
+    let mut mock = mock.map_err(|error| error.to_string())?;
+    let emitted = mock.collector().emit_to(stream, [], values![1]).map(<[TaskId]>::to_vec);
+    refused(emitted, &case.part("expected"))
 }
 
 /// Spout executors, each with its grouping, emit words as bytes; a bolt's tasks count them.

@@ -20,13 +20,17 @@
 mod acking;
 mod case;
 mod changed;
+mod checkpointing;
 mod emissions;
 mod groupings;
 mod measures;
 mod named;
 mod queues;
+mod rotating;
 mod skips;
 mod stage;
+mod starter;
+mod state;
 mod stats;
 mod timeouts;
 mod topologies;
@@ -44,10 +48,14 @@ type Runner = fn(area: &str, case: &Case<'_>) -> Option<Outcome>;
 /// Asked in turn.
 const RUNNERS: &[Runner] = &[
     acking::run,
+    checkpointing::run,
     emissions::run,
     groupings::run,
     measures::run,
     queues::run,
+    rotating::run,
+    starter::run,
+    state::run,
     stats::run,
     timeouts::run,
     topologies::run,

@@ -19,10 +19,6 @@ pub(crate) const RIGHTED: &[(&str, &str)] =
 /// Areas without a runner, and cases of the others that no runner takes, as `area/name`.
 pub(crate) const PENDING: &[&str] = &[
     "validation/testStatefulTopology",
-    "checkpointing",
-    "key_value_state",
-    "rotating_map",
-    "starter",
     "streams_joins",
     "watermark_generator",
     "window_correctness",

@@ -1,7 +1,6 @@
 //! Cases of statistics: counts and latencies over time, sampling, and the throttle of errors.
 
 use crate::case::{Case, Outcome, equal, refused};
-use serde_json::Value as Json;
 use std::time::Duration;
 use weir_topology::ErrorThrottle;
 use weir_topology::metrics::{CountStat, LatencyStat, Sampler};
@@ -118,7 +117,7 @@ fn throttled(case: &Case<'_>) -> Outcome {
 fn sampled(case: &Case<'_>) -> Outcome {
     let rate = case.part("params").number("stats_sample_rate")?;
     let sampler = Sampler::new(rate, 5);
-    if case.get("expected").is_some_and(Json::is_object) {
+    if case["expected"].is_object() {
         return refused(sampler, &case.part("expected"));
     }
     let mut sampler = sampler.map_err(|error| error.to_string())?;
