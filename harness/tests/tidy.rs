@@ -14,6 +14,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("weir-dataflow", &[]),
     ("weir-oracle", &["weir-dataflow"]),
     ("weir-topology", &["weir-dataflow"]),
+    ("weir-trident", &["weir-dataflow", "weir-topology"]),
     ("weir-microbatch", &["weir-dataflow"]),
     ("weir-workloads", &["weir-dataflow"]),
     ("weir-reports", &[]),
@@ -32,7 +33,7 @@ const EDGES: &[(&str, &[&str])] = &[
 
 /// The crates that know serde: results are serialized at the edge, the engines write what they have to
 /// find again after a failure, and their tests read recorded cases.
-const SERIALIZE: &[&str] = &["weir-microbatch", "weir-reports", "weir-topology"];
+const SERIALIZE: &[&str] = &["weir-microbatch", "weir-reports", "weir-topology", "weir-trident"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")

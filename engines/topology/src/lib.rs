@@ -97,6 +97,7 @@ pub mod testing;
 mod topology;
 mod tuple;
 pub mod typed;
+pub mod windowing;
 
 pub use cluster::{
     Completed, FeederSpout, FeederStatus, FixedTupleSpout, KillOptions, LocalCluster,

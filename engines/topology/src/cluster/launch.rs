@@ -86,7 +86,7 @@ impl Launch<'_> {
         let timeout = conf.seconds(Config::TOPOLOGY_MESSAGE_TIMEOUT_SECS)?;
         let never = Duration::from_nanos(u64::MAX);
         let flush = conf.millis(Config::TOPOLOGY_BATCH_FLUSH_INTERVAL_MILLIS)?;
-        let positive = |key: &str| Ok(conf.count(key)?.unwrap_or(1).max(1));
+        let positive = |key: &str| conf.count(key).map(|count| count.unwrap_or(1).max(1));
         Ok(TopologyConfig {
             parallelism: 1,
             acking: ackers.map_or(Acking::Off, |ackers| Acking::On { ackers }),

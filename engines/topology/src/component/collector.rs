@@ -5,6 +5,7 @@ use crate::executor::{Began, Outlet};
 use crate::report::Reporter;
 use crate::runtime::acker::{Account, News};
 use crate::testing::Emission;
+use crate::tuple::Ids;
 use crate::{DEFAULT_STREAM, TaskId, Tuple, Value, Values};
 use smallvec::SmallVec;
 use std::cell::Cell;
@@ -61,6 +62,18 @@ impl OutputCollector {
         self.outlet.emit_direct(task, stream, &values, |edge| Outlet::anchored(&anchors, edge))?;
         self.outlet.note(|| Emission::anchored(stream, Some(task), &anchors, &values));
         Ok(())
+    }
+
+    /// Emits on a stream outside of all trees, also where that is not allowed: for what only the next
+    /// checkpoint covers. Returns the tasks that it goes to.
+    pub(crate) fn emit_covered(
+        &mut self,
+        stream: &str,
+        values: Values,
+    ) -> Result<&[TaskId], EmitError> {
+        self.outlet.emit(stream, &values, |_| Ids::new())?;
+        self.outlet.note(|| Emission::anchored(stream, None, &[], &values));
+        Ok(self.outlet.targets())
     }
 
     fn check(&self, anchors: &[&Tuple]) -> Result<(), EmitError> {

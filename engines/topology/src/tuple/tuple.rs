@@ -211,6 +211,10 @@ impl Tuple {
         Self::new(self.0.values.clone(), Arc::clone(&self.0.source), self.0.task, Ids::new())
     }
 
+    pub(crate) fn source(&self) -> &Arc<Source> {
+        &self.0.source
+    }
+
     pub(crate) fn ids(&self) -> &Ids {
         &self.0.ids
     }
@@ -225,10 +229,6 @@ impl Tuple {
     /// What the tuple's own edges have to be changed by when it is acked.
     pub(crate) fn children(&self) -> u64 {
         self.0.children.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn source(&self) -> &Arc<Source> {
-        &self.0.source
     }
 
     /// Its task begins to handle it, and is to be asked how long that takes.

@@ -35,6 +35,12 @@ mod stats;
 mod timeouts;
 mod topologies;
 mod validation;
+mod window_bolts;
+mod window_driver;
+mod window_joins;
+mod window_partitions;
+mod window_states;
+mod windows;
 
 use case::{Case, Outcome};
 use serde_json::Value as Json;
@@ -60,6 +66,9 @@ const RUNNERS: &[Runner] = &[
     timeouts::run,
     topologies::run,
     validation::run,
+    window_bolts::run,
+    window_joins::run,
+    windows::run,
 ];
 
 /// Whether the cases of an area are run here. Those of Trident are run by its own crate.

@@ -1,0 +1,136 @@
+//! Where requests wait.
+
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use thiserror::Error;
+use weir_topology::{Values, Waker};
+
+/// A request without an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum DrpcError {
+    /// A batch that it was in failed. Storm's `DRPCExecutionException`.
+    #[error("the request to {function} failed: make it again")]
+    Failed {
+        /// What was asked.
+        function: String,
+    },
+    /// No answer came.
+    #[error(
+        "no answer to a request to {function} after {} s: is a topology with this function running?",
+        .after.as_secs_f64()
+    )]
+    TimedOut {
+        /// What was asked.
+        function: String,
+        /// How long was waited.
+        after: Duration,
+    },
+}
+
+/// Who gets the answer to a request.
+#[derive(Debug)]
+pub(crate) struct ReturnInfo(pub(super) Sender<Option<Vec<Values>>>);
+
+impl ReturnInfo {
+    /// Gives the answer, `None` if it failed. The first is the one that counts.
+    pub(crate) fn answer(&self, rows: Option<Vec<Values>>) {
+        // Whoever asked may have gone, or have an answer already.
+        let _ = self.0.try_send(rows);
+    }
+}
+
+/// A request that waits.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) args: String,
+    pub(crate) info: Arc<ReturnInfo>,
+}
+
+#[derive(Default)]
+struct Function {
+    waiting: VecDeque<Request>,
+    wakers: Vec<Waker>,
+}
+
+struct Shared {
+    functions: Mutex<BTreeMap<String, Function>>,
+    timeout: Duration,
+}
+
+/// Takes requests and hands them to the topologies of this process that answer them: those with a
+/// [`new_drpc_stream`](crate::TridentTopology::new_drpc_stream) of that function. Clones are the same.
+/// Storm's class of that name.
+#[derive(Clone)]
+pub struct LocalDrpc(Arc<Shared>);
+
+impl Default for LocalDrpc {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl LocalDrpc {
+    /// Waits 600 s for answers, as Storm does unless `drpc.request.timeout.secs` is set.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_timeout(Duration::from_secs(600))
+    }
+
+    /// Waits so long for answers.
+    #[must_use]
+    pub fn with_timeout(timeout: Duration) -> Self {
+        Self(Arc::new(Shared { functions: Mutex::default(), timeout }))
+    }
+
+    fn functions(&self) -> MutexGuard<'_, BTreeMap<String, Function>> {
+        self.0.functions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks a function and waits for the answer: the tuples that its stream ends with, as JSON.
+    pub fn execute(&self, function: &str, args: &str) -> Result<String, DrpcError> {
+        self.execute_tuples(function, args).map(|rows| super::json::rows(&rows))
+    }
+
+    /// Asks a function and waits for the answer: the tuples that its stream ends with.
+    pub fn execute_tuples(&self, function: &str, args: &str) -> Result<Vec<Values>, DrpcError> {
+        let (sender, answer) = bounded(1);
+        let request = Request { args: args.to_owned(), info: Arc::new(ReturnInfo(sender)) };
+        let wakers = {
+            let mut functions = self.functions();
+            let asked = functions.entry(function.to_owned()).or_default();
+            asked.waiting.push_back(request);
+            asked.wakers.clone()
+        };
+        wakers.iter().for_each(Waker::wake);
+        let function = function.to_owned();
+        match answer.recv_timeout(self.0.timeout) {
+            Ok(Some(rows)) => Ok(rows),
+            // A topology that ends lets go of the requests that it has taken.
+            Ok(None) | Err(RecvTimeoutError::Disconnected) => Err(DrpcError::Failed { function }),
+            Err(RecvTimeoutError::Timeout) => {
+                Err(DrpcError::TimedOut { function, after: self.0.timeout })
+            }
+        }
+    }
+
+    /// A task that takes requests wants to be woken when there is one.
+    pub(super) fn register(&self, function: &str, waker: Waker) {
+        self.functions().entry(function.to_owned()).or_default().wakers.push(waker);
+    }
+
+    pub(super) fn take(&self, function: &str) -> Option<Request> {
+        self.functions().get_mut(function)?.waiting.pop_front()
+    }
+}
+
+impl fmt::Debug for LocalDrpc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let functions = self.functions();
+        let waiting = functions.iter().map(|(name, function)| (name, function.waiting.len()));
+        f.debug_map().entries(waiting).finish()
+    }
+}

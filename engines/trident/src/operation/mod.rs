@@ -1,0 +1,22 @@
+//! What users write that works on the tuples of batches.
+
+mod aggregate;
+mod builtin;
+mod collector;
+mod combine;
+mod context;
+mod convert;
+mod function;
+mod prototype;
+
+pub use aggregate::{Aggregator, CombinerAggregator, ReducerAggregator};
+pub(crate) use aggregate::{AnyAggregator, AnyState};
+pub use builtin::{Count, CountAsAggregator, Debug, FilterNull, FirstN, Negate, Split, Sum};
+pub(crate) use collector::Sink;
+pub use collector::TridentCollector;
+pub(crate) use combine::{Combining, Reducing, SingleEmit};
+pub use context::TridentOperationContext;
+pub(crate) use convert::Kind;
+pub use convert::{Aggregation, PersistentAggregation};
+pub use function::{Filter, Function};
+pub(crate) use prototype::Prototype;

@@ -1,0 +1,90 @@
+//! What spouts over partitioned sources have in common.
+
+use super::{BatchCoordinator, SpoutPlace};
+use weir_topology::{ComponentError, Value};
+
+/// A partition of a source. Storm's `ISpoutPartition`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SpoutPartition {
+    /// What tells it apart; its progress is kept under this id.
+    pub id: String,
+}
+
+impl SpoutPartition {
+    /// A partition with an id.
+    pub fn new(id: impl Into<String>) -> Self {
+        Self { id: id.into() }
+    }
+}
+
+/// Says which partitions a source has. Storm's `IPartitionedTridentSpout.Coordinator`.
+pub trait PartitionCoordinator: 'static {
+    /// The partitions, as a value that the emitters understand
+    /// ([`PartitionedEmitter::ordered_partitions`](super::PartitionedEmitter::ordered_partitions)).
+    /// Asked for every new batch.
+    fn partitions_for_batch(&mut self) -> Result<Value, ComponentError>;
+
+    /// Whether a batch may begin.
+    fn is_ready(&mut self, _txid: i64) -> bool {
+        true
+    }
+
+    /// Whether this batch and all after it would be empty; see [`BatchCoordinator::is_exhausted`].
+    fn is_exhausted(&mut self, _txid: i64) -> bool {
+        false
+    }
+
+    /// Called last, when a topology ends in order.
+    fn close(&mut self) {}
+}
+
+/// Tells emitters the partitions. For a batch that comes again they are those of the first attempt if
+/// it has to be the same.
+pub(super) struct Coordinating {
+    pub(super) coordinator: Box<dyn PartitionCoordinator>,
+    pub(super) same_again: bool,
+}
+
+impl BatchCoordinator for Coordinating {
+    fn initialize_transaction(
+        &mut self,
+        _txid: i64,
+        _previous: Option<&Value>,
+        current: Option<&Value>,
+    ) -> Result<Value, ComponentError> {
+        match current {
+            Some(current) if self.same_again => Ok(current.clone()),
+            _ => self.coordinator.partitions_for_batch(),
+        }
+    }
+
+    fn is_ready(&mut self, txid: i64) -> bool {
+        self.coordinator.is_ready(txid)
+    }
+
+    fn is_exhausted(&mut self, txid: i64) -> bool {
+        self.coordinator.is_exhausted(txid)
+    }
+
+    fn close(&mut self) {
+        self.coordinator.close();
+    }
+}
+
+/// Which task of how many.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SpoutTask {
+    pub(crate) index: usize,
+    pub(crate) of: usize,
+}
+
+impl SpoutTask {
+    pub(crate) fn at(place: &SpoutPlace<'_>) -> Self {
+        Self { index: place.context.task_index(), of: place.tasks() }
+    }
+
+    /// The partitions of the task: every so-manieth.
+    pub(super) fn share(self, all: Vec<SpoutPartition>) -> Vec<SpoutPartition> {
+        all.into_iter().skip(self.index).step_by(self.of).collect()
+    }
+}

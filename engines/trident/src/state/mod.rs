@@ -1,0 +1,31 @@
+//! State that is brought up to date once per batch.
+
+mod backing;
+mod memory;
+mod non_transactional;
+mod opaque;
+mod query;
+mod snapshot;
+mod transactional;
+mod update;
+mod value;
+mod view;
+
+pub use backing::{BackingMap, MemoryBacking};
+pub use memory::{MemoryMapState, MemoryMapStateFactory};
+pub use non_transactional::NonTransactionalMap;
+pub use opaque::OpaqueMap;
+pub use query::{MapGet, QueryFunction, SnapshotGet, TupleCollectionGet};
+pub use snapshot::SnapshottableMap;
+pub use transactional::TransactionalMap;
+pub use update::{
+    CombinerUpdater, MapCombinerUpdater, MapReducerUpdater, ReducerUpdater, StateUpdater,
+};
+pub use value::{BehindState, OpaqueValue, TransactionalValue};
+pub(crate) use view::SharedState;
+pub use view::{
+    MapState, PartitionId, RemovableMapState, Snapshottable, State, StateFactory, TupleCollection,
+};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,77 @@
+//! State that is exact if a batch that comes again has the same content.
+
+use super::backing::BatchCache;
+use super::{BackingMap, MapState, State, TransactionalValue};
+use weir_topology::{ComponentError, ComponentResult, Value, Values};
+
+/// State by key that is exact if a batch that comes again has the same content: it knows which batch
+/// made a value, and does not do it twice. Storm's `TransactionalMap`.
+#[derive(Debug)]
+pub struct TransactionalMap<B> {
+    cache: BatchCache<TransactionalValue<Value>, B>,
+    txid: Option<i64>,
+}
+
+impl<B: BackingMap<TransactionalValue<Value>>> TransactionalMap<B> {
+    /// Over a backing map.
+    pub fn new(backing: B) -> Self {
+        Self { cache: BatchCache::new(backing), txid: None }
+    }
+
+    /// Where the values are kept.
+    pub const fn backing(&mut self) -> &mut B {
+        &mut self.cache.backing
+    }
+}
+
+impl<B: BackingMap<TransactionalValue<Value>>> State for TransactionalMap<B> {
+    fn begin_commit(&mut self, txid: Option<i64>) -> ComponentResult {
+        self.txid = txid;
+        self.cache.reset();
+        Ok(())
+    }
+
+    fn commit(&mut self, _txid: Option<i64>) -> ComponentResult {
+        self.txid = None;
+        self.cache.reset();
+        Ok(())
+    }
+}
+
+impl<B: BackingMap<TransactionalValue<Value>>> MapState for TransactionalMap<B> {
+    fn multi_get(&mut self, keys: &[Values]) -> Result<Vec<Value>, ComponentError> {
+        let reads = self.cache.get(keys)?;
+        Ok(reads.into_iter().map(|read| read.value.unwrap_or_default().value).collect())
+    }
+
+    fn multi_put(&mut self, keys: &[Values], values: Vec<Value>) -> ComponentResult {
+        let entry = |(key, value): (&Values, Value)| {
+            (key.clone(), TransactionalValue::new(self.txid, value))
+        };
+        self.cache.put(keys.iter().zip(values).map(entry).collect())
+    }
+
+    fn multi_update(
+        &mut self,
+        keys: &[Values],
+        update: &mut dyn FnMut(usize, &Value) -> Result<Value, ComponentError>,
+    ) -> Result<Vec<Value>, ComponentError> {
+        let reads = self.cache.get(keys)?;
+        let (mut entries, mut made) = (Vec::new(), Vec::with_capacity(keys.len()));
+        for (k, read) in reads.into_iter().enumerate() {
+            let stored = read.value.unwrap_or_default();
+            let done_before = self.txid.is_some() && stored.txid == self.txid && !read.written_now;
+            if done_before {
+                made.push(stored.value);
+            } else {
+                let value = update(k, &stored.value)?;
+                made.push(value.clone());
+                entries.push((keys[k].clone(), TransactionalValue::new(self.txid, value)));
+            }
+        }
+        if !entries.is_empty() {
+            self.cache.put(entries)?;
+        }
+        Ok(made)
+    }
+}

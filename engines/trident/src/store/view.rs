@@ -1,0 +1,152 @@
+//! What a store of progress is to those who use it.
+
+use std::fmt::Debug;
+use std::sync::Arc;
+use thiserror::Error;
+use weir_topology::Value;
+
+/// A store that does not work.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The file system said no.
+    #[error("{path}: {error}")]
+    Io {
+        /// What was to be read or written.
+        path: String,
+        /// Why it could not be.
+        error: std::io::Error,
+    },
+    /// What is there is not what was written.
+    #[error("{path} is damaged: remove it, and the spout begins where it knows to begin")]
+    Damaged {
+        /// What was read.
+        path: String,
+    },
+    /// A value of a Rust type of its own cannot be written.
+    #[error("{path}: a value of type {kind} cannot be kept: use numbers, texts, bytes and lists")]
+    NotKept {
+        /// What was to be written.
+        path: String,
+        /// Its type.
+        kind: &'static str,
+    },
+}
+
+/// Where the progress of spouts is kept, as values by path; parts of a path are divided by `/`. In
+/// Storm that is ZooKeeper.
+pub trait TransactionalStore: Debug + Send + Sync + 'static {
+    /// What is there, if anything is.
+    fn get(&self, path: &str) -> Result<Option<Value>, StoreError>;
+
+    /// Puts something there, in the place of what is there. It is there, or what was there still is,
+    /// whatever happens.
+    fn put(&self, path: &str, value: &Value) -> Result<(), StoreError>;
+
+    /// Removes what is there, if anything is.
+    fn remove(&self, path: &str) -> Result<(), StoreError>;
+
+    /// The next parts of the paths below one, in order.
+    fn list(&self, path: &str) -> Result<Vec<String>, StoreError>;
+}
+
+/// A part of a store. Storm's `TransactionalState`.
+#[derive(Clone, Debug)]
+pub struct TransactionalState {
+    store: Arc<dyn TransactionalStore>,
+    root: String,
+}
+
+impl TransactionalState {
+    /// What the master and the coordinator of a spout keep.
+    #[must_use]
+    pub fn coordinator(store: &Arc<dyn TransactionalStore>, id: &str) -> Self {
+        Self { store: Arc::clone(store), root: format!("{}/coordinator", escape(id)) }
+    }
+
+    /// What the emitters of a spout keep.
+    #[must_use]
+    pub fn user(store: &Arc<dyn TransactionalStore>, id: &str) -> Self {
+        Self { store: Arc::clone(store), root: format!("{}/user", escape(id)) }
+    }
+
+    /// A part of this one.
+    #[must_use]
+    pub fn part(&self, name: &str) -> Self {
+        Self { store: Arc::clone(&self.store), root: self.path(name) }
+    }
+
+    fn path(&self, name: &str) -> String {
+        format!("{}/{}", self.root, escape(name))
+    }
+
+    /// What is kept under a name.
+    pub fn get(&self, name: &str) -> Result<Option<Value>, StoreError> {
+        self.store.get(&self.path(name))
+    }
+
+    /// Keeps something under a name.
+    pub fn put(&self, name: &str, value: &Value) -> Result<(), StoreError> {
+        self.store.put(&self.path(name), value)
+    }
+
+    /// Forgets what is kept under a name.
+    pub fn remove(&self, name: &str) -> Result<(), StoreError> {
+        self.store.remove(&self.path(name))
+    }
+
+    /// The names and parts that there are.
+    pub fn names(&self) -> Result<Vec<String>, StoreError> {
+        let names = self.store.list(&self.root)?;
+        Ok(names.iter().map(|name| unescape(name)).collect())
+    }
+}
+
+/// A name as one part of a path, which may also be the name of a file.
+fn escape(name: &str) -> String {
+    let mut escaped = String::new();
+    for byte in name.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'$') {
+            escaped.push(char::from(byte));
+        } else {
+            escaped.push('%');
+            escaped.push(char::from(b"0123456789abcdef"[usize::from(byte >> 4)]));
+            escaped.push(char::from(b"0123456789abcdef"[usize::from(byte & 15)]));
+        }
+    }
+    escaped
+}
+
+fn unescape(escaped: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = escaped.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = after.get(..2).and_then(|code| std::str::from_utf8(code).ok());
+        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
+            Some(byte) if *first == b'%' => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            _ => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn names_come_back_and_are_parts_of_paths(name in ".*") {
+            let escaped = escape(&name);
+            prop_assert!(!escaped.contains(['/', '.', '\\']));
+            prop_assert_eq!(unescape(&escaped), name);
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The tuples that are in a window, or may come to be.
+
+use super::config::Cut;
+use std::collections::VecDeque;
+use weir_topology::Values;
+
+/// The tuples that are in the next window.
+#[derive(Clone, Debug)]
+pub(crate) struct Content {
+    cut: Cut,
+    /// The number of each tuple, when it came, and its values.
+    pub(crate) tuples: VecDeque<(i64, i64, Values)>,
+    pub(crate) next_number: i64,
+    /// Tuples since the last window was cut.
+    pub(crate) since_cut: usize,
+    /// When the next window is cut.
+    pub(crate) next_cut_ns: i64,
+}
+
+impl Content {
+    pub(crate) fn new(cut: Cut, now_ns: i64) -> Self {
+        let next_cut_ns = match cut {
+            Cut::Count { .. } => i64::MAX,
+            Cut::Duration { slide_ns, .. } => now_ns.saturating_add(slide_ns),
+        };
+        let tuples = VecDeque::new();
+        Self { cut, tuples, next_number: 0, since_cut: 0, next_cut_ns }
+    }
+
+    /// Time has come this far: the windows that end by now. Those without a tuple are no windows.
+    pub(crate) fn advance(&mut self, now_ns: i64) -> Vec<Vec<Values>> {
+        let Cut::Duration { length_ns, slide_ns } = self.cut else { return Vec::new() };
+        let mut windows = Vec::new();
+        while self.next_cut_ns <= now_ns {
+            let end_ns = self.next_cut_ns;
+            let start_ns = end_ns.saturating_sub(length_ns);
+            while self.tuples.front().is_some_and(|(_, at_ns, _)| *at_ns <= start_ns) {
+                self.tuples.pop_front();
+            }
+            if self.tuples.is_empty() {
+                // Nothing was there for a while: the cuts of that time are all alike.
+                let behind = (now_ns - end_ns) / slide_ns;
+                self.next_cut_ns = end_ns.saturating_add(slide_ns.saturating_mul(behind + 1));
+                continue;
+            }
+            let inside = self.tuples.iter().take_while(|(_, at_ns, _)| *at_ns <= end_ns);
+            let window: Vec<Values> = inside.map(|(_, _, values)| values.clone()).collect();
+            if !window.is_empty() {
+                windows.push(window);
+            }
+            self.next_cut_ns = end_ns.saturating_add(slide_ns);
+        }
+        windows
+    }
+
+    /// A tuple has come. Returns the window that it completes.
+    pub(crate) fn add(&mut self, now_ns: i64, values: Values) -> Option<Vec<Values>> {
+        // What comes at the time of a cut, but after it, is in the next window.
+        let at_ns = match self.cut {
+            Cut::Duration { slide_ns, .. } => now_ns.max(self.next_cut_ns - slide_ns + 1),
+            Cut::Count { .. } => now_ns,
+        };
+        self.tuples.push_back((self.next_number, at_ns, values));
+        self.next_number += 1;
+        let Cut::Count { length, slide } = self.cut else { return None };
+        while self.tuples.len() > length {
+            self.tuples.pop_front();
+        }
+        self.since_cut += 1;
+        if self.since_cut < slide {
+            return None;
+        }
+        self.since_cut = 0;
+        let window = self.tuples.iter().map(|(_, _, values)| values.clone()).collect();
+        if slide == length {
+            self.tuples.clear();
+        }
+        Some(window)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weir_topology::values;
+
+    fn sizes(content: &mut Content, at_ns: i64, numbers: std::ops::Range<i64>) -> Vec<Values> {
+        let firsts = |windows: Vec<Vec<Values>>| {
+            let ends = |window: Vec<Values>| {
+                values![window[0][0].clone(), window[window.len() - 1][0].clone()]
+            };
+            windows.into_iter().map(ends).collect::<Vec<_>>()
+        };
+        let mut windows = content.advance(at_ns);
+        numbers.for_each(|number| windows.extend(content.add(at_ns, values![number])));
+        firsts(windows)
+    }
+
+    #[test]
+    fn windows_of_counts() {
+        let mut tumbling = Content::new(Cut::Count { length: 3, slide: 3 }, 0);
+        assert_eq!(sizes(&mut tumbling, 0, 0..7), [values![0, 2], values![3, 5]]);
+        assert_eq!(sizes(&mut tumbling, 0, 7..9), [values![6, 8]]);
+        let mut sliding = Content::new(Cut::Count { length: 4, slide: 2 }, 0);
+        let want = [values![0, 1], values![0, 3], values![2, 5], values![4, 7]];
+        assert_eq!(sizes(&mut sliding, 0, 0..8), want);
+    }
+
+    #[test]
+    fn windows_of_time() {
+        let mut tumbling = Content::new(Cut::Duration { length_ns: 10, slide_ns: 10 }, 0);
+        assert_eq!(sizes(&mut tumbling, 5, 0..2), []);
+        assert_eq!(sizes(&mut tumbling, 10, 2..4), [values![0, 1]], "what comes later is not in");
+        assert_eq!(sizes(&mut tumbling, 35, 4..5), [values![2, 3]]);
+        assert_eq!(sizes(&mut tumbling, 40, 5..5), [values![4, 4]]);
+        let mut sliding = Content::new(Cut::Duration { length_ns: 20, slide_ns: 10 }, 0);
+        assert_eq!(sizes(&mut sliding, 5, 0..1), []);
+        assert_eq!(sizes(&mut sliding, 15, 1..2), [values![0, 0]]);
+        assert_eq!(sizes(&mut sliding, 1000, 2..2), [values![0, 1], values![1, 1]]);
+    }
+}

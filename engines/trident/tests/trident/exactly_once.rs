@@ -1,0 +1,111 @@
+//! Batches that fail at random, before and while they are committed, and come again: every tuple counts
+//! once, with the right spouts and states.
+
+use crate::numbers::{Flaky, Numbers};
+use std::collections::BTreeMap;
+use weir_topology::{ComponentError, Config, Fields, LocalCluster, Value, Values, values};
+use weir_trident::operation::Count;
+use weir_trident::spout::{Opaque, Partitioned, TridentSpout};
+use weir_trident::state::{
+    MapState, MemoryBacking, NonTransactionalMap, OpaqueMap, PartitionId, StateFactory,
+    TransactionalMap,
+};
+use weir_trident::{TridentTopology, TridentTuple};
+
+const PARTITIONS: i64 = 3;
+const END: i64 = 400;
+const KEYS: i64 = 17;
+
+fn key(tuple: &TridentTuple) -> Result<Values, ComponentError> {
+    Ok(values![tuple.int("number")? % KEYS])
+}
+
+/// Counts numbers by key, with failures, into a state; returns how many failures there were.
+fn count<F>(spout: impl TridentSpout, state: F, pending: i64, seed: u64) -> u64
+where
+    F: StateFactory,
+    F::State: MapState,
+{
+    let before = Flaky::new(151, seed);
+    let within = Flaky::new(61, seed + 1);
+    let topology = TridentTopology::new();
+    let counts = topology
+        .new_stream("numbers", spout)
+        .parallelism_hint(2)
+        .map_to(key, ["key"])
+        .each(["key"], before.clone(), Fields::none())
+        .group_by(["key"])
+        .persistent_aggregate(state, Fields::none(), Count, ["count"])
+        .parallelism_hint(3);
+    let _ = counts.new_values_stream().each(["key"], within.clone(), Fields::none());
+    let conf = Config::new()
+        .set(Config::TOPOLOGY_TRIDENT_BATCH_EMIT_INTERVAL_MILLIS, 0)
+        .set(Config::TOPOLOGY_MESSAGE_TIMEOUT_SECS, 1)
+        .set(Config::TOPOLOGY_MAX_SPOUT_PENDING, pending);
+    let built = topology.build().expect("a topology");
+    let cluster = LocalCluster::new();
+    let running = cluster.submit_topology("t", conf, built).expect("submitted");
+    running.join().expect("it ends");
+    assert!(before.failures() > 0 && within.failures() > 0, "nothing was put to the test");
+    before.failures() + within.failures()
+}
+
+fn oracle() -> BTreeMap<i64, i64> {
+    let mut counts = BTreeMap::new();
+    (0..END).for_each(|number| *counts.entry(number % KEYS).or_default() += PARTITIONS);
+    counts
+}
+
+/// What a backing map holds, by key.
+fn held<T: Clone>(backings: &[MemoryBacking<T>], value: impl Fn(T) -> Value) -> BTreeMap<i64, i64> {
+    let rows = backings.iter().flat_map(MemoryBacking::entries);
+    let int = |value: &Value| value.as_int().expect("a number");
+    rows.map(|(key, held)| (int(&key[0]), int(&value(held)))).collect()
+}
+
+fn numbers() -> Numbers {
+    Numbers::new(PARTITIONS, END, 10)
+}
+
+macro_rules! in_partitions {
+    ($map:ident) => {{
+        let backings: Vec<_> = (0..3).map(|_| MemoryBacking::default()).collect();
+        let of = backings.clone();
+        let factory = move |_: &Config, partition: PartitionId| -> Result<_, ComponentError> {
+            Ok($map::new(of[partition.index].clone()))
+        };
+        (backings, factory)
+    }};
+}
+
+#[test]
+fn transactional_batches_count_once_in_transactional_and_opaque_states() {
+    for pending in [1, 4] {
+        let (backings, factory) = in_partitions!(TransactionalMap);
+        count(Partitioned(numbers()), factory, pending, 1);
+        assert_eq!(held(&backings, |held| held.value), oracle(), "transactional, {pending}");
+        let (backings, factory) = in_partitions!(OpaqueMap);
+        count(Partitioned(numbers()), factory, pending, 2);
+        assert_eq!(held(&backings, |held| held.curr), oracle(), "opaque, {pending}");
+    }
+}
+
+#[test]
+fn opaque_batches_count_once_in_opaque_states() {
+    for pending in [1, 4] {
+        let (backings, factory) = in_partitions!(OpaqueMap);
+        count(Opaque(numbers()), factory, pending, 3);
+        assert_eq!(held(&backings, |held| held.curr), oracle(), "{pending}");
+    }
+}
+
+/// The other way round: without a state that knows of batches, replays do count, so the failures of these
+/// tests do matter.
+#[test]
+fn batches_that_come_again_count_again_in_other_states() {
+    let (backings, factory) = in_partitions!(NonTransactionalMap);
+    count(Partitioned(numbers()), factory, 2, 4);
+    let (held, want) = (held(&backings, |held| held), oracle());
+    assert!(held.iter().all(|(key, count)| *count >= want[key]), "nothing is lost");
+    assert_ne!(held, want);
+}

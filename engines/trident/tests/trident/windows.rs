@@ -1,0 +1,89 @@
+//! Windows over batches that fail now and then: each result comes out once.
+
+use crate::numbers::Flaky;
+use std::time::Duration;
+use weir_topology::{Config, Fields, KillOptions, LocalCluster, Values, values};
+use weir_trident::operation::{Count, Sum};
+use weir_trident::spout::{Batched, FeederBatchSpout, FixedBatchSpout};
+use weir_trident::state::MemoryMapState;
+use weir_trident::window::WindowConfig;
+use weir_trident::{TridentError, TridentTopology};
+
+fn conf(pending: i64) -> Config {
+    Config::new()
+        .set(Config::TOPOLOGY_TRIDENT_BATCH_EMIT_INTERVAL_MILLIS, 0)
+        .set(Config::TOPOLOGY_MESSAGE_TIMEOUT_SECS, 1)
+        .set(Config::TOPOLOGY_MAX_SPOUT_PENDING, pending)
+}
+
+/// The sums of windows over the numbers from 0, seven to a batch, and how often each came out.
+fn sums(window: WindowConfig, numbers: i64, one_in: u64, seed: u64) -> (Vec<Values>, u64) {
+    let spout = FixedBatchSpout::new(["number"], 7, (0..numbers).map(|number| values![number]));
+    let (state, flaky) = (MemoryMapState::factory(), Flaky::new(one_in, seed));
+    let topology = TridentTopology::new();
+    let _ = topology
+        .new_stream("numbers", Batched(spout.expect("fields")))
+        .window(window, ["number"], Sum, ["sum"])
+        .each(["sum"], flaky.clone(), Fields::none())
+        .group_by(["sum"])
+        .persistent_aggregate(state.clone(), Fields::none(), Count, ["count"])
+        .new_values_stream()
+        .each(["sum"], flaky.clone(), Fields::none())
+        .parallelism_hint(2);
+    let cluster = LocalCluster::new();
+    let built = topology.build().expect("a topology");
+    cluster.submit_topology("t", conf(1), built).expect("submitted").join().expect("it ends");
+    let mut rows = state.tuples();
+    rows.sort();
+    (rows, flaky.failures())
+}
+
+#[test]
+fn windows_of_counts_come_out_once() {
+    let want: Vec<Values> = (0..20).map(|k| values![3 * (3 * k + 1), 1]).collect();
+    let (rows, failures) = sums(WindowConfig::TumblingCount(3), 62, 5, 1);
+    assert_eq!(rows, want);
+    assert!(failures > 0, "nothing was put to the test");
+    let sliding = WindowConfig::SlidingCount { length: 4, slide: 2 };
+    let want: Vec<Values> =
+        std::iter::once(values![1, 1]).chain((0..29).map(|k| values![8 * k + 6, 1])).collect();
+    assert_eq!(sums(sliding, 60, 7, 2).0, want);
+}
+
+#[test]
+fn windows_of_time_come_out_with_a_later_batch() {
+    let feeder = FeederBatchSpout::new(["number"]).expect("fields");
+    let state = MemoryMapState::factory();
+    let topology = TridentTopology::new();
+    topology
+        .new_stream("numbers", feeder.clone())
+        .tumbling_time_window(Duration::from_secs(10), ["number"], Sum, ["sum"])
+        .group_by(["sum"])
+        .persistent_aggregate(state.clone(), Fields::none(), Count, ["count"]);
+    let cluster = LocalCluster::with_simulated_time();
+    let built = topology.build().expect("a topology");
+    let running = cluster.submit_topology("t", conf(1), built).expect("submitted");
+    for (number, seconds, want) in [(1, 3, vec![]), (2, 8, vec![]), (4, 1, vec![values![3, 1]])] {
+        feeder.feed([values![number]]);
+        cluster.advance_time(Duration::from_secs(seconds));
+        feeder.await_committed();
+        assert_eq!(state.tuples(), want, "after {number}");
+    }
+    running.kill(KillOptions::NOW).expect("it ends");
+}
+
+#[test]
+fn windows_that_cannot_be_are_refused() {
+    for window in [
+        WindowConfig::TumblingCount(0),
+        WindowConfig::SlidingCount { length: 2, slide: 3 },
+        WindowConfig::TumblingDuration(Duration::ZERO),
+    ] {
+        let topology = TridentTopology::new();
+        let feeder = FeederBatchSpout::new(["number"]).expect("fields");
+        let stream = topology.new_stream("numbers", feeder);
+        let _ = stream.window(window, ["number"], Count, ["count"]);
+        let error = topology.build().expect_err("no window");
+        assert!(matches!(error, TridentError::BadAmount { .. }), "{error}");
+    }
+}
