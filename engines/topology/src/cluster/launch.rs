@@ -1,13 +1,15 @@
 //! From a declared topology to threads: its components become typed ones, one task of those being one
 //! executor of Storm's.
 
+use super::counting::{executor_stats, queues, task_stats};
 use crate::component::TopologyInfo;
 use crate::executor::{
-    Address, BoltTasks, ByAddress, Delivery, ExecutorPlan, Parcel, SpoutTasks, StreamPlan,
+    Address, BoltTasks, ByAddress, Delivery, ExecutorPlan, Parcel, Queues, SpoutTasks, StreamPlan,
     SubscriberPlan, Tether,
 };
 use crate::flow_control::WaitStrategy;
 use crate::grouping::GroupingContext;
+use crate::metrics::{Consumers, Sampler, TopologyStats};
 use crate::report::{ErrorThrottle, ReportedError};
 use crate::runtime::topology::{Run, Watch};
 use crate::testing::Capture;
@@ -34,23 +36,36 @@ pub(crate) struct Launch<'a> {
     pub(crate) watch: Watch,
     pub(crate) capture: Option<Capture>,
     pub(crate) errors: Arc<Mutex<Vec<ReportedError>>>,
+    pub(crate) consumers: Consumers,
+}
+
+/// What is made out of a topology before its components are.
+struct Layout {
+    assignment: Assignment,
+    info: Arc<TopologyInfo>,
+    queues: Arc<Queues>,
+    tether: Tether,
 }
 
 type Streams = BTreeMap<Arc<str>, BTreeMap<String, Fields>>;
 
 impl Launch<'_> {
     /// Starts it. Returns when every component has been opened or prepared, or has failed.
-    pub(crate) fn start(&self) -> Result<Run, TopologyError> {
+    pub(crate) fn start(&self) -> Result<(Run, TopologyStats), TopologyError> {
         let assignment = self.topology.assignment(self.conf)?;
         let streams = self.streams()?;
         let info = Arc::new(self.info(&assignment, &streams));
-        let tether = Tether::default();
-        let mut builder = TopologyBuilder::new(self.typed_config()?);
-        let (mut ends, mut spouts) = (BTreeMap::new(), 0);
         let ordered = in_order(&self.topology.components).0;
+        let config = self.typed_config()?;
+        let queues = Arc::new(queues(&ordered, &assignment, config.queue_elements()));
+        let layout = Layout { assignment, info, queues, tether: Tether::default() };
+        let mut builder = TopologyBuilder::new(config);
+        let (mut ends, mut spouts) = (BTreeMap::new(), 0);
+        let mut stats = TopologyStats::new(layout.tether.clone(), Arc::clone(&self.clock));
         for id in &ordered {
             let component = &self.topology.components[*id];
-            let plan = self.plan(id, component, &assignment, &info, &tether, spouts)?;
+            let plan = self.plan(id, component, &layout, spouts)?;
+            stats.components.insert(Arc::clone(&plan.id), executor_stats(&plan));
             let executors = plan.executors.len();
             let end = declare(&mut builder, id, component, Arc::new(plan), executors);
             spouts += if component.factory.is_spout() { executors } else { 0 };
@@ -62,7 +77,7 @@ impl Launch<'_> {
         let topology = builder.build()?;
         let mut context = AllAtOnce { records: 0, spacing_ns: 1 }.context();
         context.clock = Arc::clone(&self.clock);
-        Ok(topology.start(&context, self.watch, &|shared| tether.tie(shared)))
+        Ok((topology.start(&context, self.watch, &|shared| layout.tether.tie(shared)), stats))
     }
 
     fn typed_config(&self) -> Result<TopologyConfig, TopologyError> {
@@ -125,11 +140,10 @@ impl Launch<'_> {
         &self,
         id: &str,
         component: &ComponentDef,
-        assignment: &Assignment,
-        info: &Arc<TopologyInfo>,
-        tether: &Tether,
+        layout: &Layout,
         first_spout: usize,
     ) -> Result<ExecutorPlan, TopologyError> {
+        let Layout { assignment, info, queues, tether } = layout;
         let conf = component_conf(self.conf, &component.conf);
         let most =
             conf.count(Config::TOPOLOGY_MAX_ERROR_REPORT_PER_INTERVAL)?.unwrap_or(usize::MAX);
@@ -137,6 +151,9 @@ impl Launch<'_> {
         let now_ms = self.clock.now_ns() / 1_000_000;
         let throttle = ErrorThrottle::new(most, interval.unwrap_or_default(), now_ms);
         let load_aware = !conf.flag(Config::TOPOLOGY_DISABLE_LOADAWARE_MESSAGING)?;
+        let sample_rate = self.conf.float(Config::TOPOLOGY_STATS_SAMPLE_RATE)?.unwrap_or_default();
+        Sampler::new(sample_rate, 0)?;
+        WaitStrategy::of_spout(&conf)?;
         let restarts = conf.int(Config::WEIR_EXECUTOR_RESTARTS)?.unwrap_or(0);
         Ok(ExecutorPlan {
             id: id.into(),
@@ -152,6 +169,10 @@ impl Launch<'_> {
             throttle: Arc::new(Mutex::new(throttle)),
             errors: Arc::clone(&self.errors),
             capture: self.capture.clone(),
+            stats: task_stats(id, info, now_ms),
+            sample_rate,
+            queues: Arc::clone(queues),
+            consumers: self.consumers.clone(),
             first_spout,
             conf,
         })

@@ -74,6 +74,8 @@ pub(crate) struct Shared {
     /// By spout, once it has seen that the run is not active: one more than the trees it has open;
     /// before that, 0.
     open_trees: Box<[AtomicUsize]>,
+    /// By executor, the elements of its queue when it looked last.
+    populations: Box<[AtomicUsize]>,
 }
 
 impl Shared {
@@ -83,10 +85,12 @@ impl Shared {
         inboxes: Vec<Sender<Notice>>,
         census: Option<Arc<Census>>,
         wait: WaitStrategy,
+        executors: usize,
     ) -> Arc<Self> {
-        let open_trees = inboxes.iter().map(|_| AtomicUsize::new(0)).collect();
+        let zeros = |count: usize| (0..count).map(|_| AtomicUsize::new(0)).collect();
         Arc::new(Self {
-            open_trees,
+            open_trees: zeros(inboxes.len()),
+            populations: zeros(executors),
             context,
             tracker,
             stop: AtomicBool::new(false),
@@ -139,6 +143,17 @@ impl Shared {
                 Pause::Block => return receive(from, clock.alarm(until_ns)),
             }
         }
+    }
+
+    /// An executor has looked how many elements its queue holds.
+    #[inline]
+    pub(crate) fn holds(&self, executor: usize, elements: usize) {
+        self.populations[executor].store(elements, Ordering::Relaxed);
+    }
+
+    /// The elements of an executor's queue when it looked last.
+    pub(crate) fn population(&self, executor: usize) -> usize {
+        self.populations[executor].load(Ordering::Relaxed)
     }
 
     /// An executor ends. What is left in its queue is lost.

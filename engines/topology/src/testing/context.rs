@@ -1,6 +1,7 @@
 //! What a component under test is told of its topology.
 
 use crate::component::{IntoFields, TopologyInfo};
+use crate::metrics::Registry;
 use crate::{
     Config, Fields, OutputFieldsDeclarer, RichBolt, TaskId, TopologyContext, TopologyError, Waker,
 };
@@ -115,6 +116,7 @@ impl MockContext {
             index: index.unwrap_or(0),
             waker: Waker::default(),
             clock: self.clock,
+            registry: Registry::default(),
         }
     }
 }

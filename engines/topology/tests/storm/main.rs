@@ -4,3 +4,5 @@ mod acking;
 mod components;
 mod faults;
 mod lifecycle;
+mod metrics;
+mod watched;
