@@ -89,6 +89,7 @@ mod executor;
 mod flow;
 pub mod flow_control;
 pub mod grouping;
+mod ids;
 pub mod metrics;
 mod report;
 mod runtime;
@@ -111,6 +112,7 @@ pub use component::{
 pub use config::{Acking, Config, TopologyConfig};
 pub use error::TopologyError;
 pub use flow::{TopologyEngine, TopologyFlow};
+pub use ids::{DEFAULT_STREAM, SYSTEM_COMPONENT, SYSTEM_STREAM, TICK_STREAM, TaskId};
 pub use report::{ErrorThrottle, ReportedError};
 pub use runtime::rotating::RotatingMap;
 pub use topology::{
@@ -118,21 +120,3 @@ pub use topology::{
     TopologyBuilder,
 };
 pub use tuple::{Column, Fields, Object, Tuple, TupleError, Value, Values};
-
-/// The component that tuples of the system come from.
-pub const SYSTEM_COMPONENT: &str = "__system";
-/// The stream of tuples that tell that time has passed.
-pub const TICK_STREAM: &str = "__tick";
-/// The stream of whoever declares and names none.
-pub const DEFAULT_STREAM: &str = "default";
-
-/// The number of a task, among all tasks of a topology; from 1, and -1 for the system.
-pub type TaskId = i32;
-
-/// A stream that every component has and that carries what the system says.
-pub const SYSTEM_STREAM: &str = "__system";
-
-/// Whether an id belongs to the engine, or is none.
-fn is_reserved(id: &str) -> bool {
-    id.is_empty() || id.starts_with("__")
-}

@@ -3,6 +3,15 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// The component id of the spout that sends checkpoints.
+pub const CHECKPOINT_COMPONENT: &str = "$checkpointspout";
+/// The stream that checkpoints travel on, through all components.
+pub const CHECKPOINT_STREAM: &str = "$checkpoint";
+/// The field of that stream with the number of the transaction.
+pub const CHECKPOINT_FIELD_TXID: &str = "txid";
+/// The field of that stream with the [`Action`].
+pub const CHECKPOINT_FIELD_ACTION: &str = "action";
+
 /// What the tasks of a topology are told to do about their states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Action {

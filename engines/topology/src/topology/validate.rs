@@ -10,13 +10,14 @@ type Components = BTreeMap<String, ComponentDef>;
 /// Ids, streams, and numbers of tasks and executors.
 pub(super) fn basic(components: &Components) -> Result<(), TopologyError> {
     for (id, component) in components {
-        if crate::is_reserved(id) {
+        if crate::ids::is_reserved(id) {
             return Err(TopologyError::ReservedId { id: id.clone() });
         }
         if let Some(error) = component.streams.errors.first() {
             return Err(error.clone());
         }
-        let reserved = component.streams.streams.keys().find(|stream| crate::is_reserved(stream));
+        let reserved =
+            component.streams.streams.keys().find(|stream| crate::ids::is_reserved(stream));
         if let Some(stream) = reserved {
             return Err(TopologyError::ReservedStream { stream: stream.clone() });
         }

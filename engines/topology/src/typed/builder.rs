@@ -126,7 +126,7 @@ impl TopologyBuilder {
         launch: Launch,
         subscribers: Subscribers<T>,
     ) -> Stream<T> {
-        if crate::is_reserved(id) {
+        if crate::ids::is_reserved(id) {
             self.errors.push(TopologyError::ReservedId { id: id.into() });
         }
         if let Some(other) = self.components.iter().find(|other| *other.id == *id) {
