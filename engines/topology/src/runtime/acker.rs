@@ -10,8 +10,8 @@ use crate::runtime::census::Census;
 use crate::runtime::inbox::{Closed, Inbox, Notice, Verdict, deliver};
 use crate::runtime::packet::{UNTRACKED, mix64};
 use crate::runtime::rotating::RotatingMap;
+use crate::runtime::sync::channel::{Receiver, Sender, TryRecvError};
 use crate::runtime::task::{Shared, TaskCounts};
-use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use std::sync::Arc;
 use weir_dataflow::{Received, partition_of};
 
@@ -244,6 +244,7 @@ impl AckerExecutor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::sync::channel::bounded;
     use Verdict::{Acked, Failed};
 
     fn account(root: u64, xor: u64, news: News) -> Account {
@@ -349,7 +350,7 @@ mod tests {
 
     #[test]
     fn accounts_of_one_tree_are_added_up_by_the_sender() {
-        let (send, from) = crossbeam_channel::bounded(4);
+        let (send, from) = bounded(4);
         let mut out = AckOut::new(vec![send], 2, None);
         for (root, xor) in [(1, 3), (1, 5), (2, 9), (UNTRACKED, 1)] {
             out.push(account(root, xor, News::Ack), None).expect("open");

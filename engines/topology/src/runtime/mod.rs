@@ -31,6 +31,7 @@ pub(crate) mod progress;
 pub(crate) mod rotating;
 pub(crate) mod route;
 pub(crate) mod spout_executor;
+pub(crate) mod sync;
 pub(crate) mod task;
 pub(crate) mod topology;
 pub(crate) mod tracker;

@@ -2,10 +2,10 @@
 
 use crate::runtime::inbox::{Closed, Verdict};
 use crate::runtime::packet::UNTRACKED;
+use crate::runtime::sync::channel::Receiver;
 use crate::runtime::task::{Shared, TaskContext, TaskCounts};
 use crate::runtime::tracker::STRIDE;
 use crate::typed::{FailReason, Next, Spout, SpoutCollector};
-use crossbeam_channel::Receiver;
 use std::sync::Arc;
 use weir_dataflow::{Received, RunError};
 
