@@ -38,20 +38,22 @@ pub(crate) struct Inbox {
     pub(crate) from: Receiver<Notice>,
     /// Taken while waiting for room elsewhere, not yet acted upon. Bounded by the open trees.
     pub(crate) settled: VecDeque<(u64, Verdict)>,
+    /// Whether a [`Notice::Wake`] was taken since the spout looked last: it must look before it waits.
+    pub(crate) woken: bool,
     /// Notices taken since the spout waited last, for the census.
     pub(crate) taken: usize,
 }
 
 impl Inbox {
     pub(crate) fn new(from: Receiver<Notice>) -> Self {
-        Self { from, settled: VecDeque::new(), taken: 0 }
+        Self { from, settled: VecDeque::new(), woken: false, taken: 0 }
     }
 
     pub(crate) fn keep(&mut self, notice: Notice) {
         self.taken += 1;
         match notice {
             Notice::Settled(trees) => self.settled.extend(trees),
-            Notice::Wake => {}
+            Notice::Wake => self.woken = true,
         }
     }
 

@@ -26,6 +26,8 @@ pub(crate) mod acker;
 pub(crate) mod bolt_executor;
 pub(crate) mod census;
 pub(crate) mod inbox;
+#[cfg(all(test, loom))]
+mod models;
 pub(crate) mod packet;
 pub(crate) mod progress;
 pub(crate) mod rotating;

@@ -112,6 +112,11 @@ impl Tracker {
         fence(Ordering::SeqCst);
     }
 
+    /// Whether a spout's wish to be woken still stands.
+    pub(crate) fn awaits_limit(&self, spout: usize) -> bool {
+        self.waiting[spout].0.load(Ordering::Relaxed)
+    }
+
     /// A record is taken from a source. `index` must be below the limit.
     pub(crate) fn take(&self, index: u64, scheduled_ns: u64, taken_ns: u64) {
         let Some(slot) = self.slot(index) else { return };
@@ -137,6 +142,8 @@ impl Tracker {
     /// A party has passed `position`; [`u64::MAX`] when it ends.
     pub(crate) fn passed(&self, party: usize, position: u64, now_ns: u64) {
         self.parties[party].fetch_max(position, Ordering::AcqRel);
+        // Of two parties that move at once, one at least sees both moves.
+        fence(Ordering::SeqCst);
         if self.lowest() <= self.complete.load(Ordering::Acquire) {
             return;
         }
