@@ -56,7 +56,7 @@ fn chain(census: &Arc<Census>, due_ns: Option<u64>) -> (Sender<()>, Arc<AtomicUs
     (to_first, done)
 }
 
-/// Catches a message that is counted only once it has been sent, or no more as soon as it is taken.
+/// Catches a message that counts for nothing while its receiver has not seen it.
 #[test]
 fn nothing_is_under_way_when_it_is_quiet() {
     explore(Some(3), || {

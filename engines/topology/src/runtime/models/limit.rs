@@ -16,7 +16,7 @@ use weir_dataflow::{EventTime, Meter, Recorder, Sample};
 /// Records that may be in flight.
 const LAP: usize = 2;
 
-/// Has a record that is beyond the limit until all before it but one are complete.
+/// Has a record that is beyond the limit until three more are complete.
 struct Eager {
     record: u64,
 }
@@ -32,13 +32,13 @@ impl Spout for Eager {
 
 /// A bolt completes records one by one while the spout waits for some of them. Catches a limit that
 /// is looked at before the wish to be woken is seen, and a wish that one step of the limit uses up
-/// when it takes two.
+/// when it takes more.
 fn wait_for_the_limit(tracks: bool) {
     let (notify, inbox) = bounded(1);
     let shared = shared(LAP, 2, std::slice::from_ref(&notify));
     let bolt = Arc::clone(&shared);
     start("bolt", move || {
-        for position in 1..=2 {
+        for position in 1..=3 {
             bolt.tracker.passed(1, position, 0);
         }
     });
@@ -48,7 +48,7 @@ fn wait_for_the_limit(tracks: bool) {
     let acks = AckOut::new(if tracks { vec![to_acker] } else { vec![] }, 1, None);
     let out = Collector::new(vec![], acks, Some(Inbox::new(inbox)), MarkPacer::new(0), None);
     let executor = SpoutExecutor {
-        spout: Eager { record: 3 },
+        spout: Eager { record: 4 },
         out: SpoutCollector::new(out, 0, None, Arc::clone(&shared)),
         shared,
         gate,

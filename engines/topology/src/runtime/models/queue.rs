@@ -9,34 +9,36 @@ use crate::runtime::sync::channel::{Receiver, Sender, bounded};
 use crate::typed::grouping::Only;
 use weir_dataflow::{EventTime, Stamp};
 
-const TUPLES: u64 = 3;
-
-/// Sends numbers in batches of two, says how far it has got, and ends.
-fn send(to: Sender<Packet<u64>>, channel: u32) -> Result<(), Closed> {
+/// Sends numbers, three or more, in batches of two, says how far it has got, and ends.
+fn send(to: Sender<Packet<u64>>, channel: u32, tuples: u64) -> Result<(), Closed> {
     let mut route = QueueRoute::<u64, _>::new(Only, vec![(to, channel)], 2, 0);
-    let mut position = 0;
     let io = |position| Io {
         mark: Mark { position, watermark: EventTime(position) },
         accounts: &mut [],
         inbox: None,
         census: None,
     };
-    for stage in [vec![0, 1], vec![2]] {
+    let emit = |route: &mut QueueRoute<u64, Only>, tuples: std::ops::Range<u64>| {
+        let (position, end) = (tuples.start, (tuples.end - tuples.start) as usize);
         let stamp = Stamp { index: position, ..Stamp::default() };
-        let end = stage.len();
         let runs = [StageRun { stamp, root: UNTRACKED, account: 0, end }];
-        route.route(&mut stage.clone(), &runs, &mut io(position))?;
-        position += end as u64;
-        route.hand_over(Extent::Full, &mut io(position))?;
+        route.route(&mut tuples.collect(), &runs, &mut io(position))
+    };
+    emit(&mut route, 0..2)?;
+    route.hand_over(Extent::Full, &mut io(2))?;
+    if tuples > 3 {
+        emit(&mut route, 2..3)?;
+        route.hand_over(Extent::All, &mut io(2))?;
+        route.tell(&mut io(3))?;
     }
-    route.hand_over(Extent::All, &mut io(position - 1))?;
-    route.tell(&mut io(position))?;
+    // This one is still there when the end comes.
+    emit(&mut route, tuples - 1..tuples)?;
     let mut last = Io { mark: Mark::END, accounts: &mut [], inbox: None, census: None };
     route.end(&mut last)
 }
 
 /// Takes packets until all channels have ended; returns what came by channel.
-fn take(from: &Receiver<Packet<u64>>, channels: usize) -> Vec<Vec<u64>> {
+fn take(from: &Receiver<Packet<u64>>, channels: usize, tuples: u64) -> Vec<Vec<u64>> {
     let mut taken = vec![Vec::new(); channels];
     let mut progress = Channels::new(channels);
     let mut least = Mark::default();
@@ -54,7 +56,7 @@ fn take(from: &Receiver<Packet<u64>>, channels: usize) -> Vec<Vec<u64>> {
         assert!(!least.is_ahead_of(reached), "marks never fall");
         least = reached;
         let all = taken.iter().map(|values| values.len() as u64).min().unwrap_or(0);
-        assert!(all >= reached.position.min(TUPLES), "all before {reached:?} has come: {taken:?}");
+        assert!(all >= reached.position.min(tuples), "all before {reached:?} has come: {taken:?}");
     }
     assert!(from.recv().is_err(), "nothing comes after the end");
     taken
@@ -66,8 +68,8 @@ fn take(from: &Receiver<Packet<u64>>, channels: usize) -> Vec<Vec<u64>> {
 fn what_is_sent_comes_in_order_and_ends() {
     explore(Some(4), || {
         let (to, from) = bounded(1);
-        let sender = start("sender", move || send(to, 0));
-        assert_eq!(take(&from, 1), [[0, 1, 2]]);
+        let sender = start("sender", move || send(to, 0, 4));
+        assert_eq!(take(&from, 1, 4), [[0, 1, 2, 3]]);
         assert_eq!(sender.join().expect("no panic"), Ok(()));
     });
 }
@@ -77,9 +79,9 @@ fn two_senders_do_not_get_into_each_others_way() {
     explore(Some(1), || {
         let (to, from) = bounded(1);
         let other = to.clone();
-        start("left", move || send(to, 0));
-        start("right", move || send(other, 1));
-        assert_eq!(take(&from, 2), [[0, 1, 2], [0, 1, 2]]);
+        start("left", move || send(to, 0, 3));
+        start("right", move || send(other, 1, 3));
+        assert_eq!(take(&from, 2, 3), [[0, 1, 2], [0, 1, 2]]);
     });
 }
 
@@ -88,7 +90,7 @@ fn two_senders_do_not_get_into_each_others_way() {
 fn a_sender_sees_that_its_receiver_is_gone() {
     explore(None, || {
         let (to, from) = bounded(1);
-        let sender = start("sender", move || send(to, 0));
+        let sender = start("sender", move || send(to, 0, 4));
         let first = from.recv().expect("a packet");
         assert!(matches!(first.body, Body::Batch(_)));
         drop(from);
