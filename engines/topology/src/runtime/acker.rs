@@ -9,9 +9,9 @@
 use crate::runtime::census::Census;
 use crate::runtime::inbox::{Closed, Inbox, Notice, Verdict, deliver};
 use crate::runtime::packet::UNTRACKED;
+use crate::runtime::sync::channel::{Receiver, Sender, TryRecvError};
 use crate::runtime::task::{Shared, TaskCounts};
 use crate::runtime::trees::TreeTable;
-use crossbeam_channel::{Receiver, Sender, TryRecvError};
 use std::sync::Arc;
 use weir_dataflow::Received;
 
@@ -277,6 +277,7 @@ impl AckerExecutor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::sync::channel::bounded;
     use Verdict::{Acked, Failed};
 
     fn account(root: u64, xor: u64, news: News) -> Account {
@@ -382,7 +383,7 @@ mod tests {
 
     #[test]
     fn accounts_of_one_tree_are_added_up_by_the_sender() {
-        let (send, from) = crossbeam_channel::bounded(4);
+        let (send, from) = bounded(4);
         let mut out = AckOut::new(vec![send], 2, None);
         for (root, xor) in [(1, 3), (1, 5), (2, 9), (UNTRACKED, 1)] {
             out.push(account(root, xor, News::Ack), None).expect("open");

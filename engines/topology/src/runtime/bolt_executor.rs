@@ -4,10 +4,10 @@ use crate::runtime::acker::{Account, News};
 use crate::runtime::inbox::Closed;
 use crate::runtime::packet::{Batch, Body, Cause, Mark, Packet, UNTRACKED};
 use crate::runtime::progress::Channels;
+use crate::runtime::sync::channel::{Receiver, TryRecvError};
 use crate::runtime::task::{Shared, TaskContext, TaskCounts};
 use crate::runtime::tracker::STRIDE;
 use crate::typed::{Bolt, Collector, Input, Outcome};
-use crossbeam_channel::{Receiver, TryRecvError};
 use std::sync::Arc;
 use weir_dataflow::{Received, Stamp};
 

@@ -3,9 +3,10 @@
 //! A run is **quiet** when no message is under way and every executor waits for a time to come. Only
 //! runs on a clock that somebody moves keep a census; the others have none and pay nothing.
 
-use crossbeam_channel::Receiver;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use weir_dataflow::{Alarm, Received, receive};
+use crate::runtime::sync::channel::{Receiver, receive};
+use crate::runtime::sync::{Condvar, Mutex, MutexGuard};
+use std::sync::PoisonError;
+use weir_dataflow::{Alarm, Received};
 
 #[derive(Debug)]
 struct State {
@@ -86,10 +87,13 @@ impl Census {
 
     /// Waits until the run is quiet at `now_ns`, or has ended.
     pub(crate) fn await_quiet(&self, now_ns: u64) {
-        let busy = |state: &mut State| {
+        let busy = |state: &State| {
             let moving = state.under_way > 0 || state.until_ns.iter().any(|at| *at <= now_ns);
             !state.failed && state.alive > 0 && moving
         };
-        drop(self.changed.wait_while(self.state(), busy));
+        let mut state = self.state();
+        while busy(&state) {
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! A spout's inbox, and sending in a way that cannot lock up.
 
 use crate::runtime::census::Census;
-use crossbeam_channel::{Receiver, Select, Sender, TrySendError};
+use crate::runtime::sync::channel::{Receiver, Sender, TrySendError, send_or_receive};
+use crate::runtime::sync::{Turn, size};
 use std::collections::VecDeque;
 
 /// What an acker says of a tree.
@@ -25,7 +26,7 @@ pub(crate) enum Notice {
 }
 
 /// Notices that an inbox holds; each may settle many trees.
-pub(crate) const INBOX_CAPACITY: usize = 256;
+pub(crate) const INBOX_CAPACITY: usize = size(256, 1);
 
 /// A peer is gone; whatever went wrong with it has been noted where it happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,20 +38,22 @@ pub(crate) struct Inbox {
     pub(crate) from: Receiver<Notice>,
     /// Taken while waiting for room elsewhere, not yet acted upon. Bounded by the open trees.
     pub(crate) settled: VecDeque<(u64, Verdict)>,
+    /// Whether a [`Notice::Wake`] was taken since the spout looked last: it must look before it waits.
+    pub(crate) woken: bool,
     /// Notices taken since the spout waited last, for the census.
     pub(crate) taken: usize,
 }
 
 impl Inbox {
     pub(crate) fn new(from: Receiver<Notice>) -> Self {
-        Self { from, settled: VecDeque::new(), taken: 0 }
+        Self { from, settled: VecDeque::new(), woken: false, taken: 0 }
     }
 
     pub(crate) fn keep(&mut self, notice: Notice) {
         self.taken += 1;
         match notice {
             Notice::Settled(trees) => self.settled.extend(trees),
-            Notice::Wake => {}
+            Notice::Wake => self.woken = true,
         }
     }
 
@@ -97,20 +100,22 @@ pub(crate) fn nudge(to: &Sender<Notice>, census: Option<&Census>) {
 }
 
 #[cold]
-fn wait_and_send<M>(to: &Sender<M>, message: M, inbox: Option<&mut Inbox>) -> Result<(), Closed> {
+fn wait_and_send<M>(
+    to: &Sender<M>,
+    mut message: M,
+    inbox: Option<&mut Inbox>,
+) -> Result<(), Closed> {
     let Some(inbox) = inbox else { return to.send(message).map_err(|_| Closed) };
     loop {
-        let mut select = Select::new();
-        let room = select.send(to);
-        select.recv(&inbox.from);
-        let ready = select.select();
-        if ready.index() == room {
-            return ready.send(to, message).map_err(|_| Closed);
-        }
-        match ready.recv(&inbox.from) {
-            Ok(notice) => inbox.keep(notice),
+        message = match send_or_receive(to, message, &inbox.from) {
+            Turn::Sent => return Ok(()),
+            Turn::Closed => return Err(Closed),
+            Turn::Received(notice, message) => {
+                inbox.keep(notice);
+                message
+            }
             // Nobody is left who could be waiting for the inbox.
-            Err(_) => return to.send(message).map_err(|_| Closed),
-        }
+            Turn::Alone(message) => return to.send(message).map_err(|_| Closed),
+        };
     }
 }

@@ -26,11 +26,14 @@ pub(crate) mod acker;
 pub(crate) mod bolt_executor;
 pub(crate) mod census;
 pub(crate) mod inbox;
+#[cfg(all(test, loom))]
+mod models;
 pub(crate) mod packet;
 pub(crate) mod progress;
 pub(crate) mod rotating;
 pub(crate) mod route;
 pub(crate) mod spout_executor;
+pub(crate) mod sync;
 pub(crate) mod task;
 pub(crate) mod topology;
 pub(crate) mod tracker;

@@ -6,8 +6,8 @@ use crate::runtime::acker::Account;
 use crate::runtime::census::Census;
 use crate::runtime::inbox::{Closed, Inbox, deliver};
 use crate::runtime::packet::{Batch, Body, Cause, Mark, Packet, Run, UNTRACKED};
+use crate::runtime::sync::channel::Sender;
 use crate::typed::grouping::Place;
-use crossbeam_channel::Sender;
 use weir_dataflow::Stamp;
 
 /// Consecutive emissions of one cause; they begin where the run before ends.

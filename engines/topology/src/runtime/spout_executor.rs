@@ -2,10 +2,10 @@
 
 use crate::runtime::inbox::{Closed, Verdict};
 use crate::runtime::packet::UNTRACKED;
+use crate::runtime::sync::channel::Receiver;
 use crate::runtime::task::{Shared, TaskContext, TaskCounts};
 use crate::runtime::tracker::STRIDE;
 use crate::typed::{FailReason, Next, Spout, SpoutCollector};
-use crossbeam_channel::Receiver;
 use std::sync::Arc;
 use weir_dataflow::{Received, RunError};
 
@@ -39,8 +39,6 @@ pub(crate) struct SpoutState {
     /// In the time of the run.
     rotate_at_ns: u64,
     rounds: u32,
-    /// Has asked to be woken when the limit rises.
-    awaits_limit: bool,
 }
 
 /// Whether a waiting spout depends on the end of a tree.
@@ -64,6 +62,7 @@ impl<S: Spout> SpoutExecutor<S> {
         self.state.rotate_at_ns = self.timeout_ns;
         loop {
             self.settle()?;
+            self.begin_look();
             self.check()?;
             if self.shared.is_ending() {
                 break;
@@ -73,18 +72,14 @@ impl<S: Spout> SpoutExecutor<S> {
                 continue;
             }
             match self.spout.next_tuple(&mut self.out) {
-                Next::More => self.state.awaits_limit = false,
+                Next::More => {}
                 Next::Idle { until_ns } => self.wait(until_ns, Hurry::Later)?,
-                // The limit may have risen just before the wish to be woken was noted.
-                Next::Blocked if !self.state.awaits_limit => {
+                // The limit may have risen just before the wish to be woken was noted, or have risen
+                // too little and used the wish up.
+                Next::Blocked if !self.shared.tracker.awaits_limit(self.number) => {
                     self.shared.tracker.await_limit(self.number);
-                    self.state.awaits_limit = true;
-                    self.end_round()?;
                 }
-                Next::Blocked => {
-                    self.state.awaits_limit = false;
-                    self.wait(u64::MAX, Hurry::Now)?;
-                }
+                Next::Blocked => self.wait(u64::MAX, Hurry::Now)?,
                 Next::Done if self.out.pending.is_empty() && self.spout.owes().is_none() => break,
                 Next::Done => self.wait(u64::MAX, Hurry::Now)?,
             }
@@ -154,6 +149,14 @@ impl<S: Spout> SpoutExecutor<S> {
         })
     }
 
+    /// What the spout is woken for it sees from here on: a notice that comes later stands for more. One
+    /// may come while the spout waits for room, long before it waits for nothing else.
+    fn begin_look(&mut self) {
+        if let Some(inbox) = &mut self.out.out.inbox {
+            inbox.woken = false;
+        }
+    }
+
     /// Whether to go on.
     fn check(&self) -> Result<(), Closed> {
         if self.shared.context.cancel.is_cancelled() {
@@ -197,6 +200,7 @@ impl<S: Spout> SpoutExecutor<S> {
         let until_ns = self.shared.context.clock_time_ns(until_ns);
         if let Some(inbox) = &mut self.out.out.inbox
             && inbox.settled.is_empty()
+            && !inbox.woken
         {
             let taken = std::mem::take(&mut inbox.taken);
             let received = self.shared.wait(self.place, taken, &inbox.from, until_ns);

@@ -3,14 +3,15 @@
 use crate::flow_control::{Pause, WaitStrategy};
 use crate::runtime::census::Census;
 use crate::runtime::inbox::{Closed, Notice, nudge};
+use crate::runtime::sync::Mutex;
+use crate::runtime::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use crate::runtime::sync::channel::{Receiver, Sender, receive};
+use crate::runtime::sync::thread::{Builder, JoinHandle};
 use crate::runtime::tracker::Tracker;
-use crossbeam_channel::{Receiver, Sender};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{Builder, JoinHandle};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-use weir_dataflow::{Alarm, Received, RunContext, RunError, receive};
+use weir_dataflow::{Alarm, Received, RunContext, RunError};
 
 /// Which task this is.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,22 +5,23 @@ use crate::runtime::acker::{Account, AckOut, AckerExecutor};
 use crate::runtime::census::Census;
 use crate::runtime::inbox::{INBOX_CAPACITY, Notice};
 use crate::runtime::progress::MarkPacer;
+use crate::runtime::sync::channel::{Receiver, Sender, bounded};
+use crate::runtime::sync::thread::JoinHandle;
+use crate::runtime::sync::{has_ended, size};
 pub use crate::runtime::task::TaskCounts;
 use crate::runtime::task::{Body, Shared, spawn};
 use crate::runtime::tracker::{LAP, Tracker};
 use crate::typed::TaskContext;
-use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use weir_dataflow::testing::AllAtOnce;
 use weir_dataflow::{NodeKind, Plan, RunContext, RunError};
 
 /// The id of the acker component, as in Storm.
 const ACKER: &str = "__acker";
 /// Accounts in one message to or from an acker. A task that runs out of input sends what it has.
-const ACK_BATCH: usize = 128;
+const ACK_BATCH: usize = size(128, 2);
 /// Messages that an acker's queue holds.
-const ACKER_CAPACITY: usize = 256;
+const ACKER_CAPACITY: usize = size(256, 1);
 
 /// What starts the tasks of a component.
 pub(crate) type Launch = Box<dyn FnOnce(&Env<'_>) -> Vec<Body> + Send>;
@@ -271,7 +272,7 @@ impl Run {
 
     /// Whether every thread has ended.
     pub(crate) fn is_finished(&self) -> bool {
-        self.started.iter().all(|(_, threads)| threads.iter().all(JoinHandle::is_finished))
+        self.started.iter().all(|(_, threads)| threads.iter().all(has_ended))
     }
 }
 

@@ -12,10 +12,11 @@
 //! for the latency of a record that was never due; only positions are kept.
 
 use crate::runtime::inbox::Notice;
-use crossbeam_channel::Sender;
+use crate::runtime::sync::Mutex;
+use crate::runtime::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
+use crate::runtime::sync::channel::Sender;
 use crossbeam_utils::CachePadded;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use weir_dataflow::{Meter, Recorder, Sample};
 
 /// Records that may be in flight when paced. A power of 2.
@@ -34,7 +35,7 @@ struct Slot {
 }
 
 impl Slot {
-    const fn new() -> Self {
+    fn new() -> Self {
         Self {
             scheduled: AtomicU64::new(0),
             taken: AtomicU64::new(UNTAKEN),
@@ -105,7 +106,15 @@ impl Tracker {
 
     /// Asks for a [`Notice::Wake`] when the limit next rises. Look at the limit again afterwards.
     pub(crate) fn await_limit(&self, spout: usize) {
-        self.waiting[spout].0.store(true, Ordering::SeqCst);
+        self.waiting[spout].0.store(true, Ordering::Relaxed);
+        // Either this thread sees the limit rise when it looks again, or whoever raises it sees the
+        // wish: both write, then read what the other writes.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Whether a spout's wish to be woken still stands.
+    pub(crate) fn awaits_limit(&self, spout: usize) -> bool {
+        self.waiting[spout].0.load(Ordering::Relaxed)
     }
 
     /// A record is taken from a source. `index` must be below the limit.
@@ -133,6 +142,8 @@ impl Tracker {
     /// A party has passed `position`; [`u64::MAX`] when it ends.
     pub(crate) fn passed(&self, party: usize, position: u64, now_ns: u64) {
         self.parties[party].fetch_max(position, Ordering::AcqRel);
+        // Of two parties that move at once, one at least sees both moves.
+        fence(Ordering::SeqCst);
         if self.lowest() <= self.complete.load(Ordering::Acquire) {
             return;
         }
@@ -145,11 +156,12 @@ impl Tracker {
         if self.timed() {
             self.finish(&mut finisher, from, upto);
         }
-        self.complete.store(upto, Ordering::SeqCst);
+        self.complete.store(upto, Ordering::Release);
         self.meter.complete(upto, now_ns);
         drop(finisher);
+        fence(Ordering::SeqCst);
         for (waits, inbox) in &self.waiting {
-            if waits.load(Ordering::SeqCst) && waits.swap(false, Ordering::SeqCst) {
+            if waits.load(Ordering::Relaxed) && waits.swap(false, Ordering::Relaxed) {
                 // A full inbox wakes its spout just as well.
                 let _ = inbox.try_send(Notice::Wake);
             }
@@ -183,7 +195,7 @@ impl Tracker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crossbeam_channel::bounded;
+    use crate::runtime::sync::channel::bounded;
 
     struct Keep(Arc<Mutex<Vec<Sample>>>);
     impl Recorder for Keep {
@@ -259,11 +271,11 @@ mod tests {
         let tracker = Tracker::new(Arc::new(Meter::counting()), 4, 1, vec![send]);
         tracker.sent(9);
         tracker.passed(0, 1, 0);
-        assert!(inbox.is_empty());
+        assert_eq!(inbox.try_iter().count(), 0);
         tracker.await_limit(0);
         tracker.passed(0, 2, 0);
         tracker.passed(0, 3, 0);
-        assert_eq!(inbox.len(), 1);
+        assert_eq!(inbox.try_iter().count(), 1);
     }
 
     #[test]

@@ -1,0 +1,99 @@
+//! A queue between executors: nothing is lost, nothing overtakes, and marks say what is true.
+
+use super::{explore, start};
+use crate::runtime::inbox::Closed;
+use crate::runtime::packet::{Body, Mark, Packet, UNTRACKED};
+use crate::runtime::progress::Channels;
+use crate::runtime::route::{Extent, Io, QueueRoute, Route, StageRun};
+use crate::runtime::sync::channel::{Receiver, Sender, bounded};
+use crate::typed::grouping::Only;
+use weir_dataflow::{EventTime, Stamp};
+
+/// Sends numbers, three or more, in batches of two, says how far it has got, and ends.
+fn send(to: Sender<Packet<u64>>, channel: u32, tuples: u64) -> Result<(), Closed> {
+    let mut route = QueueRoute::<u64, _>::new(Only, vec![(to, channel)], 2, 0);
+    let io = |position| Io {
+        mark: Mark { position, watermark: EventTime(position) },
+        accounts: &mut [],
+        inbox: None,
+        census: None,
+    };
+    let emit = |route: &mut QueueRoute<u64, Only>, tuples: std::ops::Range<u64>| {
+        let (position, end) = (tuples.start, (tuples.end - tuples.start) as usize);
+        let stamp = Stamp { index: position, ..Stamp::default() };
+        let runs = [StageRun { stamp, root: UNTRACKED, account: 0, end }];
+        route.route(&mut tuples.collect(), &runs, &mut io(position))
+    };
+    emit(&mut route, 0..2)?;
+    route.hand_over(Extent::Full, &mut io(2))?;
+    if tuples > 3 {
+        emit(&mut route, 2..3)?;
+        route.hand_over(Extent::All, &mut io(2))?;
+        route.tell(&mut io(3))?;
+    }
+    // This one is still there when the end comes.
+    emit(&mut route, tuples - 1..tuples)?;
+    let mut last = Io { mark: Mark::END, accounts: &mut [], inbox: None, census: None };
+    route.end(&mut last)
+}
+
+/// Takes packets until all channels have ended; returns what came by channel.
+fn take(from: &Receiver<Packet<u64>>, channels: usize, tuples: u64) -> Vec<Vec<u64>> {
+    let mut taken = vec![Vec::new(); channels];
+    let mut progress = Channels::new(channels);
+    let mut least = Mark::default();
+    while !progress.all_ended() {
+        let Packet { from: channel, mark, body } = from.recv().expect("an end before the close");
+        match body {
+            Body::One(_, value) => taken[channel as usize].push(value),
+            Body::Batch(batch) => taken[channel as usize].extend(batch.values),
+            Body::Mark => {}
+            Body::End => {
+                progress.end(channel);
+            }
+        }
+        let reached = progress.raise(channel, mark);
+        assert!(!least.is_ahead_of(reached), "marks never fall");
+        least = reached;
+        let all = taken.iter().map(|values| values.len() as u64).min().unwrap_or(0);
+        assert!(all >= reached.position.min(tuples), "all before {reached:?} has come: {taken:?}");
+    }
+    assert!(from.recv().is_err(), "nothing comes after the end");
+    taken
+}
+
+/// Catches an end that is told before the last batch, and a batch that is told by the mark of a
+/// later one.
+#[test]
+fn what_is_sent_comes_in_order_and_ends() {
+    explore(Some(4), || {
+        let (to, from) = bounded(1);
+        let sender = start("sender", move || send(to, 0, 4));
+        assert_eq!(take(&from, 1, 4), [[0, 1, 2, 3]]);
+        assert_eq!(sender.join().expect("no panic"), Ok(()));
+    });
+}
+
+#[test]
+fn two_senders_do_not_get_into_each_others_way() {
+    explore(Some(1), || {
+        let (to, from) = bounded(1);
+        let other = to.clone();
+        start("left", move || send(to, 0, 3));
+        start("right", move || send(other, 1, 3));
+        assert_eq!(take(&from, 2, 3), [[0, 1, 2], [0, 1, 2]]);
+    });
+}
+
+/// A receiver that ends leaves no sender behind that waits for room.
+#[test]
+fn a_sender_sees_that_its_receiver_is_gone() {
+    explore(None, || {
+        let (to, from) = bounded(1);
+        let sender = start("sender", move || send(to, 0, 4));
+        let first = from.recv().expect("a packet");
+        assert!(matches!(first.body, Body::Batch(_)));
+        drop(from);
+        assert_eq!(sender.join().expect("no panic"), Err(Closed));
+    });
+}

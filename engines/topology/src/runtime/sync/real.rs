@@ -1,0 +1,21 @@
+//! Channels as they are: crossbeam's.
+
+use super::Turn;
+use crossbeam_channel::Select;
+pub(crate) use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+pub(crate) use weir_dataflow::receive;
+
+/// Waits until there is room for a message in one channel, or a message in another.
+pub(crate) fn send_or_receive<M, N>(to: &Sender<M>, message: M, from: &Receiver<N>) -> Turn<M, N> {
+    let mut select = Select::new();
+    let room = select.send(to);
+    select.recv(from);
+    let ready = select.select();
+    if ready.index() == room {
+        return ready.send(to, message).map_or(Turn::Closed, |()| Turn::Sent);
+    }
+    match ready.recv(from) {
+        Ok(received) => Turn::Received(received, message),
+        Err(_) => Turn::Alone(message),
+    }
+}
