@@ -281,6 +281,9 @@ fn the_summary_counts_tuples_by_component() {
     ] {
         assert_eq!(summary.counters[key], value, "{key}");
     }
+    for component in ["Lines", "flat_map", "count"] {
+        assert!(summary.counters[&format!("busy_permille.{component}")] <= 1000, "{component}");
+    }
     assert_eq!(summary.settings["batch_size"], "10");
     let threads: usize = summary.components.iter().map(|c| c.threads).sum();
     assert_eq!(threads, 2 + 2 + 2 + 1);

@@ -302,6 +302,12 @@ fn summary(engine: &TopologyEngine, reports: &[Report], spouts: &[bool]) -> RunS
         summary.components.push(ComponentInfo { name: report.id.clone(), tasks, threads: tasks });
         count(format!("executed.{}", report.id), total.executed);
         count(format!("emitted.{}", report.id), total.emitted);
+        if report.id != "__acker" {
+            count(format!("busy_permille.{}", report.id), (total.busy() * 1e3).round() as u64);
+        }
+        if !spouts.get(at).copied().unwrap_or(false) && total.queue_peak > 0 {
+            count(format!("queue_peak.{}", report.id), total.queue_peak);
+        }
         if spouts.get(at).copied().unwrap_or(false) {
             count("acked".into(), total.acked);
             count("failed".into(), total.failed);

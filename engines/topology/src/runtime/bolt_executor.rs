@@ -138,7 +138,9 @@ impl<B: Bolt> BoltExecutor<B> {
             let taken = std::mem::take(&mut self.taken);
             let until_ns =
                 self.bolt.wake_at().unwrap_or(u64::MAX).min(marks_ns.unwrap_or(u64::MAX));
-            match self.shared.wait(self.place, taken, &self.from, until_ns) {
+            let received = self.shared.wait(self.place, taken, &self.from, until_ns);
+            self.counts.idle_ns += self.shared.context.now_ns() - now_ns;
+            match received {
                 Received::Message(packet) => return Ok(packet),
                 Received::Closed => return Err(Closed),
                 Received::TimedOut => {}
@@ -256,7 +258,9 @@ impl<B: Bolt> BoltExecutor<B> {
 
     /// Looks at the clock, because the task has been busy for a while.
     fn look(&mut self) -> Result<(), Closed> {
-        self.shared.holds(self.place, self.from.len());
+        let queued = self.from.len();
+        self.shared.holds(self.place, queued);
+        self.counts.queue_peak = self.counts.queue_peak.max(queued as u64);
         self.wake()?;
         let now_ns = self.shared.context.now_ns();
         if now_ns.saturating_sub(self.flushed_at_ns) < self.flush_interval_ns {
@@ -288,6 +292,7 @@ impl<B: Bolt> BoltExecutor<B> {
         self.out.end()?;
         self.bolt.cleanup();
         self.counts.emitted = self.out.emitted;
+        self.counts.lived_ns = self.shared.context.now_ns();
         self.report(self.shared.context.now_ns());
         self.shared.leave(self.place, &self.from, self.taken);
         Ok(())

@@ -90,6 +90,7 @@ impl<S: Spout> SpoutExecutor<S> {
         self.out.out.end()?;
         self.spout.close();
         self.state.counts.emitted = self.out.out.emitted;
+        self.state.counts.lived_ns = self.shared.context.now_ns();
         self.shared.tracker.passed(self.number, u64::MAX, self.shared.context.now_ns());
         if let Some(inbox) = &self.out.out.inbox {
             self.shared.leave(self.place, &inbox.from, inbox.taken);
@@ -204,6 +205,7 @@ impl<S: Spout> SpoutExecutor<S> {
         {
             let taken = std::mem::take(&mut inbox.taken);
             let received = self.shared.wait(self.place, taken, &inbox.from, until_ns);
+            self.state.counts.idle_ns += self.shared.context.now_ns() - now_ns;
             if let Received::Message(notice) = received {
                 inbox.keep(notice);
             }

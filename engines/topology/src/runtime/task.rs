@@ -43,6 +43,24 @@ pub struct TaskCounts {
     pub failed: u64,
     /// Trees of this spout that timed out.
     pub timed_out: u64,
+    /// Nanoseconds that it waited for something to do.
+    pub idle_ns: u64,
+    /// Nanoseconds from the start of the run to its end.
+    pub lived_ns: u64,
+    /// The most elements that it saw in its queue, of the times that it looked. Of a bolt.
+    pub queue_peak: u64,
+}
+
+impl TaskCounts {
+    /// The share of its time in which it was busy, from 0 to 1: Storm's capacity, measured as time that
+    /// is not spent waiting for input. What is spent waiting for room downstream counts as busy.
+    #[must_use]
+    pub fn busy(&self) -> f64 {
+        if self.lived_ns == 0 {
+            return 0.0;
+        }
+        1.0 - (self.idle_ns as f64 / self.lived_ns as f64).min(1.0)
+    }
 }
 
 impl std::ops::AddAssign for TaskCounts {
@@ -52,6 +70,9 @@ impl std::ops::AddAssign for TaskCounts {
         self.acked += other.acked;
         self.failed += other.failed;
         self.timed_out += other.timed_out;
+        self.idle_ns += other.idle_ns;
+        self.lived_ns += other.lived_ns;
+        self.queue_peak = self.queue_peak.max(other.queue_peak);
     }
 }
 
