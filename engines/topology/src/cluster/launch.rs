@@ -1,7 +1,7 @@
 //! From a declared topology to threads: its components become typed ones, one task of those being one
 //! executor of Storm's.
 
-use crate::component::TopologyInfo;
+use crate::component::{OtherSpouts, TopologyInfo};
 use crate::executor::{
     Address, BoltTasks, ByAddress, Delivery, ExecutorPlan, Parcel, SpoutTasks, StreamPlan,
     SubscriberPlan, Tether,
@@ -9,6 +9,7 @@ use crate::executor::{
 use crate::grouping::GroupingContext;
 use crate::report::{ErrorThrottle, ReportedError};
 use crate::runtime::topology::{Run, Watch};
+use crate::state::{CHECKPOINT_COMPONENT, StateProvider};
 use crate::testing::Capture;
 use crate::topology::{ComponentDef, Subscription, ackers, component_conf, in_order};
 use crate::tuple::Source;
@@ -37,19 +38,26 @@ pub(crate) struct Launch<'a> {
 
 type Streams = BTreeMap<Arc<str>, BTreeMap<String, Fields>>;
 
+/// What all components of a topology have in common.
+struct Common {
+    assignment: Assignment,
+    info: Arc<TopologyInfo>,
+    tether: Tether,
+    states: StateProvider,
+    other_spouts: OtherSpouts,
+}
+
 impl Launch<'_> {
     /// Starts it. Returns when every component has been opened or prepared, or has failed.
     pub(crate) fn start(&self) -> Result<Run, TopologyError> {
-        let assignment = self.topology.assignment(self.conf)?;
-        let streams = self.streams()?;
-        let info = Arc::new(self.info(&assignment, &streams));
-        let tether = Tether::default();
+        let common = self.common()?;
+        let tether = common.tether.clone();
         let mut builder = TopologyBuilder::new(self.typed_config()?);
         let (mut ends, mut spouts) = (BTreeMap::new(), 0);
         let ordered = in_order(&self.topology.components).0;
         for id in &ordered {
             let component = &self.topology.components[*id];
-            let plan = self.plan(id, component, &assignment, &info, &tether, spouts)?;
+            let plan = self.plan(id, component, &common, spouts)?;
             let executors = plan.executors.len();
             let end = declare(&mut builder, id, component, Arc::new(plan), executors);
             spouts += if component.factory.is_spout() { executors } else { 0 };
@@ -62,6 +70,31 @@ impl Launch<'_> {
         let mut context = AllAtOnce { records: 0, spacing_ns: 1 }.context();
         context.clock = Arc::clone(&self.clock);
         Ok(topology.start(&context, self.watch, &|shared| tether.tie(shared)))
+    }
+
+    fn common(&self) -> Result<Common, TopologyError> {
+        let assignment = self.topology.assignment(self.conf)?;
+        let streams = self.streams()?;
+        let info = Arc::new(self.info(&assignment, &streams));
+        let others = self.topology.spout_ids().filter(|id| *id != CHECKPOINT_COMPONENT);
+        let others = others.map(|id| assignment.components[id].executors.len()).sum();
+        Ok(Common {
+            assignment,
+            info,
+            tether: Tether::default(),
+            states: StateProvider::from_config(self.conf)?,
+            other_spouts: OtherSpouts::new(others),
+        })
+    }
+
+    /// Where a component's states are: its own provider, if it says so, or that of the topology. Made
+    /// once, for it is what an executor that starts again has in common with the one before.
+    fn states(&self, component: &Config, common: &Common) -> Result<StateProvider, TopologyError> {
+        let keys = [Config::TOPOLOGY_STATE_PROVIDER, Config::TOPOLOGY_STATE_PROVIDER_CONFIG];
+        if keys.iter().any(|key| component.get(key).is_some()) {
+            return StateProvider::from_config(&component_conf(self.conf, component));
+        }
+        Ok(common.states.clone())
     }
 
     fn typed_config(&self) -> Result<TopologyConfig, TopologyError> {
@@ -122,11 +155,10 @@ impl Launch<'_> {
         &self,
         id: &str,
         component: &ComponentDef,
-        assignment: &Assignment,
-        info: &Arc<TopologyInfo>,
-        tether: &Tether,
+        common: &Common,
         first_spout: usize,
     ) -> Result<ExecutorPlan, TopologyError> {
+        let Common { assignment, info, tether, other_spouts, .. } = common;
         let conf = component_conf(self.conf, &component.conf);
         let most =
             conf.count(Config::TOPOLOGY_MAX_ERROR_REPORT_PER_INTERVAL)?.unwrap_or(usize::MAX);
@@ -150,6 +182,8 @@ impl Launch<'_> {
             errors: Arc::clone(&self.errors),
             capture: self.capture.clone(),
             first_spout,
+            states: self.states(&component.conf, common)?,
+            other_spouts: other_spouts.clone(),
             conf,
         })
     }

@@ -1,9 +1,10 @@
 //! What an executor is told of the topology it is part of.
 
 use super::{Address, OutStream, OutSubscriber, Outlet, Parcel, Route, Tether};
-use crate::component::TopologyInfo;
+use crate::component::{OtherSpouts, TopologyInfo};
 use crate::grouping::{GroupingContext, StreamGrouping};
 use crate::report::{ErrorThrottle, ReportedError, Reporter};
+use crate::state::StateProvider;
 use crate::topology::Factory;
 use crate::tuple::Source;
 use crate::typed::grouping::Place;
@@ -50,6 +51,8 @@ pub(crate) struct ExecutorPlan {
     pub(crate) capture: Option<crate::testing::Capture>,
     /// Of a spout: the number of its first executor among the spouts'.
     pub(crate) first_spout: usize,
+    pub(crate) states: StateProvider,
+    pub(crate) other_spouts: OtherSpouts,
 }
 
 impl ExecutorPlan {
@@ -104,6 +107,8 @@ impl ExecutorPlan {
             index: tasks.take_while(|other| **other != task).count(),
             waker,
             clock: Arc::clone(&self.clock),
+            states: self.states.clone(),
+            other_spouts: self.other_spouts.clone(),
         }
     }
 }
