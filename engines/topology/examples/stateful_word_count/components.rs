@@ -36,7 +36,6 @@ impl Lines {
     }
 
     /// How many lines all runs of a topology together have finished. It must not be running.
-    #[allow(dead_code, reason = "not all who use these components ask")]
     pub(crate) fn finished(
         provider: &StateProvider,
         topology: &str,

@@ -84,6 +84,8 @@ impl BoltTasks {
         // What the dead held, such as their states, is free before others are made.
         for task in &mut self.tasks {
             task.bolt = Box::new(Nothing);
+            // Who kept acks back is dead; those of its successor count.
+            task.collector.outlet.held_acks();
         }
         for task in &mut self.tasks {
             task.bolt = make(&self.plan.factory);

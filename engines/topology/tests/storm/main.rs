@@ -2,5 +2,9 @@
 
 mod acking;
 mod components;
+#[path = "../../examples/stateful_word_count/components.rs"]
+mod exactly_once;
 mod faults;
 mod lifecycle;
+mod state;
+mod windows;
