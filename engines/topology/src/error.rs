@@ -168,6 +168,17 @@ pub enum TopologyError {
         /// The name.
         id: String,
     },
+    /// A metric that a task cannot take on.
+    #[error("metric {name} cannot be registered: {why}")]
+    Metric {
+        /// Its name.
+        name: String,
+        /// Why, and what to do.
+        why: &'static str,
+    },
+    /// A hook for what has already begun.
+    #[error("a task hook is added too late: add it in prepare or open")]
+    LateHook,
     /// Windows that cannot be.
     #[error(transparent)]
     Window(#[from] WindowError),

@@ -104,9 +104,9 @@ pub use cluster::{
     MockedSources, RunningTopology, SubmitOptions, TopologyStatus, TopologySummary,
 };
 pub use component::{
-    BasicBolt, BasicOutputCollector, ComponentError, ComponentResult, EmitError, IntoFields,
-    OutputCollector, OutputFieldsDeclarer, RichBolt, RichSpout, SpoutOutputCollector,
-    TopologyContext, Waker,
+    BasicBolt, BasicOutputCollector, ComponentError, ComponentResult, EmitError, EmitInfo,
+    IntoFields, OutputCollector, OutputFieldsDeclarer, RichBolt, RichSpout, SpoutOutputCollector,
+    TaskHook, TopologyContext, TreeInfo, TupleInfo, Waker,
 };
 pub use config::{Acking, Config, TopologyConfig};
 pub use error::TopologyError;

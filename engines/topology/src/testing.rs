@@ -26,14 +26,17 @@
 //! # Ok::<(), weir_topology::TopologyError>(())
 //! ```
 
+mod acker;
 mod capture;
 mod context;
 
+pub use acker::{Acker, AckerMessage, AckerNews};
 pub(crate) use capture::{Capture, Captured};
 pub use context::MockContext;
 
 use crate::component::IntoFields;
-use crate::executor::{OutStream, Outlet};
+use crate::executor::{Meter, OutStream, Outlet};
+use crate::metrics::TaskStats;
 use crate::report::Reporter;
 use crate::runtime::acker::News;
 use crate::tuple::{Ids, Source};
@@ -138,12 +141,15 @@ impl Mock {
         let stream = |(stream, info): (String, crate::component::StreamInfo)| {
             let (component, stream) = (Arc::clone(&component), stream.into());
             let source = Arc::new(Source { component, stream, fields: info.fields });
-            OutStream { source, subscribers: Vec::new(), emitted: 0, transferred: 0 }
+            OutStream { source, subscribers: Vec::new() }
         };
-        let streams = declared.streams.into_iter().map(stream).collect();
-        let mut outlet = Outlet::new(task, 0, streams, false);
-        outlet.recording = Some(Box::default());
+        let streams: Vec<_> = declared.streams.into_iter().map(stream).collect();
         let (errors, clock) = (Arc::default(), Arc::new(ManualClock::new()));
+        let names = streams.iter().map(|stream| Arc::clone(&stream.source.stream));
+        let stats = Arc::new(TaskStats::new(task, names, [], 0));
+        let meter = Meter::new(stats, Arc::clone(&clock) as Arc<dyn Clock>, None);
+        let mut outlet = Outlet::new(task, 0, streams, false, meter);
+        outlet.recording = Some(Box::default());
         let throttle = ErrorThrottle::new(usize::MAX, Duration::MAX, 0);
         let reporter = Reporter {
             component,

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use support::{CountBy, Lines, Numbers, Session, config, latest, line, rows};
 use weir_dataflow::{Engine, Flow, NodeKind, UpdateState, Windowed, Windows};
+use weir_topology::flow_control::WaitStrategy;
 use weir_topology::{Acking, TopologyConfig, TopologyEngine};
 
 /// Parallelism 1, 2, 3, 8; batches of 1, 2, 100; acking on and off; queues of 1 and many.
@@ -292,14 +293,24 @@ proptest! {
     fn any_settings_give_the_same_counts(
         parallelism in 1usize..9,
         batch_size in 1usize..20,
-        queue_capacity in 1usize..5,
+        queue_capacity in 1usize..60,
         ackers in 0usize..3,
         pending in 1usize..20,
         records in 0u64..200,
+        dynamic_batch in proptest::bool::ANY,
+        wait in 0usize..4,
     ) {
+        let wait = [
+            WaitStrategy::Block,
+            WaitStrategy::Progressive { level1: 1, level2: 10, level3_millis: 1 },
+            WaitStrategy::Park { micros: 50 },
+            WaitStrategy::BusySpin,
+        ][wait];
         let acking = std::num::NonZeroUsize::new(ackers);
         let engine = TopologyEngine::new(TopologyConfig {
             queue_capacity,
+            dynamic_batch,
+            wait,
             acking: acking.map_or(Acking::Off, |ackers| Acking::On { ackers }),
             max_spout_pending: std::num::NonZeroUsize::new(pending),
             ..config(parallelism, batch_size, true)

@@ -1,12 +1,15 @@
 //! From a declared topology to threads: its components become typed ones, one task of those being one
 //! executor of Storm's.
 
+use super::counting::{executor_stats, queues, task_stats};
 use crate::component::{OtherSpouts, TopologyInfo};
 use crate::executor::{
-    Address, BoltTasks, ByAddress, Delivery, ExecutorPlan, Parcel, SpoutTasks, StreamPlan,
+    Address, BoltTasks, ByAddress, Delivery, ExecutorPlan, Parcel, Queues, SpoutTasks, StreamPlan,
     SubscriberPlan, Tether,
 };
+use crate::flow_control::WaitStrategy;
 use crate::grouping::GroupingContext;
+use crate::metrics::{Consumers, Sampler, TopologyStats};
 use crate::report::{ErrorThrottle, ReportedError};
 use crate::runtime::topology::{Run, Watch};
 use crate::state::{CHECKPOINT_COMPONENT, StateProvider};
@@ -34,30 +37,34 @@ pub(crate) struct Launch<'a> {
     pub(crate) watch: Watch,
     pub(crate) capture: Option<Capture>,
     pub(crate) errors: Arc<Mutex<Vec<ReportedError>>>,
+    pub(crate) consumers: Consumers,
 }
 
-type Streams = BTreeMap<Arc<str>, BTreeMap<String, Fields>>;
-
-/// What all components of a topology have in common.
-struct Common {
+/// What is made out of a topology before its components are.
+struct Layout {
     assignment: Assignment,
     info: Arc<TopologyInfo>,
+    queues: Arc<Queues>,
     tether: Tether,
     states: StateProvider,
     other_spouts: OtherSpouts,
 }
 
+type Streams = BTreeMap<Arc<str>, BTreeMap<String, Fields>>;
+
 impl Launch<'_> {
     /// Starts it. Returns when every component has been opened or prepared, or has failed.
-    pub(crate) fn start(&self) -> Result<Run, TopologyError> {
-        let common = self.common()?;
-        let tether = common.tether.clone();
-        let mut builder = TopologyBuilder::new(self.typed_config()?);
-        let (mut ends, mut spouts) = (BTreeMap::new(), 0);
+    pub(crate) fn start(&self) -> Result<(Run, TopologyStats), TopologyError> {
         let ordered = in_order(&self.topology.components).0;
+        let config = self.typed_config()?;
+        let layout = self.layout(&ordered, &config)?;
+        let mut builder = TopologyBuilder::new(config);
+        let (mut ends, mut spouts) = (BTreeMap::new(), 0);
+        let mut stats = TopologyStats::new(layout.tether.clone(), Arc::clone(&self.clock));
         for id in &ordered {
             let component = &self.topology.components[*id];
-            let plan = self.plan(id, component, &common, spouts)?;
+            let plan = self.plan(id, component, &layout, spouts)?;
+            stats.components.insert(Arc::clone(&plan.id), executor_stats(&plan));
             let executors = plan.executors.len();
             let end = declare(&mut builder, id, component, Arc::new(plan), executors);
             spouts += if component.factory.is_spout() { executors } else { 0 };
@@ -69,16 +76,17 @@ impl Launch<'_> {
         let topology = builder.build()?;
         let mut context = AllAtOnce { records: 0, spacing_ns: 1 }.context();
         context.clock = Arc::clone(&self.clock);
-        Ok(topology.start(&context, self.watch, &|shared| tether.tie(shared)))
+        Ok((topology.start(&context, self.watch, &|shared| layout.tether.tie(shared)), stats))
     }
 
-    fn common(&self) -> Result<Common, TopologyError> {
+    fn layout(&self, ordered: &[&str], config: &TopologyConfig) -> Result<Layout, TopologyError> {
         let assignment = self.topology.assignment(self.conf)?;
         let streams = self.streams()?;
         let info = Arc::new(self.info(&assignment, &streams));
         let others = self.topology.spout_ids().filter(|id| *id != CHECKPOINT_COMPONENT);
         let others = others.map(|id| assignment.components[id].executors.len()).sum();
-        Ok(Common {
+        Ok(Layout {
+            queues: Arc::new(queues(ordered, &assignment, config.queue_elements())),
             assignment,
             info,
             tether: Tether::default(),
@@ -89,12 +97,12 @@ impl Launch<'_> {
 
     /// Where a component's states are: its own provider, if it says so, or that of the topology. Made
     /// once, for it is what an executor that starts again has in common with the one before.
-    fn states(&self, component: &Config, common: &Common) -> Result<StateProvider, TopologyError> {
+    fn states(&self, component: &Config, layout: &Layout) -> Result<StateProvider, TopologyError> {
         let keys = [Config::TOPOLOGY_STATE_PROVIDER, Config::TOPOLOGY_STATE_PROVIDER_CONFIG];
         if keys.iter().any(|key| component.get(key).is_some()) {
             return StateProvider::from_config(&component_conf(self.conf, component));
         }
-        Ok(common.states.clone())
+        Ok(layout.states.clone())
     }
 
     fn typed_config(&self) -> Result<TopologyConfig, TopologyError> {
@@ -109,6 +117,8 @@ impl Launch<'_> {
             parallelism: 1,
             acking: ackers.map_or(Acking::Off, |ackers| Acking::On { ackers }),
             batch_size: positive(Config::TOPOLOGY_PRODUCER_BATCH_SIZE)?,
+            dynamic_batch: conf.flag(Config::TOPOLOGY_PRODUCER_BATCH_DYNAMIC)?,
+            wait: WaitStrategy::of_bolt(conf)?,
             // Nothing waits for a time on a clock that stands still.
             flush_interval: match self.watch {
                 Watch::Census => Duration::ZERO,
@@ -155,10 +165,10 @@ impl Launch<'_> {
         &self,
         id: &str,
         component: &ComponentDef,
-        common: &Common,
+        layout: &Layout,
         first_spout: usize,
     ) -> Result<ExecutorPlan, TopologyError> {
-        let Common { assignment, info, tether, other_spouts, .. } = common;
+        let Layout { assignment, info, queues, tether, other_spouts, .. } = layout;
         let conf = component_conf(self.conf, &component.conf);
         let most =
             conf.count(Config::TOPOLOGY_MAX_ERROR_REPORT_PER_INTERVAL)?.unwrap_or(usize::MAX);
@@ -166,6 +176,9 @@ impl Launch<'_> {
         let now_ms = self.clock.now_ns() / 1_000_000;
         let throttle = ErrorThrottle::new(most, interval.unwrap_or_default(), now_ms);
         let load_aware = !conf.flag(Config::TOPOLOGY_DISABLE_LOADAWARE_MESSAGING)?;
+        let sample_rate = self.conf.float(Config::TOPOLOGY_STATS_SAMPLE_RATE)?.unwrap_or_default();
+        Sampler::new(sample_rate, 0)?;
+        WaitStrategy::of_spout(&conf)?;
         let restarts = conf.int(Config::WEIR_EXECUTOR_RESTARTS)?.unwrap_or(0);
         Ok(ExecutorPlan {
             id: id.into(),
@@ -181,8 +194,12 @@ impl Launch<'_> {
             throttle: Arc::new(Mutex::new(throttle)),
             errors: Arc::clone(&self.errors),
             capture: self.capture.clone(),
+            stats: task_stats(id, info, now_ms),
+            sample_rate,
+            queues: Arc::clone(queues),
+            consumers: self.consumers.clone(),
             first_spout,
-            states: self.states(&component.conf, common)?,
+            states: self.states(&component.conf, layout)?,
             other_spouts: other_spouts.clone(),
             conf,
         })

@@ -1,6 +1,7 @@
 //! The cluster.
 
 use super::running::{RunningTopology, Submission};
+use crate::metrics::{Consumers, MetricsConsumer};
 use crate::runtime::topology::Watch;
 use crate::testing::Capture;
 use crate::{Config, StormTopology, TopologyError};
@@ -36,6 +37,7 @@ pub struct SubmitOptions {
 pub struct LocalCluster {
     time: Time,
     topologies: Mutex<BTreeMap<String, Weak<RunningTopology>>>,
+    consumers: Mutex<Consumers>,
 }
 
 #[derive(Debug)]
@@ -58,7 +60,7 @@ impl LocalCluster {
     }
 
     fn on(time: Time) -> Self {
-        Self { time, topologies: Mutex::default() }
+        Self { time, topologies: Mutex::default(), consumers: Mutex::default() }
     }
 
     fn topologies(&self) -> MutexGuard<'_, BTreeMap<String, Weak<RunningTopology>>> {
@@ -78,6 +80,16 @@ impl LocalCluster {
             Time::System(clock) => Arc::clone(clock) as Arc<dyn Clock>,
             Time::Simulated(clock) => Arc::clone(clock) as Arc<dyn Clock>,
         }
+    }
+
+    /// Has the metrics that components register told to somebody, of all topologies that are submitted
+    /// from now on. See [`TopologyContext::register_metric`](crate::TopologyContext::register_metric).
+    pub fn register_metrics_consumer(&self, consumer: impl MetricsConsumer) {
+        self.consumers().0.push(Arc::new(consumer));
+    }
+
+    fn consumers(&self) -> MutexGuard<'_, Consumers> {
+        self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Starts a topology. No other that runs here may have its name.
@@ -119,6 +131,7 @@ impl LocalCluster {
                 Time::Simulated(_) => Watch::Census,
             },
             capture,
+            consumers: self.consumers().clone(),
         }));
         {
             let mut topologies = self.topologies();

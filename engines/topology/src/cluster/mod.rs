@@ -1,6 +1,7 @@
 //! Running topologies in this process.
 
 mod complete;
+mod counting;
 mod feeder;
 mod launch;
 mod local;

@@ -1,9 +1,11 @@
 //! A topology that has been submitted.
 
 use super::launch::Launch;
+use crate::metrics::{Consumers, TopologyMetrics, TopologyStats};
 use crate::report::ReportedError;
 use crate::runtime::topology::{Run, Watch};
 use crate::testing::Capture;
+use crate::topology::normalised_conf;
 use crate::typed::Report;
 use crate::{Config, StormTopology, TopologyError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,12 +26,14 @@ pub enum TopologyStatus {
 }
 
 /// What a topology did, by component.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct TopologySummary {
     /// Its components, those of the system included, and what each of their executors counted.
     pub components: Vec<Report>,
     /// The errors that components reported.
     pub errors: Vec<ReportedError>,
+    /// What its components did, by task and stream, up to its end.
+    pub metrics: TopologyMetrics,
 }
 
 /// How a topology is killed.
@@ -43,6 +47,9 @@ impl KillOptions {
     /// At once.
     pub const NOW: Self = Self { wait: Duration::ZERO };
 }
+
+/// How often it is looked whether all has been processed.
+const LOOK_NS: u64 = 1_000_000;
 
 enum State {
     Submitted,
@@ -59,6 +66,14 @@ pub(super) struct Submission {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) watch: Watch,
     pub(super) capture: Option<Capture>,
+    pub(super) consumers: Consumers,
+}
+
+/// What a topology has counted.
+enum Counted {
+    Nothing,
+    Running(TopologyStats),
+    Ended(TopologyMetrics),
 }
 
 /// A topology that has been submitted. It ends with [`kill`](Self::kill), with its cluster, or by
@@ -67,15 +82,21 @@ pub struct RunningTopology {
     submission: Submission,
     errors: Arc<Mutex<Vec<ReportedError>>>,
     state: Mutex<State>,
+    counted: Mutex<Counted>,
 }
 
 impl RunningTopology {
     pub(super) fn new(submission: Submission) -> Self {
-        Self { submission, errors: Arc::default(), state: Mutex::new(State::Submitted) }
+        let (state, counted) = (Mutex::new(State::Submitted), Mutex::new(Counted::Nothing));
+        Self { submission, errors: Arc::default(), state, counted }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn counted(&self) -> MutexGuard<'_, Counted> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Its name.
@@ -108,17 +129,21 @@ impl RunningTopology {
     }
 
     fn launch(&self) -> Result<Run, TopologyError> {
-        let Submission { name, topology, conf, clock, watch, capture } = &self.submission;
+        let Submission { name, topology, conf, clock, watch, capture, consumers } =
+            &self.submission;
         let launch = Launch {
             name,
             topology,
-            conf,
+            conf: &normalised_conf(topology, conf),
             clock: Arc::clone(clock),
             watch: *watch,
             capture: capture.clone(),
             errors: Arc::clone(&self.errors),
+            consumers: consumers.clone(),
         };
-        launch.start()
+        let (run, stats) = launch.start()?;
+        *self.counted() = Counted::Running(stats);
+        Ok(run)
     }
 
     /// Has its spouts stop emitting. What is under way is handled; acks and fails still come.
@@ -132,6 +157,42 @@ impl RunningTopology {
     #[must_use]
     pub fn errors(&self) -> Vec<ReportedError> {
         self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// What its components have done up to now, or up to the end of it.
+    #[must_use]
+    pub fn metrics(&self) -> TopologyMetrics {
+        match &*self.counted() {
+            Counted::Nothing => TopologyMetrics::default(),
+            Counted::Running(stats) => stats.read(),
+            Counted::Ended(metrics) => metrics.clone(),
+        }
+    }
+
+    /// Waits until its spouts have emitted so many tuples, and bolts have executed all that came of
+    /// these, for no longer than `most`. Returns whether that is so. Whether trees have ended, and what
+    /// bolts will do at some later time, is another matter. Storm's `Testing.trackedWait`.
+    pub fn await_processed(&self, emitted: u64, most: Duration) -> bool {
+        let clock = &self.submission.clock;
+        let most_ns = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+        let until_ns = clock.now_ns().saturating_add(most_ns);
+        loop {
+            self.await_quiet();
+            let processed = match &*self.counted() {
+                Counted::Running(stats) => stats.emitted_if_processed(),
+                Counted::Nothing | Counted::Ended(_) => None,
+            };
+            if processed.is_some_and(|so_far| so_far >= emitted) {
+                return true;
+            }
+            // When it is quiet, nothing can happen unless time goes on, which is not up to this.
+            let waits_in_vain = self.submission.watch == Watch::Census;
+            if waits_in_vain || clock.now_ns() >= until_ns || self.status() == TopologyStatus::Ended
+            {
+                return false;
+            }
+            clock.sleep_until(clock.now_ns().saturating_add(LOOK_NS).min(until_ns));
+        }
     }
 
     /// Ends it: its spouts stop, open trees may go on for a while, what is in the queues is handled,
@@ -151,7 +212,11 @@ impl RunningTopology {
         let mut state = self.state();
         let ended = match std::mem::replace(&mut *state, State::Ended(None)) {
             State::Running(run) => {
-                run.join().map(|components| TopologySummary { components, errors: self.errors() })
+                let ended = run.join();
+                let metrics = self.metrics();
+                *self.counted() = Counted::Ended(metrics.clone());
+                let errors = self.errors();
+                ended.map(|components| TopologySummary { components, errors, metrics })
             }
             State::Ended(Some(ended)) => ended,
             State::Submitted | State::Ended(None) => Ok(TopologySummary::default()),

@@ -1,9 +1,9 @@
 //! What components emit into.
 
 use super::EmitError;
-use crate::executor::Outlet;
+use crate::executor::{Began, Outlet};
 use crate::report::Reporter;
-use crate::runtime::acker::News;
+use crate::runtime::acker::{Account, News};
 use crate::testing::Emission;
 use crate::tuple::Ids;
 use crate::{DEFAULT_STREAM, TaskId, Tuple, Value, Values};
@@ -112,6 +112,7 @@ pub(crate) struct Opening {
     /// The XOR of its first edges.
     pub(crate) xor: u64,
     pub(crate) message_id: Value,
+    pub(crate) began: Began,
 }
 
 /// What a spout emits into. It stays on its executor's thread.
@@ -155,9 +156,9 @@ impl SpoutOutputCollector {
         let message_id = message_id.into();
         let root = self.root(&message_id);
         let mut xor = 0;
-        self.outlet.emit(stream, &values, |edge| places(root, &mut xor, edge))?;
+        let at = self.outlet.emit(stream, &values, |edge| places(root, &mut xor, edge))?;
         self.outlet.note(|| Emission::rooted(stream, None, &message_id, &values));
-        begin(&mut self.openings, &mut self.accepted, root, xor, message_id);
+        self.begin(at, root, xor, message_id);
         Ok(self.outlet.targets())
     }
 
@@ -172,9 +173,10 @@ impl SpoutOutputCollector {
         let message_id = message_id.into();
         let root = self.root(&message_id);
         let mut xor = 0;
-        self.outlet.emit_direct(task, stream, &values, |edge| places(root, &mut xor, edge))?;
+        let place = |edge: &mut dyn FnMut() -> u64| places(root, &mut xor, edge);
+        let at = self.outlet.emit_direct(task, stream, &values, place)?;
         self.outlet.note(|| Emission::rooted(stream, Some(task), &message_id, &values));
-        begin(&mut self.openings, &mut self.accepted, root, xor, message_id);
+        self.begin(at, root, xor, message_id);
         Ok(())
     }
 
@@ -198,6 +200,19 @@ impl SpoutOutputCollector {
         self.last_root.set(self.last_root.get() + 1);
         Some(self.last_root.get())
     }
+
+    fn begin(&mut self, stream: usize, root: Option<u64>, xor: u64, message_id: Value) {
+        match root {
+            Some(root) => {
+                let began = self.outlet.meter.begin_tree(stream);
+                let news = News::Init(self.reporter.task.unsigned_abs());
+                self.outlet.meter.told(Account { root, xor, news });
+                self.openings.push(Opening { root, xor, message_id, began });
+            }
+            None if message_id.is_null() => {}
+            None => self.accepted.push(message_id),
+        }
+    }
 }
 
 fn places(root: Option<u64>, xor: &mut u64, edge: &mut dyn FnMut() -> u64) -> crate::tuple::Ids {
@@ -207,18 +222,4 @@ fn places(root: Option<u64>, xor: &mut u64, edge: &mut dyn FnMut() -> u64) -> cr
         (root, new)
     });
     tracked.into_iter().collect()
-}
-
-fn begin(
-    openings: &mut Vec<Opening>,
-    accepted: &mut Vec<Value>,
-    root: Option<u64>,
-    xor: u64,
-    message_id: Value,
-) {
-    match root {
-        Some(root) => openings.push(Opening { root, xor, message_id }),
-        None if message_id.is_null() => {}
-        None => accepted.push(message_id),
-    }
 }

@@ -1,10 +1,13 @@
 //! What a task knows of its topology.
 
+use super::TaskHook;
+use crate::metrics::{Metric, Registry};
 use crate::state::StateProvider;
-use crate::{Config, Fields, TaskId};
+use crate::{Config, Fields, TaskId, TopologyError};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use weir_dataflow::Clock;
 
 /// What all tasks of a topology know of it.
@@ -31,6 +34,7 @@ pub struct TopologyContext {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) states: StateProvider,
     pub(crate) other_spouts: OtherSpouts,
+    pub(crate) registry: Registry,
 }
 
 impl TopologyContext {
@@ -104,6 +108,40 @@ impl TopologyContext {
     #[must_use]
     pub fn now_ns(&self) -> u64 {
         self.clock.now_ns()
+    }
+
+    /// Has a metric of the component's own read at the end of every `bucket` of time, and told to the
+    /// consumers of metrics (see
+    /// [`LocalCluster::register_metrics_consumer`](crate::LocalCluster::register_metrics_consumer)).
+    /// Returns the metric, to be kept and updated.
+    ///
+    /// It is an error after `prepare` or `open` has returned, when the task has a metric of that name,
+    /// and for a bucket shorter than a millisecond.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use weir_topology::{metrics::CountMetric, testing::MockContext};
+    /// let context = MockContext::new("count", 1).build();
+    /// let words = context.register_metric("words", CountMetric::default(), Duration::from_secs(60))?;
+    /// words.increment();
+    /// # Ok::<(), weir_topology::TopologyError>(())
+    /// ```
+    pub fn register_metric<M: Metric>(
+        &self,
+        name: &str,
+        metric: M,
+        bucket: Duration,
+    ) -> Result<Arc<M>, TopologyError> {
+        let metric = Arc::new(metric);
+        let shared = Arc::clone(&metric) as Arc<dyn Metric>;
+        self.registry.register(name, shared, bucket, self.now_ns())?;
+        Ok(metric)
+    }
+
+    /// Has what the task does watched, from the end of `prepare` or `open` on. It is an error after
+    /// that.
+    pub fn add_task_hook(&self, hook: impl TaskHook) -> Result<(), TopologyError> {
+        self.registry.add_hook(Box::new(hook))
     }
 
     /// Something that makes a waiting spout look again at once.

@@ -6,6 +6,7 @@ mod collector;
 mod context;
 mod error;
 mod fields;
+mod hooks;
 mod spout;
 
 pub(crate) use basic::BasicBoltExecutor;
@@ -18,4 +19,5 @@ pub use context::{TopologyContext, Waker};
 pub use error::{ComponentError, ComponentResult, EmitError};
 pub(crate) use fields::StreamInfo;
 pub use fields::{IntoFields, OutputFieldsDeclarer};
+pub use hooks::{EmitInfo, TaskHook, TreeInfo, TupleInfo};
 pub use spout::RichSpout;

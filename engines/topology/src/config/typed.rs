@@ -1,5 +1,6 @@
 //! The settings of a typed topology.
 
+use crate::flow_control::{BatchSize, WaitStrategy};
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -42,6 +43,10 @@ pub struct TopologyConfig {
     /// Tuples that are gathered for a queue before they are handed over
     /// (`topology.producer.batch.size`).
     pub batch_size: usize,
+    /// Whether that follows the load, from 1 up to `batch_size` (`topology.producer.batch.dynamic`).
+    pub dynamic_batch: bool,
+    /// What an executor does that has nothing to do (`topology.bolt.wait.strategy`).
+    pub wait: WaitStrategy,
     /// The longest that gathered tuples wait while their task is busy; a task that runs out of input
     /// hands over at once (`topology.flush.tuple.freq.millis`).
     pub flush_interval: Duration,
@@ -68,6 +73,8 @@ impl Default for TopologyConfig {
             parallelism: 1,
             acking: Acking::ONE,
             batch_size: 1,
+            dynamic_batch: false,
+            wait: WaitStrategy::Block,
             flush_interval: Duration::from_millis(1),
             queue_capacity: 32768,
             max_spout_pending: NonZeroUsize::new(4096),
@@ -92,7 +99,13 @@ impl TopologyConfig {
 
     /// Elements that a queue has room for: batches, or single tuples.
     pub(crate) fn queue_elements(&self) -> usize {
-        (self.queue_capacity / self.batch_size.max(1)).max(1)
+        (self.queue_capacity / self.batches().most()).max(1)
+    }
+
+    /// How many tuples are gathered for a queue.
+    pub(crate) fn batches(&self) -> BatchSize {
+        let make = if self.dynamic_batch { BatchSize::dynamic } else { BatchSize::fixed };
+        make(self.batch_size, self.queue_capacity)
     }
 
     /// The settings as text, for reports.
@@ -106,6 +119,8 @@ impl TopologyConfig {
             ("acking", if self.acking == Acking::Off { "off" } else { "on" }.to_owned()),
             ("ackers", self.acking.ackers().to_string()),
             ("batch_size", self.batch_size.to_string()),
+            ("dynamic_batch", self.dynamic_batch.to_string()),
+            ("wait", self.wait.to_string()),
             ("flush_interval", format!("{:?}", self.flush_interval)),
             ("queue_capacity", self.queue_capacity.to_string()),
             ("max_spout_pending", or(pending, "unlimited")),

@@ -1,7 +1,7 @@
 //! The tasks of a bolt that share an executor.
 
 use super::guard::{Death, call};
-use super::{Delivery, ExecutorPlan, Parcel, Restarts};
+use super::{Chores, Delivery, ExecutorPlan, Outlet, Parcel, Restarts};
 use crate::component::ComponentResult;
 use crate::runtime::task::TaskContext;
 use crate::topology::Factory;
@@ -19,6 +19,12 @@ struct BoltTask {
     context: TopologyContext,
 }
 
+impl BoltTask {
+    fn household(&self) -> (&Outlet, &TopologyContext) {
+        (&self.collector.outlet, &self.context)
+    }
+}
+
 /// Tells tasks that time has passed.
 struct Ticks {
     source: Arc<Source>,
@@ -32,6 +38,8 @@ pub(crate) struct BoltTasks {
     tasks: Vec<BoltTask>,
     restarts: Restarts,
     ticks: Option<Ticks>,
+    /// None before it has prepared.
+    chores: Option<Chores>,
 }
 
 const SECOND_NS: u64 = 1_000_000_000;
@@ -49,7 +57,7 @@ impl BoltTasks {
         };
         let tasks = plan.executors[executor].iter().map(task).collect();
         let restarts = Restarts { left: plan.restarts, tether: plan.tether.clone() };
-        Self { plan, tasks, restarts, ticks: None }
+        Self { plan, tasks, restarts, ticks: None, chores: None }
     }
 
     /// Lets a task's component do something, and takes over what it emitted. Of a tuple at hand when
@@ -95,12 +103,18 @@ impl BoltTasks {
 
     fn prepare_all(&mut self) {
         for at in 0..self.tasks.len() {
-            let BoltTask { bolt, context, .. } = &mut self.tasks[at];
-            if let Err(death) = call(|| bolt.prepare(&self.plan.conf, context)) {
+            let BoltTask { bolt, context, collector } = &mut self.tasks[at];
+            context.registry.open();
+            let prepared = call(|| bolt.prepare(&self.plan.conf, context));
+            context.registry.close();
+            collector.outlet.meter.tell(context.registry.take_hooks());
+            if let Err(death) = prepared {
                 self.revive(at, death);
                 return;
             }
         }
+        let tasks = self.tasks.iter().map(BoltTask::household);
+        self.chores = Some(Chores::new(self.plan.clock.now_ns(), tasks));
     }
 
     fn tick(&mut self, now_ns: u64, out: &mut Collector<Parcel>) {
@@ -119,10 +133,12 @@ impl BoltTasks {
     }
 
     fn execute_at(&mut self, at: usize, tuple: Tuple, out: &mut Collector<Parcel>) {
+        let executing = self.tasks[at].collector.outlet.meter.begin(&tuple);
         self.run(at, Some(tuple), Some(out), |bolt, tuple, collector| match tuple {
             Some(tuple) => bolt.execute(tuple, collector),
             None => Ok(()),
         });
+        self.tasks[at].collector.outlet.meter.end(executing);
     }
 
     /// Storm tells components of the system nothing of the time, and the rest every so many seconds.
@@ -180,10 +196,14 @@ impl Bolt for BoltTasks {
 
     fn wake_at(&self) -> Option<u64> {
         let tick = self.ticks.as_ref().map(|ticks| ticks.next_ns);
-        self.tasks.iter().filter_map(|task| task.bolt.wake_at()).chain(tick).min()
+        let chores = self.chores.as_ref().map(Chores::next_ns);
+        self.tasks.iter().filter_map(|task| task.bolt.wake_at()).chain(tick).chain(chores).min()
     }
 
     fn wake(&mut self, now_ns: u64, out: &mut Collector<Parcel>) {
+        if let Some(chores) = self.chores.as_mut().filter(|chores| chores.next_ns() <= now_ns) {
+            chores.run(now_ns, &self.plan, self.tasks.iter().map(BoltTask::household));
+        }
         self.tick(now_ns, out);
         for at in 0..self.tasks.len() {
             if self.tasks[at].bolt.wake_at().is_some_and(|wanted| wanted <= now_ns) {

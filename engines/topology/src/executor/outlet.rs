@@ -1,5 +1,6 @@
 //! Where a task's emissions begin: which tasks get a tuple, and what edges that makes.
 
+use super::Meter;
 use crate::component::EmitError;
 use crate::grouping::{Chosen, StreamGrouping};
 use crate::runtime::acker::{Account, News};
@@ -54,9 +55,6 @@ pub(crate) struct OutSubscriber {
 pub(crate) struct OutStream {
     pub(crate) source: Arc<Source>,
     pub(crate) subscribers: Vec<OutSubscriber>,
-    /// Tuples emitted, and tuples that went to a task because of it.
-    pub(crate) emitted: u64,
-    pub(crate) transferred: u64,
 }
 
 /// A task's way out: emissions and news of trees are gathered here until the executor takes them.
@@ -69,6 +67,9 @@ pub(crate) struct Outlet {
     next_edge: u64,
     chosen: Chosen,
     targets: Vec<TaskId>,
+    /// Tuples emitted, however few subscribe.
+    pub(crate) emitted: u64,
+    pub(crate) meter: Meter,
     pub(crate) parcels: Vec<Parcel>,
     pub(crate) accounts: Vec<Account>,
     /// Takes down what a component does, where it is tested by itself.
@@ -82,8 +83,16 @@ pub(crate) struct Outlet {
 impl Outlet {
     /// The outlet of a task. `number` tells the tasks of all topologies' executors apart; edges are
     /// mixed counters that start 2^40 apart.
-    pub(crate) fn new(task: TaskId, number: u64, streams: Vec<OutStream>, tracks: bool) -> Self {
+    pub(crate) fn new(
+        task: TaskId,
+        number: u64,
+        streams: Vec<OutStream>,
+        tracks: bool,
+        meter: Meter,
+    ) -> Self {
         Self {
+            emitted: 0,
+            meter,
             task,
             streams,
             tracks,
@@ -140,16 +149,16 @@ impl Outlet {
     }
 
     /// Sends `values` to whatever tasks the subscribers of a stream choose; `ids` makes the places of
-    /// each copy in its trees.
+    /// each copy in its trees. Returns the place of the stream among the streams.
     pub(crate) fn emit(
         &mut self,
         stream: &str,
         values: &Values,
         mut ids: impl FnMut(&mut dyn FnMut() -> u64) -> Ids,
-    ) -> Result<(), EmitError> {
+    ) -> Result<usize, EmitError> {
         let at = self.stream(stream)?;
         self.targets.clear();
-        let (before, mut addresses) = (self.parcels.len(), Addresses::new());
+        let mut addresses = Addresses::new();
         for subscriber in &self.streams[at].subscribers {
             let Route::Grouped(grouping) = &subscriber.route else {
                 return Err(EmitError::RegularToDirect { stream: stream.to_owned() });
@@ -178,13 +187,17 @@ impl Outlet {
             let ids = ids(&mut || self.edge());
             self.push(at, address, values, ids);
         }
-        let out = &mut self.streams[at];
+        self.count(at, values);
+        Ok(at)
+    }
+
+    /// Counts an emission that has gone to its targets.
+    fn count(&mut self, stream: usize, values: &Values) {
+        self.emitted += 1;
+        self.meter.emitted(stream, values, &self.targets);
         if let Some(capture) = &self.capture {
-            capture.note(&out.source, values);
+            capture.note(&self.streams[stream].source, values);
         }
-        out.emitted += 1;
-        out.transferred += (self.parcels.len() - before) as u64;
-        Ok(())
     }
 
     /// The tasks that the latest emission went to.
@@ -192,40 +205,39 @@ impl Outlet {
         &self.targets
     }
 
-    /// Sends `values` to one task. Returns whether it subscribes.
+    /// Sends `values` to one task, if its component subscribes. Returns the place of the stream.
     pub(crate) fn emit_direct(
         &mut self,
         task: TaskId,
         stream: &str,
         values: &Values,
         mut ids: impl FnMut(&mut dyn FnMut() -> u64) -> Ids,
-    ) -> Result<bool, EmitError> {
+    ) -> Result<usize, EmitError> {
         let at = self.stream(stream)?;
         if self.recording.is_some() {
-            return Ok(true);
+            return Ok(at);
         }
         if self.streams[at].subscribers.is_empty() {
             return Err(EmitError::NoSubscriber { stream: stream.to_owned() });
         }
-        let out = &mut self.streams[at];
-        if let Some(capture) = &self.capture {
-            capture.note(&out.source, values);
-        }
-        out.emitted += 1;
+        self.targets.clear();
         let addressed = self.streams[at].subscribers.iter().find_map(|subscriber| {
             let address = subscriber.tasks.get(&task)?;
             Some((*address, matches!(subscriber.route, Route::Direct)))
         });
         match addressed {
-            None => Ok(false),
-            Some((_, false)) => Err(EmitError::DirectToRegular { stream: stream.to_owned(), task }),
+            None => {}
+            Some((_, false)) => {
+                return Err(EmitError::DirectToRegular { stream: stream.to_owned(), task });
+            }
             Some((address, true)) => {
                 let ids = ids(&mut || self.edge());
                 self.push(at, address, values, ids);
-                self.streams[at].transferred += 1;
-                Ok(true)
+                self.targets.push(task);
             }
         }
+        self.count(at, values);
+        Ok(at)
     }
 
     fn push(&mut self, stream: usize, address: Address, values: &Values, ids: Ids) {
@@ -284,10 +296,13 @@ impl Outlet {
         if !self.tracks {
             return;
         }
+        self.meter.settled(tuple, news);
         let children = if news == News::Ack { tuple.children() } else { 0 };
         for (root, edges) in tuple.ids() {
             let xor = if news == News::Ack { edges ^ children } else { 0 };
-            self.accounts.push(Account { root: *root, xor, news });
+            let account = Account { root: *root, xor, news };
+            self.accounts.push(account);
+            self.meter.told(account);
         }
     }
 }

@@ -1,8 +1,11 @@
 //! What an executor is told of the topology it is part of.
 
-use super::{Address, OutStream, OutSubscriber, Outlet, Parcel, Route, Tether};
+use super::{
+    Address, Meter, OutStream, OutSubscriber, Outlet, Parcel, Queues, Route, Samplers, Tether,
+};
 use crate::component::{OtherSpouts, TopologyInfo};
 use crate::grouping::{GroupingContext, StreamGrouping};
+use crate::metrics::{Consumers, Registry, Sampler, TaskStats};
 use crate::report::{ErrorThrottle, ReportedError, Reporter};
 use crate::state::StateProvider;
 use crate::topology::Factory;
@@ -10,7 +13,7 @@ use crate::tuple::Source;
 use crate::typed::grouping::Place;
 use crate::{Config, TaskId, TopologyContext, Waker};
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use weir_dataflow::Clock;
@@ -49,6 +52,12 @@ pub(crate) struct ExecutorPlan {
     pub(crate) errors: Arc<Mutex<Vec<ReportedError>>>,
     /// Whether emissions are taken down.
     pub(crate) capture: Option<crate::testing::Capture>,
+    /// By task, its statistics.
+    pub(crate) stats: BTreeMap<TaskId, Arc<TaskStats>>,
+    /// The share of tuples that are measured.
+    pub(crate) sample_rate: f64,
+    pub(crate) queues: Arc<Queues>,
+    pub(crate) consumers: Consumers,
     /// Of a spout: the number of its first executor among the spouts'.
     pub(crate) first_spout: usize,
     pub(crate) states: StateProvider,
@@ -66,8 +75,6 @@ impl ExecutorPlan {
         let stream = |plan: &StreamPlan| OutStream {
             source: Arc::clone(&plan.source),
             subscribers: plan.subscribers.iter().map(subscriber).collect(),
-            emitted: 0,
-            transferred: 0,
         };
         self.streams.iter().map(stream).collect()
     }
@@ -83,9 +90,24 @@ impl ExecutorPlan {
     }
 
     pub(crate) fn outlet(&self, task: TaskId, streams: Vec<OutStream>) -> Outlet {
-        let outlet = Outlet::new(task, task.unsigned_abs().into(), streams, self.tracks);
+        let number = task.unsigned_abs().into();
+        let outlet = Outlet::new(task, number, streams, self.tracks, self.meter(task));
         let only = self.anchored_only && !self.factory.is_spout();
         outlet.anchored_only(only).captured(self.capture.clone())
+    }
+
+    fn meter(&self, task: TaskId) -> Meter {
+        // The rate was checked before; the lots of all samplers differ.
+        let sampler = |nth: u64| {
+            Sampler::new(self.sample_rate, u64::from(task.unsigned_abs()) * 3 + nth).ok()
+        };
+        let samplers =
+            || Some(Samplers { executed: sampler(0)?, handled: sampler(1)?, trees: sampler(2)? });
+        let stats = self
+            .stats
+            .get(&task)
+            .map_or_else(|| Arc::new(TaskStats::new(task, [], [], 0)), Arc::clone);
+        Meter::new(stats, Arc::clone(&self.clock), samplers())
     }
 
     pub(crate) fn reporter(&self, task: TaskId) -> Reporter {
@@ -109,6 +131,7 @@ impl ExecutorPlan {
             clock: Arc::clone(&self.clock),
             states: self.states.clone(),
             other_spouts: self.other_spouts.clone(),
+            registry: Registry::default(),
         }
     }
 }

@@ -1,13 +1,14 @@
 //! The tasks of a spout that share an executor.
 
 use super::guard::{Death, call};
-use super::{ExecutorPlan, Parcel, Restarts};
+use super::{Began, Chores, ExecutorPlan, Outlet, Parcel, Restarts};
 use crate::component::{ComponentResult, Opening};
+use crate::flow_control::{Pause, WaitStrategy};
 use crate::runtime::acker::ORIGIN;
 use crate::runtime::task::{Shared, TaskContext};
+use crate::state::CHECKPOINT_COMPONENT;
 use crate::topology::Factory;
 use crate::typed::{FailReason, Next, Spout, SpoutCollector};
-use crate::state::CHECKPOINT_COMPONENT;
 use crate::{
     Config, OutputFieldsDeclarer, RichSpout, SpoutOutputCollector, TopologyContext, Value, Waker,
 };
@@ -23,8 +24,24 @@ struct SpoutTask {
     context: TopologyContext,
 }
 
-/// What an executor knows an open tree by: the task that began it, and its message id.
-pub(crate) type SpoutId = (usize, Value);
+impl SpoutTask {
+    fn household(&self) -> (&Outlet, &TopologyContext) {
+        (&self.collector.outlet, &self.context)
+    }
+}
+
+/// What an executor knows an emitted tuple by.
+#[derive(Debug)]
+pub(crate) struct SpoutId {
+    /// The place of the task that emitted it.
+    at: usize,
+    message_id: Value,
+    /// The tree; none if acking is off.
+    began: Option<Began>,
+}
+
+/// Calls of `next_tuple` between two looks at the clock, while there is always something to emit.
+const CALLS_PER_LOOK: u32 = 64;
 
 /// A spout executor: a typed spout that asks its tasks in turn.
 pub(crate) struct SpoutTasks {
@@ -37,9 +54,14 @@ pub(crate) struct SpoutTasks {
     active: bool,
     /// Trees that may be open, over all tasks; set up with the first call.
     limit: Option<Option<usize>>,
-    idle: Duration,
+    wait: WaitStrategy,
+    /// Rounds in which nothing has been emitted, in a row.
+    idle_rounds: u32,
     /// The executor died: trees of its components before are nobody's.
     forget: bool,
+    /// None before it has opened.
+    chores: Option<Chores>,
+    calls: u32,
 }
 
 impl SpoutTasks {
@@ -62,8 +84,21 @@ impl SpoutTasks {
         };
         let tasks: Vec<_> = plan.executors[executor].iter().map(task).collect();
         let restarts = Restarts { left: plan.restarts, tether: plan.tether.clone() };
-        let (active, idle, forget) = (false, Duration::from_millis(1), false);
-        Self { plan, number, tasks, restarts, active, limit: None, idle, forget }
+        // A strategy that cannot be has been refused when the topology was submitted.
+        let wait = WaitStrategy::of_spout(&plan.conf).unwrap_or(WaitStrategy::Block);
+        Self {
+            plan,
+            number,
+            tasks,
+            restarts,
+            active: false,
+            limit: None,
+            wait,
+            idle_rounds: 0,
+            forget: false,
+            chores: None,
+            calls: 0,
+        }
     }
 
     fn run(
@@ -93,12 +128,18 @@ impl SpoutTasks {
 
     fn open_all(&mut self) {
         for at in 0..self.tasks.len() {
-            let SpoutTask { spout, context, .. } = &mut self.tasks[at];
-            if let Err(death) = call(|| spout.open(&self.plan.conf, context)) {
+            let SpoutTask { spout, context, collector } = &mut self.tasks[at];
+            context.registry.open();
+            let opened = call(|| spout.open(&self.plan.conf, context));
+            context.registry.close();
+            collector.outlet.meter.tell(context.registry.take_hooks());
+            if let Err(death) = opened {
                 self.revive(at, death);
                 return;
             }
         }
+        let tasks = self.tasks.iter().map(SpoutTask::household);
+        self.chores = Some(Chores::new(self.plan.clock.now_ns(), tasks));
     }
 
     fn set_active(&mut self, active: bool) {
@@ -134,16 +175,26 @@ impl SpoutTasks {
         let SpoutOutputCollector { outlet, openings, accepted, .. } = &mut self.tasks[at].collector;
         let any = !outlet.parcels.is_empty() || !openings.is_empty() || !accepted.is_empty();
         outlet.parcels.drain(..).for_each(|parcel| out.out.emit(parcel));
-        for Opening { root, xor, message_id } in openings.drain(..) {
-            out.open_tree(root, xor, (at, message_id));
+        for Opening { root, xor, message_id, began } in openings.drain(..) {
+            out.open_tree(root, xor, SpoutId { at, message_id, began: Some(began) });
         }
-        out.accepted.extend(accepted.drain(..).map(|message_id| (at, message_id)));
+        let untracked = |message_id| SpoutId { at, message_id, began: None };
+        out.accepted.extend(accepted.drain(..).map(untracked));
         any
     }
 
-    /// Storm's emission counts however few subscribe, so what counts is the stream's own counter.
+    /// Storm's emission counts however few subscribe.
     fn emitted(&self, at: usize) -> u64 {
-        self.tasks[at].collector.outlet.streams().iter().map(|stream| stream.emitted).sum()
+        self.tasks[at].collector.outlet.emitted
+    }
+
+    fn do_chores(&mut self) {
+        self.calls = 0;
+        let Some(chores) = &mut self.chores else { return };
+        let now_ns = self.plan.clock.now_ns();
+        if chores.next_ns() <= now_ns {
+            chores.run(now_ns, &self.plan, self.tasks.iter().map(SpoutTask::household));
+        }
     }
 
     fn ask_all(&mut self, out: &mut SpoutCollector<Parcel, SpoutId>) -> bool {
@@ -206,6 +257,7 @@ impl Spout for SpoutTasks {
             self.set_active(active);
         }
         if !self.active {
+            self.do_chores();
             shared.rests(self.number, out.pending.len());
             return idle(Duration::MAX);
         }
@@ -214,20 +266,38 @@ impl Spout for SpoutTasks {
         if std::mem::take(&mut self.forget) {
             out.pending.clear();
         }
+        self.calls += 1;
+        if !any || self.calls >= CALLS_PER_LOOK {
+            self.do_chores();
+        }
         if any {
+            self.idle_rounds = 0;
             return Next::More;
         }
         if self.tasks.iter().all(|task| task.spout.is_exhausted()) {
             return Next::Done;
         }
-        idle(self.idle)
+        let (pause, next) = self.wait.idle(self.idle_rounds);
+        self.idle_rounds = next;
+        match pause {
+            Pause::Spin => Next::Idle { until_ns: 0 },
+            Pause::Park(time) => idle(time),
+            // There is no queue to wait on, only the waker.
+            Pause::Block => idle(Duration::MAX),
+        }
     }
 
-    fn ack(&mut self, (at, message_id): SpoutId) {
+    fn ack(&mut self, SpoutId { at, message_id, began }: SpoutId) {
+        self.tasks[at].collector.outlet.meter.end_tree(began, &message_id, true);
         self.run(at, |spout, _| spout.ack(message_id));
     }
 
-    fn fail(&mut self, (at, message_id): SpoutId, _: FailReason) -> Result<(), RunError> {
+    fn fail(
+        &mut self,
+        SpoutId { at, message_id, began }: SpoutId,
+        _: FailReason,
+    ) -> Result<(), RunError> {
+        self.tasks[at].collector.outlet.meter.end_tree(began, &message_id, false);
         self.run(at, |spout, _| spout.fail(message_id));
         Ok(())
     }

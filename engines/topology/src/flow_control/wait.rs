@@ -60,6 +60,19 @@ pub enum WaitStrategy {
     Block,
 }
 
+impl std::fmt::Display for WaitStrategy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Progressive { level1, level2, level3_millis } => {
+                write!(f, "progressive {level1}/{level2}/{level3_millis} ms")
+            }
+            Self::Park { micros } => write!(f, "park {micros} us"),
+            Self::BusySpin => f.write_str("busy"),
+            Self::Block => f.write_str("block"),
+        }
+    }
+}
+
 /// The names of a strategy's settings.
 struct Keys {
     strategy: &'static str,

@@ -27,6 +27,20 @@ impl<V: Copy> TimeWindows<V> {
         ]
     }
 
+    /// Each window together with the same window of another statistic.
+    pub(super) fn with<W, U>(
+        self,
+        other: TimeWindows<W>,
+        of: impl Fn(V, W) -> U,
+    ) -> TimeWindows<U> {
+        TimeWindows {
+            ten_minutes: of(self.ten_minutes, other.ten_minutes),
+            three_hours: of(self.three_hours, other.three_hours),
+            one_day: of(self.one_day, other.one_day),
+            all_time: of(self.all_time, other.all_time),
+        }
+    }
+
     pub(super) fn map<U>(self, of: impl Fn(V) -> U) -> TimeWindows<U> {
         TimeWindows {
             ten_minutes: of(self.ten_minutes),
@@ -34,6 +48,12 @@ impl<V: Copy> TimeWindows<V> {
             one_day: of(self.one_day),
             all_time: of(self.all_time),
         }
+    }
+}
+
+impl TimeWindows<u64> {
+    pub(super) fn plus(self, other: Self) -> Self {
+        self.with(other, |a, b| a + b)
     }
 }
 

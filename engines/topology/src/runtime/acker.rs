@@ -138,7 +138,7 @@ pub(crate) struct AckerTable {
 
 impl AckerTable {
     /// Three buckets: a tree whose spout has given it up is forgotten after two to three timeouts.
-    const BUCKETS: usize = 3;
+    pub(crate) const BUCKETS: usize = 3;
 
     pub(crate) fn new(ackers: usize) -> Self {
         Self { ackers: ackers as u64, spouts: Vec::new() }

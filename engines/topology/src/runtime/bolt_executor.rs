@@ -128,6 +128,7 @@ impl<B: Bolt> BoltExecutor<B> {
                 Err(TryRecvError::Disconnected) => return Err(Closed),
                 Err(TryRecvError::Empty) => {}
             }
+            self.shared.holds(self.place, 0);
             self.wake()?;
             let now_ns = self.shared.context.now_ns();
             self.out.flush()?;
@@ -255,6 +256,7 @@ impl<B: Bolt> BoltExecutor<B> {
 
     /// Looks at the clock, because the task has been busy for a while.
     fn look(&mut self) -> Result<(), Closed> {
+        self.shared.holds(self.place, self.from.len());
         self.wake()?;
         let now_ns = self.shared.context.now_ns();
         if now_ns.saturating_sub(self.flushed_at_ns) < self.flush_interval_ns {

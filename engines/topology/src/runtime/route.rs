@@ -1,6 +1,7 @@
 //! From a task's emissions to its subscribers' queues: one dynamic call per packet of input, a loop
 //! over the tuples inside it.
 
+use crate::flow_control::BatchSize;
 use crate::runtime::acker::Account;
 use crate::runtime::census::Census;
 use crate::runtime::inbox::{Closed, Inbox, deliver};
@@ -66,6 +67,7 @@ struct Queue<U> {
     /// The receiver's number for this channel.
     from: u32,
     batch: Batch<U>,
+    size: BatchSize,
     /// Whether batches come as they are, so that there is nothing to allocate for the next one.
     adopts: bool,
     told: Mark,
@@ -99,7 +101,13 @@ impl<U> Queue<U> {
         self.batch.runs.push(Run { cause, end });
     }
 
+    #[inline(always)]
+    fn is_full(&self) -> bool {
+        self.batch.values.len() >= self.size.get()
+    }
+
     fn send(&mut self, io: &mut Io<'_>) -> Result<(), Closed> {
+        self.size.flushed(self.batch.values.len());
         let Batch { values, runs } = &mut self.batch;
         let body = if values.len() == 1
             && let Some(value) = values.pop()
@@ -130,7 +138,6 @@ impl<U> Queue<U> {
 pub(crate) struct QueueRoute<T, P: Place<T>> {
     place: P,
     queues: Vec<Queue<P::Out>>,
-    batch_size: usize,
     /// The next edge id, unmixed. Routes start 2^40 apart.
     edges: u64,
 }
@@ -141,19 +148,20 @@ impl<T, P: Place<T>> QueueRoute<T, P> {
     pub(crate) fn new(
         place: P,
         queues: Vec<(Sender<Packet<P::Out>>, u32)>,
-        batch_size: usize,
+        size: BatchSize,
         number: u64,
     ) -> Self {
-        let adopts = queues.len() == 1 && batch_size >= WORTH_FITTING;
+        let adopts = queues.len() == 1 && size.get() >= WORTH_FITTING;
         let queue = |(to, from)| Queue {
             adopts,
             to,
             from,
             batch: Batch { values: Vec::new(), runs: Vec::new() },
+            size,
             told: Mark::default(),
         };
         let queues = queues.into_iter().map(queue).collect();
-        Self { place, queues, batch_size, edges: (number + 1) << 40 }
+        Self { place, queues, edges: (number + 1) << 40 }
     }
 }
 
@@ -167,12 +175,12 @@ impl<T, P: Place<T>> QueueRoute<T, P> {
         runs: &[StageRun],
         io: &mut Io<'_>,
     ) -> Result<(), Closed> {
-        let Self { place, queues, batch_size, edges } = self;
+        let Self { place, queues, edges } = self;
         let Some(queue) = queues.first_mut() else { return Ok(()) };
-        if queue.batch.values.len() >= *batch_size {
+        if queue.is_full() {
             queue.send(io)?;
         }
-        if queue.batch.values.is_empty() && values.len() <= *batch_size {
+        if queue.batch.values.is_empty() && values.len() <= queue.size.get() {
             let stage = std::mem::replace(values, Vec::with_capacity(values.len()));
             queue.batch.values = stage.into_iter().map(|value| place.place(value, 1).1).collect();
             for run in runs {
@@ -184,11 +192,11 @@ impl<T, P: Place<T>> QueueRoute<T, P> {
         for run in runs {
             let mut left = run.end - begin;
             while left > 0 {
-                if queue.batch.values.len() >= *batch_size {
+                if queue.is_full() {
                     queue.close_run(run, edges, io.accounts);
                     queue.send(io)?;
                 }
-                let stretch = left.min(*batch_size - queue.batch.values.len());
+                let stretch = left.min(queue.size.get() - queue.batch.values.len());
                 let moved = values.by_ref().take(stretch).map(|value| place.place(value, 1).1);
                 queue.batch.values.extend(moved);
                 left -= stretch;
@@ -210,7 +218,7 @@ impl<T: Send, P: Place<T>> Route<T> for QueueRoute<T, P> {
         if self.queues.len() == 1 {
             return self.route_to_one(values, runs, io);
         }
-        let Self { place, queues, batch_size, edges } = self;
+        let Self { place, queues, edges } = self;
         let (mut values, mut begin) = (values.drain(..), 0);
         for run in runs {
             for value in values.by_ref().take(run.end - begin) {
@@ -218,7 +226,7 @@ impl<T: Send, P: Place<T>> Route<T> for QueueRoute<T, P> {
                 let queue = &mut queues[to];
                 // A full batch goes when the next tuple comes, or at the end of the packet: by then
                 // it can carry the packet's own mark.
-                if queue.batch.values.len() >= *batch_size {
+                if queue.is_full() {
                     queue.close_run(run, edges, io.accounts);
                     queue.send(io)?;
                 }
@@ -235,17 +243,20 @@ impl<T: Send, P: Place<T>> Route<T> for QueueRoute<T, P> {
     fn room(&self) -> usize {
         match self.queues.first() {
             Some(queue) if queue.adopts => {
-                let room = self.batch_size.saturating_sub(queue.batch.values.len());
-                if room == 0 { self.batch_size } else { room }
+                let room = queue.size.get().saturating_sub(queue.batch.values.len());
+                if room == 0 { queue.size.get() } else { room }
             }
             _ => usize::MAX,
         }
     }
 
     fn hand_over(&mut self, extent: Extent, io: &mut Io<'_>) -> Result<(), Closed> {
-        let least = if extent == Extent::Full { self.batch_size } else { 1 };
         for queue in &mut self.queues {
-            if queue.batch.values.len() >= least {
+            let due = match extent {
+                Extent::Full => queue.is_full(),
+                Extent::All => !queue.batch.values.is_empty(),
+            };
+            if due {
                 queue.send(io)?;
             }
         }

@@ -1,5 +1,6 @@
 //! Tasks: what they are told, what they share, how they are started and how they fail.
 
+use crate::flow_control::{Pause, WaitStrategy};
 use crate::runtime::census::Census;
 use crate::runtime::inbox::{Closed, Notice, nudge};
 use crate::runtime::tracker::Tracker;
@@ -72,9 +73,12 @@ pub(crate) struct Shared {
     active: AtomicBool,
     /// Whether spouts are to end, whatever is open.
     ending: AtomicBool,
+    wait: WaitStrategy,
     /// By spout, once it has seen that the run is not active: one more than the trees it has open;
     /// before that, 0. [`ENDED`] of one that has ended.
     open_trees: Box<[AtomicUsize]>,
+    /// By executor, the elements of its queue when it looked last.
+    populations: Box<[AtomicUsize]>,
 }
 
 impl Shared {
@@ -83,10 +87,13 @@ impl Shared {
         tracker: Tracker,
         inboxes: Vec<Sender<Notice>>,
         census: Option<Arc<Census>>,
+        wait: WaitStrategy,
+        executors: usize,
     ) -> Arc<Self> {
-        let open_trees = inboxes.iter().map(|_| AtomicUsize::new(0)).collect();
+        let zeros = |count: usize| (0..count).map(|_| AtomicUsize::new(0)).collect();
         Arc::new(Self {
-            open_trees,
+            open_trees: zeros(inboxes.len()),
+            populations: zeros(executors),
             context,
             tracker,
             stop: AtomicBool::new(false),
@@ -95,6 +102,7 @@ impl Shared {
             census,
             active: AtomicBool::new(true),
             ending: AtomicBool::new(false),
+            wait,
         })
     }
 
@@ -110,9 +118,45 @@ impl Shared {
         let clock = &self.context.clock;
         let alarm = if until_ns == u64::MAX { Alarm::Never } else { clock.alarm(until_ns) };
         match &self.census {
-            None => receive(from, alarm),
+            None if self.wait == WaitStrategy::Block => receive(from, alarm),
+            None => self.look_for(from, until_ns),
             Some(census) => census.wait(executor, taken, from, until_ns, alarm),
         }
+    }
+
+    /// Looks for a message over and over, with the pauses of the wait strategy.
+    fn look_for<M>(&self, from: &Receiver<M>, until_ns: u64) -> Received<M> {
+        let (clock, mut round) = (&self.context.clock, 0);
+        loop {
+            if let found @ (Received::Message(_) | Received::Closed) = receive(from, Alarm::Now) {
+                return found;
+            }
+            let now_ns = clock.now_ns();
+            if now_ns >= until_ns {
+                return Received::TimedOut;
+            }
+            let (pause, next) = self.wait.idle(round);
+            round = next;
+            match pause {
+                Pause::Spin => std::hint::spin_loop(),
+                Pause::Park(time) => {
+                    let most_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+                    clock.sleep_until(now_ns.saturating_add(most_ns).min(until_ns));
+                }
+                Pause::Block => return receive(from, clock.alarm(until_ns)),
+            }
+        }
+    }
+
+    /// An executor has looked how many elements its queue holds.
+    #[inline]
+    pub(crate) fn holds(&self, executor: usize, elements: usize) {
+        self.populations[executor].store(elements, Ordering::Relaxed);
+    }
+
+    /// The elements of an executor's queue when it looked last.
+    pub(crate) fn population(&self, executor: usize) -> usize {
+        self.populations[executor].load(Ordering::Relaxed)
     }
 
     /// An executor ends. What is left in its queue is lost.

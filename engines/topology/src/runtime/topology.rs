@@ -225,7 +225,8 @@ impl Topology {
         let tracker = Tracker::new(meter, lap, parties, to_spouts.clone());
         let census = (watch == Watch::Census)
             .then(|| Arc::new(Census::new(executors + config.acking.ackers())));
-        let shared = Shared::new(context.clone(), tracker, to_spouts.clone(), census);
+        let (to, wait) = (to_spouts.clone(), config.wait);
+        let shared = Shared::new(context.clone(), tracker, to, census, wait, executors);
         tie(&shared);
         let (ready, prepared) = bounded(1);
         let (start, gate) = bounded(1);

@@ -1,6 +1,7 @@
 //! What a component under test is told of its topology.
 
 use crate::component::{IntoFields, OtherSpouts, TopologyInfo};
+use crate::metrics::Registry;
 use crate::state::StateProvider;
 use crate::{
     Config, Fields, OutputFieldsDeclarer, RichBolt, TaskId, TopologyContext, TopologyError, Waker,
@@ -127,6 +128,7 @@ impl MockContext {
             clock: self.clock,
             states: self.states,
             other_spouts: OtherSpouts::default(),
+            registry: Registry::default(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::StreamId;
 use crate::component::OutputFieldsDeclarer;
 use crate::grouping::StreamGrouping;
-use crate::{Config, Fields, RichBolt, RichSpout};
+use crate::{Config, Fields, RichBolt, RichSpout, Value};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -169,6 +169,25 @@ impl StormTopology {
     pub fn component_configuration(&self, component: &str) -> Option<&Config> {
         self.components.get(component).map(|component| &component.conf)
     }
+}
+
+/// The configuration that a topology runs with: the decorators of serialisation are those that its
+/// components ask for and its own, each once. Storm's `Nimbus.normalizeConf`.
+pub(crate) fn normalised_conf(topology: &StormTopology, conf: &Config) -> Config {
+    let own = topology.components.values().map(|component| &component.conf);
+    let mut decorators: Vec<Value> = Vec::new();
+    for conf in own.chain([conf]) {
+        let asked = conf.get(Config::TOPOLOGY_KRYO_DECORATORS);
+        for decorator in asked.iter().filter_map(Value::as_list).flatten() {
+            if !decorators.contains(decorator) {
+                decorators.push(decorator.clone());
+            }
+        }
+    }
+    if decorators.is_empty() {
+        return conf.clone();
+    }
+    conf.clone().set(Config::TOPOLOGY_KRYO_DECORATORS, Value::List(decorators.into()))
 }
 
 /// Storm's keys that a component may set for itself. Keys that are not Storm's are its own affair.

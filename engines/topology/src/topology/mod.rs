@@ -14,6 +14,8 @@ pub use assignment::{Assignment, ComponentTasks};
 pub use builder::TopologyBuilder;
 pub use declarer::{BoltDeclarer, SpoutDeclarer};
 pub use definition::StormTopology;
-pub(crate) use definition::{ComponentDef, Factory, GroupingSpec, Subscription, component_conf};
+pub(crate) use definition::{
+    ComponentDef, Factory, GroupingSpec, Subscription, component_conf, normalised_conf,
+};
 pub use source::StreamId;
 pub(crate) use validate::in_order;

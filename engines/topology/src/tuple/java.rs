@@ -12,7 +12,7 @@ pub(crate) fn deep_hash<'a>(values: impl IntoIterator<Item = &'a Value>) -> i32 
 }
 
 /// `String.hashCode`: over UTF-16 units.
-pub(crate) fn text_hash(text: &str) -> i32 {
+fn text_hash(text: &str) -> i32 {
     polynomial(0, text.encode_utf16().map(i32::from))
 }
 

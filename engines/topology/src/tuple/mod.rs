@@ -9,7 +9,7 @@ mod value;
 mod values;
 
 pub use fields::Fields;
-pub(crate) use java::{bytes_hash, deep_hash, hash as java_hash, text_hash};
+pub(crate) use java::{bytes_hash, deep_hash, hash as java_hash};
 pub use object::Object;
 pub use one::{Column, Tuple, TupleError};
 pub(crate) use one::{Ids, Source};

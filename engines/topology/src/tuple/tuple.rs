@@ -68,6 +68,9 @@ struct Inner {
     ids: Ids,
     /// The XOR of the edges that were made with this tuple as an anchor.
     children: AtomicU64,
+    /// One more than when its task began to handle it, in nanoseconds of the cluster's clock; 0 if
+    /// that is not measured.
+    began_ns: AtomicU64,
 }
 
 /// A tuple as a bolt gets it: values, and where they come from. Clones are the same tuple.
@@ -106,7 +109,8 @@ impl Column for &str {
 
 impl Tuple {
     pub(crate) fn new(values: Values, source: Arc<Source>, task: i32, ids: Ids) -> Self {
-        Self(Arc::new(Inner { values, source, task, ids, children: AtomicU64::new(0) }))
+        let (children, began_ns) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self(Arc::new(Inner { values, source, task, ids, children, began_ns }))
     }
 
     /// All values, in the order of the fields.
@@ -225,6 +229,16 @@ impl Tuple {
     /// What the tuple's own edges have to be changed by when it is acked.
     pub(crate) fn children(&self) -> u64 {
         self.0.children.load(Ordering::Relaxed)
+    }
+
+    /// Its task begins to handle it, and is to be asked how long that takes.
+    pub(crate) fn begin(&self, now_ns: u64) {
+        self.0.began_ns.store(now_ns.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// When its task began to handle it, if that is measured.
+    pub(crate) fn began_ns(&self) -> Option<u64> {
+        self.0.began_ns.load(Ordering::Relaxed).checked_sub(1)
     }
 
     /// Whether it is the same tuple, not one with equal values.

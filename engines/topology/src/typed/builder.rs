@@ -1,5 +1,6 @@
 //! Declaring a topology: components, streams, groupings.
 
+use crate::flow_control::BatchSize;
 use crate::runtime::bolt_executor::{BoltExecutor, BoltParts};
 use crate::runtime::inbox::Inbox;
 use crate::runtime::packet::Packet;
@@ -27,7 +28,7 @@ pub struct TopologyBuilder {
 
 /// A subscription as the emitting component sees it.
 trait Subscription<T>: Send + Sync {
-    fn route(&self, task: &TaskContext, batch_size: usize, number: u64) -> Box<dyn Route<T>>;
+    fn route(&self, task: &TaskContext, size: BatchSize, number: u64) -> Box<dyn Route<T>>;
 }
 
 type Subscribers<T> = Arc<Mutex<Vec<Box<dyn Subscription<T>>>>>;
@@ -340,7 +341,7 @@ where
     P: Place<T, Out = I>,
     M: Fn(&TaskContext) -> P + Send + Sync,
 {
-    fn route(&self, task: &TaskContext, batch_size: usize, number: u64) -> Box<dyn Route<T>> {
+    fn route(&self, task: &TaskContext, size: BatchSize, number: u64) -> Box<dyn Route<T>> {
         let (targets, offset) = match self.targets {
             Targets::All => (0..self.senders.len(), task.index),
             Targets::Lowest => (0..self.senders.len().min(1), task.index),
@@ -348,7 +349,7 @@ where
         };
         let queues =
             targets.map(|to| (self.senders[to].clone(), self.firsts[to] + offset as u32)).collect();
-        Box::new(QueueRoute::new((self.make)(task), queues, batch_size, number))
+        Box::new(QueueRoute::new((self.make)(task), queues, size, number))
     }
 }
 
@@ -372,10 +373,10 @@ where
     P: Place<T, Out = I>,
     M: Fn(&TaskContext) -> P + Send + Sync,
 {
-    fn route(&self, task: &TaskContext, batch_size: usize, number: u64) -> Box<dyn Route<T>> {
+    fn route(&self, task: &TaskContext, size: BatchSize, number: u64) -> Box<dyn Route<T>> {
         let channel = |first: u32| first + task.index as u32;
         let queues = self.queues.iter().map(|(to, first)| (to.clone(), channel(*first))).collect();
-        Box::new(QueueRoute::new((self.make)(task), queues, batch_size, number))
+        Box::new(QueueRoute::new((self.make)(task), queues, size, number))
     }
 }
 
@@ -387,7 +388,7 @@ where
     F: FnMut(&Stamp, T) + Send + 'static,
     M: Fn(&TaskContext) -> F + Send + Sync,
 {
-    fn route(&self, task: &TaskContext, _: usize, _: u64) -> Box<dyn Route<T>> {
+    fn route(&self, task: &TaskContext, _: BatchSize, _: u64) -> Box<dyn Route<T>> {
         Box::new(LocalRoute((self.0)(task)))
     }
 }
@@ -398,12 +399,12 @@ const ROUTES_PER_TASK: u64 = 256;
 fn routes<T>(
     subscribers: &[Box<dyn Subscription<T>>],
     task: &TaskContext,
-    batch_size: usize,
+    size: BatchSize,
     task_number: usize,
 ) -> Vec<Box<dyn Route<T>>> {
     let first = task_number as u64 * ROUTES_PER_TASK;
     let numbered = (first..).zip(subscribers);
-    numbered.map(|(number, to)| to.route(task, batch_size, number)).collect()
+    numbered.map(|(number, to)| to.route(task, size, number)).collect()
 }
 
 fn taken<T>(subscribers: &Subscribers<T>) -> Arc<Vec<Box<dyn Subscription<T>>>> {
@@ -425,7 +426,7 @@ fn launch_spout<S: Spout>(
             let inbox = Inbox::new(env.wiring.inboxes[number].clone());
             let (task_number, pacer) = (env.first_task + task.index, env.pacer());
             Box::new(move |ready| {
-                let routes = routes(&subscribers, &task, config.batch_size, task_number);
+                let routes = routes(&subscribers, &task, config.batches(), task_number);
                 drop(subscribers);
                 let census = shared.census.clone();
                 let out = Collector::new(routes, acks, Some(inbox), pacer, census);
@@ -464,7 +465,7 @@ fn launch_bolt<B: Bolt>(
             let party = env.first_party.map(|first| first + task.index);
             let (task_number, pacer) = (env.first_task + task.index, env.pacer());
             Box::new(move |ready| {
-                let routes = routes(&subscribers, &task, config.batch_size, task_number);
+                let routes = routes(&subscribers, &task, config.batches(), task_number);
                 drop(subscribers);
                 let parts = BoltParts {
                     bolt: make(&task),

@@ -59,6 +59,11 @@ impl<'a> Case<'a> {
         self.json.get(field).is_some()
     }
 
+    /// The names of its fields, none of which counts as read.
+    pub(crate) fn fields(&self) -> impl Iterator<Item = &'a str> {
+        self.json.as_object().into_iter().flatten().map(|(name, _)| name.as_str())
+    }
+
     /// A field, if there is one; all of it counts as read.
     pub(crate) fn get(&self, field: &str) -> Option<&'a Json> {
         self.mark(format!("{}/{field}", self.path), Extent::All);

@@ -17,17 +17,24 @@
 //! - **not run**: no runner takes it, as `skips::PENDING` says. Any other case that no runner takes has
 //!   failed.
 
+mod acking;
 mod case;
 mod changed;
 mod checkpointing;
+mod emissions;
 mod groupings;
+mod measures;
 mod named;
 mod queues;
 mod rotating;
 mod skips;
+mod stage;
 mod starter;
 mod state;
 mod stats;
+mod timeouts;
+mod topologies;
+mod validation;
 mod window_bolts;
 mod window_driver;
 mod window_joins;
@@ -46,16 +53,22 @@ type Runner = fn(area: &str, case: &Case<'_>) -> Option<Outcome>;
 
 /// Asked in turn.
 const RUNNERS: &[Runner] = &[
+    acking::run,
+    checkpointing::run,
+    emissions::run,
     groupings::run,
+    measures::run,
     queues::run,
-    stats::run,
+    rotating::run,
     starter::run,
     state::run,
-    checkpointing::run,
-    rotating::run,
-    windows::run,
+    stats::run,
+    timeouts::run,
+    topologies::run,
+    validation::run,
     window_bolts::run,
     window_joins::run,
+    windows::run,
 ];
 
 /// Whether the cases of an area are run here. Those of Trident are run by its own crate.

@@ -6,5 +6,7 @@ mod components;
 mod exactly_once;
 mod faults;
 mod lifecycle;
+mod metrics;
 mod state;
+mod watched;
 mod windows;

@@ -170,7 +170,9 @@ impl Bench {
             .add_configuration(Config::TOPOLOGY_BOLTS_MESSAGE_ID_FIELD_NAME, "number");
         builder.set_basic_bolt("sink", move || sink.clone(), 1).shuffle_grouping("sum");
         if let Some(stream) = late_stream {
-            builder.set_basic_bolt("late", move || late.clone(), 1).shuffle_grouping(("sum", stream));
+            builder
+                .set_basic_bolt("late", move || late.clone(), 1)
+                .shuffle_grouping(("sum", stream));
         }
         let topology = builder.create_topology().expect("a topology");
         let cluster = LocalCluster::with_simulated_time();
