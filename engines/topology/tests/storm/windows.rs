@@ -2,15 +2,15 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use weir_topology::state::KeyValue;
+use weir_topology::state::{KeyValue, StatefulBolt};
 use weir_topology::windowing::{
     Count, PersistentOutputCollector, PersistentTupleWindow, PersistentWindowedBolt,
     StatefulWindowedBolt, TupleWindow, WindowConfig, WindowedBolt, WindowedOutputCollector,
 };
 use weir_topology::{
     BasicBolt, BasicOutputCollector, ComponentError, ComponentResult, Config, FeederSpout,
-    FixedTupleSpout, LocalCluster, MockedSources, OutputFieldsDeclarer, RunningTopology,
-    TopologyBuilder, TopologyError, Tuple, Value, values,
+    FixedTupleSpout, LocalCluster, MockedSources, OutputCollector, OutputFieldsDeclarer,
+    RunningTopology, TopologyBuilder, TopologyError, Tuple, Value, values,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -240,6 +240,44 @@ fn windows_of_processing_time_end_when_their_time_has_come() {
     assert_eq!(bench.windows(), [[3]]);
     assert_eq!(bench.acked(), [1, 2]);
     assert_eq!(bench.sums.take(), [3, 3]);
+}
+
+/// In a topology with state, bolts without it pass on checkpoints, and what their executor tells them.
+#[test]
+fn windows_without_state_end_in_time_in_a_topology_with_state() {
+    let cluster = LocalCluster::with_simulated_time();
+    let (feeder, bolt) = (FeederSpout::new(["number"]).expect("fields"), Sum::default());
+    let (spout, made) = (feeder.clone(), bolt.clone());
+    let mut builder = TopologyBuilder::new();
+    builder.set_spout("numbers", move || spout.clone(), 1);
+    let windows = WindowConfig::tumbling(SECOND);
+    builder.set_windowed_bolt("sum", move || made.clone(), windows, 1).shuffle_grouping("numbers");
+    builder.set_stateful_bolt("total", || Total, 1).shuffle_grouping("sum");
+    let topology = builder.create_topology().expect("a topology");
+    let running = cluster.submit_topology("windows", Config::new(), topology).expect("submitted");
+    feeder.feed(values![1], 1);
+    feeder.feed(values![2], 2);
+    cluster.advance_time_in_steps(2 * SECOND, Duration::from_millis(1));
+    assert_eq!(bolt.windows.take(), [[1, 2]]);
+    assert!(running.errors().is_empty());
+}
+
+struct Total;
+
+impl StatefulBolt for Total {
+    type State = KeyValue<String, i64>;
+
+    fn execute(
+        &mut self,
+        tuple: Tuple,
+        state: &mut Self::State,
+        out: &mut OutputCollector,
+    ) -> ComponentResult {
+        let total = state.get_or(&"total".to_owned(), 0)? + tuple.int("sum")?;
+        state.put("total".to_owned(), total)?;
+        out.ack(&tuple);
+        Ok(())
+    }
 }
 
 #[test]
