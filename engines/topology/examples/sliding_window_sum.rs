@@ -4,6 +4,8 @@
 //! Windows are four seconds long and begin every two. A reading may be a second late; one that is later
 //! is in no window and goes to a stream of its own. The time of the cluster is simulated.
 
+#![expect(clippy::print_stdout, reason = "this is what it is for")]
+
 use std::time::Duration;
 use weir_topology::windowing::{
     LATE_TUPLE_FIELD, TupleWindow, WindowConfig, WindowedBolt, WindowedOutputCollector,

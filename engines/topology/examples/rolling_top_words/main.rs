@@ -3,6 +3,8 @@
 //! Words come for a minute and change in popularity every fifteen seconds. The time is simulated, so the
 //! minute is over at once, and is the same every time.
 
+#![expect(clippy::print_stdout, reason = "this is what it is for")]
+
 mod bolts;
 #[expect(dead_code, reason = "not all that can be done with rankings is done here")]
 mod tools;
