@@ -2,7 +2,7 @@
 //! executor of Storm's.
 
 use super::counting::{executor_stats, queues, task_stats};
-use crate::component::TopologyInfo;
+use crate::component::{OtherSpouts, TopologyInfo};
 use crate::executor::{
     Address, BoltTasks, ByAddress, Delivery, ExecutorPlan, Parcel, Queues, SpoutTasks, StreamPlan,
     SubscriberPlan, Tether,
@@ -12,6 +12,7 @@ use crate::grouping::GroupingContext;
 use crate::metrics::{Consumers, Sampler, TopologyStats};
 use crate::report::{ErrorThrottle, ReportedError};
 use crate::runtime::topology::{Run, Watch};
+use crate::state::{CHECKPOINT_COMPONENT, StateProvider};
 use crate::testing::Capture;
 use crate::topology::{ComponentDef, Subscription, ackers, component_conf, in_order};
 use crate::tuple::Source;
@@ -45,6 +46,8 @@ struct Layout {
     info: Arc<TopologyInfo>,
     queues: Arc<Queues>,
     tether: Tether,
+    states: StateProvider,
+    other_spouts: OtherSpouts,
 }
 
 type Streams = BTreeMap<Arc<str>, BTreeMap<String, Fields>>;
@@ -52,13 +55,9 @@ type Streams = BTreeMap<Arc<str>, BTreeMap<String, Fields>>;
 impl Launch<'_> {
     /// Starts it. Returns when every component has been opened or prepared, or has failed.
     pub(crate) fn start(&self) -> Result<(Run, TopologyStats), TopologyError> {
-        let assignment = self.topology.assignment(self.conf)?;
-        let streams = self.streams()?;
-        let info = Arc::new(self.info(&assignment, &streams));
         let ordered = in_order(&self.topology.components).0;
         let config = self.typed_config()?;
-        let queues = Arc::new(queues(&ordered, &assignment, config.queue_elements()));
-        let layout = Layout { assignment, info, queues, tether: Tether::default() };
+        let layout = self.layout(&ordered, &config)?;
         let mut builder = TopologyBuilder::new(config);
         let (mut ends, mut spouts) = (BTreeMap::new(), 0);
         let mut stats = TopologyStats::new(layout.tether.clone(), Arc::clone(&self.clock));
@@ -78,6 +77,32 @@ impl Launch<'_> {
         let mut context = AllAtOnce { records: 0, spacing_ns: 1 }.context();
         context.clock = Arc::clone(&self.clock);
         Ok((topology.start(&context, self.watch, &|shared| layout.tether.tie(shared)), stats))
+    }
+
+    fn layout(&self, ordered: &[&str], config: &TopologyConfig) -> Result<Layout, TopologyError> {
+        let assignment = self.topology.assignment(self.conf)?;
+        let streams = self.streams()?;
+        let info = Arc::new(self.info(&assignment, &streams));
+        let others = self.topology.spout_ids().filter(|id| *id != CHECKPOINT_COMPONENT);
+        let others = others.map(|id| assignment.components[id].executors.len()).sum();
+        Ok(Layout {
+            queues: Arc::new(queues(ordered, &assignment, config.queue_elements())),
+            assignment,
+            info,
+            tether: Tether::default(),
+            states: StateProvider::from_config(self.conf)?,
+            other_spouts: OtherSpouts::new(others),
+        })
+    }
+
+    /// Where a component's states are: its own provider, if it says so, or that of the topology. Made
+    /// once, for it is what an executor that starts again has in common with the one before.
+    fn states(&self, component: &Config, layout: &Layout) -> Result<StateProvider, TopologyError> {
+        let keys = [Config::TOPOLOGY_STATE_PROVIDER, Config::TOPOLOGY_STATE_PROVIDER_CONFIG];
+        if keys.iter().any(|key| component.get(key).is_some()) {
+            return StateProvider::from_config(&component_conf(self.conf, component));
+        }
+        Ok(layout.states.clone())
     }
 
     fn typed_config(&self) -> Result<TopologyConfig, TopologyError> {
@@ -143,7 +168,7 @@ impl Launch<'_> {
         layout: &Layout,
         first_spout: usize,
     ) -> Result<ExecutorPlan, TopologyError> {
-        let Layout { assignment, info, queues, tether } = layout;
+        let Layout { assignment, info, queues, tether, other_spouts, .. } = layout;
         let conf = component_conf(self.conf, &component.conf);
         let most =
             conf.count(Config::TOPOLOGY_MAX_ERROR_REPORT_PER_INTERVAL)?.unwrap_or(usize::MAX);
@@ -174,6 +199,8 @@ impl Launch<'_> {
             queues: Arc::clone(queues),
             consumers: self.consumers.clone(),
             first_spout,
+            states: self.states(&component.conf, layout)?,
+            other_spouts: other_spouts.clone(),
             conf,
         })
     }

@@ -2,9 +2,11 @@
 
 use super::TaskHook;
 use crate::metrics::{Metric, Registry};
+use crate::state::StateProvider;
 use crate::{Config, Fields, TaskId, TopologyError};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use weir_dataflow::Clock;
 
@@ -30,6 +32,8 @@ pub struct TopologyContext {
     pub(crate) index: usize,
     pub(crate) waker: Waker,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) states: StateProvider,
+    pub(crate) other_spouts: OtherSpouts,
     pub(crate) registry: Registry,
 }
 
@@ -90,6 +94,14 @@ impl TopologyContext {
     #[must_use]
     pub fn sources(&self) -> &[(String, String)] {
         self.info.sources.get(&self.component).map_or(&[], Vec::as_slice)
+    }
+
+    /// Where the states of this component are kept, as the configuration says: those of stateful
+    /// bolts, and any that the component opens itself, under a [part](crate::state::Namespace::part)
+    /// of its namespace. An executor that is started again finds them there.
+    #[must_use]
+    pub const fn state_provider(&self) -> &StateProvider {
+        &self.states
     }
 
     /// The time of the cluster's clock, in nanoseconds.
@@ -156,5 +168,45 @@ impl Waker {
 impl std::fmt::Debug for Waker {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Waker")
+    }
+}
+
+/// The executors of spouts, that of checkpoints aside: how it knows that no more is to come.
+#[derive(Clone, Debug)]
+pub(crate) struct OtherSpouts(Arc<Running>);
+
+#[derive(Debug)]
+struct Running {
+    executors: AtomicUsize,
+    wakers: Mutex<Vec<Waker>>,
+}
+
+impl OtherSpouts {
+    pub(crate) fn new(executors: usize) -> Self {
+        Self(Arc::new(Running { executors: AtomicUsize::new(executors), wakers: Mutex::default() }))
+    }
+
+    /// One has ended: it will emit no more, and none of its trees is open.
+    pub(crate) fn one_ended(&self) {
+        if self.0.executors.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let wakers = self.0.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+            wakers.iter().for_each(Waker::wake);
+        }
+    }
+
+    pub(crate) fn have_ended(&self) -> bool {
+        self.0.executors.load(Ordering::Acquire) == 0
+    }
+
+    /// Asks to be woken when all have ended.
+    pub(crate) fn wake_at_their_end(&self, waker: Waker) {
+        self.0.wakers.lock().unwrap_or_else(PoisonError::into_inner).push(waker);
+    }
+}
+
+impl Default for OtherSpouts {
+    /// One that goes on for ever.
+    fn default() -> Self {
+        Self::new(1)
     }
 }

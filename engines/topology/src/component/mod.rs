@@ -14,7 +14,7 @@ pub use basic::{BasicBolt, BasicOutputCollector};
 pub use bolt::RichBolt;
 pub(crate) use collector::Opening;
 pub use collector::{OutputCollector, SpoutOutputCollector};
-pub(crate) use context::TopologyInfo;
+pub(crate) use context::{OtherSpouts, TopologyInfo};
 pub use context::{TopologyContext, Waker};
 pub use error::{ComponentError, ComponentResult, EmitError};
 pub(crate) use fields::StreamInfo;

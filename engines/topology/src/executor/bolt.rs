@@ -89,6 +89,12 @@ impl BoltTasks {
     fn revive(&mut self, at: usize, death: Death) {
         let reporter = self.tasks[at].collector.reporter.clone();
         self.restarts.survive(death, &reporter);
+        // What the dead held, such as their states, is free before others are made.
+        for task in &mut self.tasks {
+            task.bolt = Box::new(Nothing);
+            // Who kept acks back is dead; those of its successor count.
+            task.collector.outlet.held_acks();
+        }
         for task in &mut self.tasks {
             task.bolt = make(&self.plan.factory);
         }
@@ -148,6 +154,15 @@ impl BoltTasks {
         };
         let next_ns = self.plan.clock.now_ns() + seconds.unsigned_abs() * SECOND_NS;
         self.ticks = Some(Ticks { source: Arc::new(source), seconds, next_ns });
+        Ok(())
+    }
+}
+
+/// In the place of a bolt, while there is none.
+struct Nothing;
+
+impl RichBolt for Nothing {
+    fn execute(&mut self, _: Tuple, _: &mut OutputCollector) -> ComponentResult {
         Ok(())
     }
 }

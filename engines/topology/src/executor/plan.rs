@@ -3,10 +3,11 @@
 use super::{
     Address, Meter, OutStream, OutSubscriber, Outlet, Parcel, Queues, Route, Samplers, Tether,
 };
-use crate::component::TopologyInfo;
+use crate::component::{OtherSpouts, TopologyInfo};
 use crate::grouping::{GroupingContext, StreamGrouping};
 use crate::metrics::{Consumers, Registry, Sampler, TaskStats};
 use crate::report::{ErrorThrottle, ReportedError, Reporter};
+use crate::state::StateProvider;
 use crate::topology::Factory;
 use crate::tuple::Source;
 use crate::typed::grouping::Place;
@@ -59,6 +60,8 @@ pub(crate) struct ExecutorPlan {
     pub(crate) consumers: Consumers,
     /// Of a spout: the number of its first executor among the spouts'.
     pub(crate) first_spout: usize,
+    pub(crate) states: StateProvider,
+    pub(crate) other_spouts: OtherSpouts,
 }
 
 impl ExecutorPlan {
@@ -126,6 +129,8 @@ impl ExecutorPlan {
             index: tasks.take_while(|other| **other != task).count(),
             waker,
             clock: Arc::clone(&self.clock),
+            states: self.states.clone(),
+            other_spouts: self.other_spouts.clone(),
             registry: Registry::default(),
         }
     }

@@ -5,10 +5,13 @@ use super::{Began, Chores, ExecutorPlan, Outlet, Parcel, Restarts};
 use crate::component::{ComponentResult, Opening};
 use crate::flow_control::{Pause, WaitStrategy};
 use crate::runtime::acker::ORIGIN;
-use crate::runtime::task::TaskContext;
+use crate::runtime::task::{Shared, TaskContext};
+use crate::state::CHECKPOINT_COMPONENT;
 use crate::topology::Factory;
 use crate::typed::{FailReason, Next, Spout, SpoutCollector};
-use crate::{Config, RichSpout, SpoutOutputCollector, TopologyContext, Value, Waker};
+use crate::{
+    Config, OutputFieldsDeclarer, RichSpout, SpoutOutputCollector, TopologyContext, Value, Waker,
+};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -112,6 +115,10 @@ impl SpoutTasks {
     fn revive(&mut self, at: usize, death: Death) {
         let reporter = self.tasks[at].collector.reporter.clone();
         self.restarts.survive(death, &reporter);
+        // What the dead held, such as their states, is free before others are made.
+        for task in &mut self.tasks {
+            task.spout = Box::new(Nothing);
+        }
         for task in &mut self.tasks {
             task.spout = make(&self.plan.factory);
         }
@@ -147,6 +154,11 @@ impl SpoutTasks {
                 Ok(())
             });
         }
+    }
+
+    /// Checkpoints go on until all that the other spouts have open is done: that it waits for.
+    fn is_needed_still(&self, shared: &Shared) -> bool {
+        &*self.plan.id == CHECKPOINT_COMPONENT && shared.others_have_open_trees(self.number)
     }
 
     /// Trees that the tasks of the executor may have open together.
@@ -200,6 +212,16 @@ impl SpoutTasks {
     }
 }
 
+/// In the place of a spout, while there is none.
+struct Nothing;
+
+impl RichSpout for Nothing {
+    fn next_tuple(&mut self, _: &mut SpoutOutputCollector) -> ComponentResult {
+        Ok(())
+    }
+    fn declare_output_fields(&self, _: &mut OutputFieldsDeclarer) {}
+}
+
 fn make(factory: &Factory) -> Box<dyn RichSpout> {
     match factory {
         Factory::Spout(make) => make(),
@@ -230,8 +252,9 @@ impl Spout for SpoutTasks {
             let nanos = u64::try_from(until.as_nanos()).unwrap_or(u64::MAX);
             Next::Idle { until_ns: shared.context.now_ns().saturating_add(nanos) }
         };
-        if shared.is_active() != self.active {
-            self.set_active(!self.active);
+        let active = shared.is_active() || self.is_needed_still(&shared);
+        if active != self.active {
+            self.set_active(active);
         }
         if !self.active {
             self.do_chores();
@@ -285,6 +308,12 @@ impl Spout for SpoutTasks {
                 spout.close();
                 Ok(())
             });
+        }
+        if let Some(shared) = self.plan.tether.shared() {
+            shared.spout_ended(self.number);
+        }
+        if &*self.plan.id != CHECKPOINT_COMPONENT {
+            self.plan.other_spouts.one_ended();
         }
     }
 }

@@ -76,6 +76,9 @@ impl std::ops::AddAssign for TaskCounts {
     }
 }
 
+/// What a spout that has ended counts as open.
+const ENDED: usize = usize::MAX;
+
 /// How often it is looked whether trees are still open.
 const LOOK_NS: u64 = 1_000_000;
 
@@ -94,7 +97,7 @@ pub(crate) struct Shared {
     ending: AtomicBool,
     wait: WaitStrategy,
     /// By spout, once it has seen that the run is not active: one more than the trees it has open;
-    /// before that, 0.
+    /// before that, 0. [`ENDED`] of one that has ended.
     open_trees: Box<[AtomicUsize]>,
     /// By executor, the elements of its queue when it looked last.
     populations: Box<[AtomicUsize]>,
@@ -196,7 +199,12 @@ impl Shared {
     }
 
     pub(crate) fn set_active(&self, active: bool) {
-        self.open_trees.iter().for_each(|open| open.store(0, Ordering::Release));
+        for open in &self.open_trees {
+            // An error is a spout that has ended: that stays.
+            let _ = open.fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| {
+                (open != ENDED).then_some(0)
+            });
+        }
         self.active.store(active, Ordering::Release);
         self.wake_spouts();
     }
@@ -210,6 +218,21 @@ impl Shared {
         self.open_trees[spout].store(open + 1, Ordering::Release);
     }
 
+    /// A spout has ended, with no tree open.
+    pub(crate) fn spout_ended(&self, spout: usize) {
+        self.open_trees[spout].store(ENDED, Ordering::Release);
+    }
+
+    /// Whether a spout other than this one may have trees open, after the run was made inactive.
+    pub(crate) fn others_have_open_trees(&self, spout: usize) -> bool {
+        let mut others = (0..self.open_trees.len()).filter(|other| *other != spout);
+        others.any(|other| self.has_open_trees(other))
+    }
+
+    fn has_open_trees(&self, spout: usize) -> bool {
+        !matches!(self.open_trees[spout].load(Ordering::Acquire), 1 | ENDED)
+    }
+
     /// Waits, after the run was made inactive, until no tree is open, or for `most`. On a clock that
     /// somebody else moves, it waits only for what can happen without that.
     pub(crate) fn await_no_tree(&self, most: Duration) {
@@ -220,7 +243,7 @@ impl Shared {
         }
         let most_ns = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
         let until_ns = clock.now_ns().saturating_add(most_ns);
-        let open = || self.open_trees.iter().any(|open| open.load(Ordering::Acquire) != 1);
+        let open = || (0..self.open_trees.len()).any(|spout| self.has_open_trees(spout));
         while open() && !self.stopped() && clock.now_ns() < until_ns {
             clock.sleep_until(clock.now_ns().saturating_add(LOOK_NS).min(until_ns));
         }

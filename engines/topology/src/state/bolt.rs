@@ -119,7 +119,8 @@ pub trait StatefulBolt: 'static {
 #[derive(Debug)]
 pub struct StatefulBoltExecutor<B: StatefulBolt> {
     bolt: B,
-    provider: StateProvider,
+    /// None is that of the topology.
+    provider: Option<StateProvider>,
     state: Option<B::State>,
     initialised: bool,
     barrier: Barrier,
@@ -134,6 +135,16 @@ impl<B: StatefulBolt> StatefulBoltExecutor<B> {
     /// The bolt, with its state where `provider` says.
     #[must_use]
     pub const fn new(bolt: B, provider: StateProvider) -> Self {
+        Self::of(bolt, Some(provider))
+    }
+
+    /// The bolt, with its state where the configuration of its topology says.
+    #[must_use]
+    pub const fn configured(bolt: B) -> Self {
+        Self::of(bolt, None)
+    }
+
+    const fn of(bolt: B, provider: Option<StateProvider>) -> Self {
         Self {
             bolt,
             provider,
@@ -211,7 +222,8 @@ impl<B: StatefulBolt> Checkpointed<'_, B> {
 impl<B: StatefulBolt> RichBolt for StatefulBoltExecutor<B> {
     fn prepare(&mut self, conf: &Config, context: &TopologyContext) -> ComponentResult {
         self.barrier.prepare(context);
-        self.state = Some(B::State::open(&self.provider, &Namespace::of(context))?);
+        let provider = self.provider.as_ref().unwrap_or_else(|| context.state_provider());
+        self.state = Some(B::State::open(provider, &Namespace::of(context))?);
         self.bolt.prepare(conf, context)
     }
 

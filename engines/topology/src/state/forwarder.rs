@@ -36,6 +36,14 @@ impl<B: RichBolt> RichBolt for CheckpointTupleForwarder<B> {
         self.bolt.execute(tuple, collector)
     }
 
+    fn wake_at(&self) -> Option<u64> {
+        self.bolt.wake_at()
+    }
+
+    fn wake(&mut self, now_ns: u64, collector: &mut OutputCollector) -> ComponentResult {
+        self.bolt.wake(now_ns, collector)
+    }
+
     fn cleanup(&mut self) {
         self.bolt.cleanup();
     }

@@ -8,6 +8,9 @@
 //! uncommitted. After a failure the checkpoint that was under way is committed everywhere, if it was
 //! prepared everywhere, or else *rolled back* everywhere.
 //!
+//! [`TopologyBuilder::set_stateful_bolt`](crate::TopologyBuilder::set_stateful_bolt) and its like add
+//! what this takes to a topology. One whose spouts are all exhausted ends with a last checkpoint.
+//!
 //! Where states are kept says the configuration ([`StateProvider`]): in memory, where they outlive an
 //! executor but not the process, or on disk.
 //!

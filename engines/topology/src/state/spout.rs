@@ -4,6 +4,7 @@ use super::{
     Action, CHECKPOINT_FIELD_ACTION, CHECKPOINT_FIELD_TXID, CHECKPOINT_STREAM, CheckpointState,
     KeyValue, Namespace, StateProvider,
 };
+use crate::component::OtherSpouts;
 use crate::{
     ComponentError, ComponentResult, Config, OutputFieldsDeclarer, RichSpout, SpoutOutputCollector,
     TopologyContext, Value, values,
@@ -14,8 +15,14 @@ use crate::{
 ///
 /// The next step comes when the one before has been done everywhere: that is when its tuple is acked.
 /// If it fails, all return to what was committed last. How far it is it keeps itself in a state.
+///
+/// Other than Storm's, it ends: once all other spouts have, it commits what there is, and is exhausted.
 pub struct CheckpointSpout {
-    provider: StateProvider,
+    /// None is that of the topology.
+    provider: Option<StateProvider>,
+    others: OtherSpouts,
+    /// The transaction that was begun after all other spouts had ended.
+    last_txid: Option<i64>,
     kept: Option<KeyValue<String, CheckpointState>>,
     current: CheckpointState,
     recovering: bool,
@@ -33,9 +40,21 @@ impl CheckpointSpout {
 
     /// A spout that keeps how far it is where `provider` says.
     #[must_use]
-    pub const fn new(provider: StateProvider) -> Self {
+    pub fn new(provider: StateProvider) -> Self {
+        Self::of(Some(provider))
+    }
+
+    /// A spout that keeps how far it is where the configuration of its topology says.
+    #[must_use]
+    pub fn configured() -> Self {
+        Self::of(None)
+    }
+
+    fn of(provider: Option<StateProvider>) -> Self {
         Self {
             provider,
+            others: OtherSpouts::default(),
+            last_txid: None,
             kept: None,
             current: CheckpointState::START,
             recovering: true,
@@ -62,6 +81,7 @@ impl CheckpointSpout {
 
     fn is_due(&self, now_ns: u64) -> bool {
         self.current.status != super::Status::Committed
+            || self.others.have_ended()
             || self.last_ns.is_none_or(|last| now_ns.saturating_sub(last) > self.interval_ns)
     }
 
@@ -78,8 +98,11 @@ impl RichSpout for CheckpointSpout {
         let interval = conf.millis(Config::TOPOLOGY_STATE_CHECKPOINT_INTERVAL)?.unwrap_or_default();
         let interval_ns = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
         self.interval_ns = interval_ns.max(Self::SHORTEST_MS * 1_000_000);
+        let provider = self.provider.as_ref().unwrap_or_else(|| context.state_provider());
         let kept: KeyValue<String, CheckpointState> =
-            self.provider.key_value(&Namespace::of(context))?;
+            provider.key_value(&Namespace::of(context))?;
+        self.others = context.other_spouts.clone();
+        self.others.wake_at_their_end(context.waker());
         self.current = kept.get_or(&Self::KEY.to_owned(), CheckpointState::START)?;
         self.kept = Some(kept);
         (self.recovering, self.under_way, self.last_ns) = (true, false, None);
@@ -99,8 +122,10 @@ impl RichSpout for CheckpointSpout {
             return Ok(());
         }
         if self.current.status == super::Status::Committed {
+            let last = self.others.have_ended();
             self.advance(self.current.next_state(false))?;
             self.last_ns = Some(now_ns);
+            self.last_txid = last.then_some(self.current.txid);
         }
         self.send(self.current.next_action(false), collector)
     }
@@ -123,6 +148,12 @@ impl RichSpout for CheckpointSpout {
         self.recovering = true;
         self.under_way = false;
         Ok(())
+    }
+
+    fn is_exhausted(&self) -> bool {
+        let CheckpointState { txid, status } = self.current;
+        let settled = status == super::Status::Committed && !self.recovering;
+        settled && !self.under_way && self.last_txid == Some(txid)
     }
 
     fn close(&mut self) {

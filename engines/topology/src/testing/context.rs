@@ -1,7 +1,8 @@
 //! What a component under test is told of its topology.
 
-use crate::component::{IntoFields, TopologyInfo};
+use crate::component::{IntoFields, OtherSpouts, TopologyInfo};
 use crate::metrics::Registry;
+use crate::state::StateProvider;
 use crate::{
     Config, Fields, OutputFieldsDeclarer, RichBolt, TaskId, TopologyContext, TopologyError, Waker,
 };
@@ -24,6 +25,7 @@ pub struct MockContext {
     task: TaskId,
     info: TopologyInfo,
     clock: Arc<dyn Clock>,
+    states: StateProvider,
 }
 
 impl MockContext {
@@ -38,7 +40,8 @@ impl MockContext {
             sources: BTreeMap::new(),
             conf: Config::new(),
         };
-        Self { component, task, info, clock: Arc::new(ManualClock::new()) }
+        let clock = Arc::new(ManualClock::new());
+        Self { component, task, info, clock, states: StateProvider::memory() }
     }
 
     /// The topology's name.
@@ -52,6 +55,13 @@ impl MockContext {
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// Where states are kept; without it, in memory.
+    #[must_use]
+    pub fn state_provider(mut self, states: StateProvider) -> Self {
+        self.states = states;
         self
     }
 
@@ -116,6 +126,8 @@ impl MockContext {
             index: index.unwrap_or(0),
             waker: Waker::default(),
             clock: self.clock,
+            states: self.states,
+            other_spouts: OtherSpouts::default(),
             registry: Registry::default(),
         }
     }

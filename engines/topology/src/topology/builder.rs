@@ -1,9 +1,13 @@
 //! Declaring a topology as Storm's `TopologyBuilder` does.
 
 use super::definition::{ComponentDef, Factory, StormTopology};
-use super::{BoltDeclarer, SpoutDeclarer, validate};
-use crate::component::{BasicBolt, BasicBoltExecutor, OutputFieldsDeclarer};
-use crate::{Config, RichBolt, RichSpout, TopologyError};
+use super::{BoltDeclarer, SpoutDeclarer, checkpoints, validate};
+use crate::component::{BasicBolt, BasicBoltExecutor};
+use crate::state::{StatefulBolt, StatefulBoltExecutor};
+use crate::windowing::{
+    PersistentWindowedBolt, StatefulWindowedBolt, WindowConfig, WindowSpec, WindowedBolt,
+};
+use crate::{RichBolt, RichSpout, TopologyError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -60,19 +64,100 @@ impl TopologyBuilder {
         self.set_bolt(id, move || BasicBoltExecutor(make()), parallelism)
     }
 
+    /// Declares a bolt of windows.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use weir_topology::windowing::{TupleWindow, WindowConfig, WindowedBolt, WindowedOutputCollector};
+    /// use weir_topology::{ComponentResult, FixedTupleSpout, OutputFieldsDeclarer, TopologyBuilder, values};
+    ///
+    /// struct HowMany;
+    /// impl WindowedBolt for HowMany {
+    ///     fn execute(
+    ///         &mut self,
+    ///         window: &TupleWindow<'_>,
+    ///         collector: &mut WindowedOutputCollector<'_>,
+    ///     ) -> ComponentResult {
+    ///         collector.emit(values![window.len() as i64])?;
+    ///         Ok(())
+    ///     }
+    ///     fn declare_output_fields(&self, declarer: &mut OutputFieldsDeclarer) {
+    ///         declarer.declare(["how_many"]);
+    ///     }
+    /// }
+    ///
+    /// let mut builder = TopologyBuilder::new();
+    /// let clicks = FixedTupleSpout::new(["url", "at_ms"], [])?;
+    /// builder.set_spout("clicks", move || clicks.clone(), 1);
+    /// let minutes = WindowConfig::sliding(Duration::from_secs(60), Duration::from_secs(10))
+    ///     .timestamp_field("at_ms")
+    ///     .lag(Duration::from_secs(2));
+    /// builder.set_windowed_bolt("how many", || HowMany, minutes, 1).shuffle_grouping("clicks");
+    /// # Ok::<(), weir_topology::TopologyError>(())
+    /// ```
+    pub fn set_windowed_bolt<B: WindowedBolt>(
+        &mut self,
+        id: &str,
+        make: impl Fn() -> B + Send + Sync + 'static,
+        windows: WindowConfig,
+        parallelism: impl Into<Option<usize>>,
+    ) -> BoltDeclarer<'_> {
+        let windows = self.windows(windows);
+        self.set_bolt(id, move || make().windowed(windows.clone()), parallelism)
+    }
+
+    /// Declares a bolt with state. The first one makes the topology a stateful one: its state is
+    /// checkpointed by a spout of its own, and whatever its bolts emit must be anchored.
+    pub fn set_stateful_bolt<B: StatefulBolt>(
+        &mut self,
+        id: &str,
+        make: impl Fn() -> B + Send + Sync + 'static,
+        parallelism: impl Into<Option<usize>>,
+    ) -> BoltDeclarer<'_> {
+        let make = move || StatefulBoltExecutor::configured(make());
+        let mut declarer = self.set_bolt(id, make, parallelism);
+        declarer.component(|component| component.stateful = true);
+        declarer
+    }
+
+    /// Declares a bolt of windows with state; see [`set_stateful_bolt`](Self::set_stateful_bolt).
+    pub fn set_stateful_windowed_bolt<B: StatefulWindowedBolt>(
+        &mut self,
+        id: &str,
+        make: impl Fn() -> B + Send + Sync + 'static,
+        windows: WindowConfig,
+        parallelism: impl Into<Option<usize>>,
+    ) -> BoltDeclarer<'_> {
+        let windows = self.windows(windows);
+        self.set_stateful_bolt(id, move || make().windowed(windows.clone()), parallelism)
+    }
+
+    /// Declares a bolt whose windows are part of its state; see
+    /// [`set_stateful_bolt`](Self::set_stateful_bolt).
+    pub fn set_persistent_windowed_bolt<B: PersistentWindowedBolt>(
+        &mut self,
+        id: &str,
+        make: impl Fn() -> B + Send + Sync + 'static,
+        windows: WindowConfig,
+        parallelism: impl Into<Option<usize>>,
+    ) -> BoltDeclarer<'_> {
+        let windows = self.windows(windows);
+        self.set_stateful_bolt(id, move || make().windowed(windows.clone()), parallelism)
+    }
+
+    fn windows(&mut self, windows: WindowConfig) -> WindowSpec {
+        windows.build().unwrap_or_else(|mistake| {
+            self.errors.push(mistake.into());
+            WindowSpec::default()
+        })
+    }
+
     fn declare(&mut self, id: &str, factory: Factory, parallelism: Option<usize>) {
         if let Some(other) = self.components.get(id) {
             let kind = other.factory.kind();
             self.errors.push(TopologyError::Duplicate { kind, id: id.to_owned() });
         }
-        let component = ComponentDef {
-            factory,
-            parallelism,
-            conf: Config::empty(),
-            inputs: Vec::new(),
-            streams: OutputFieldsDeclarer::default(),
-        };
-        self.components.insert(id.to_owned(), component);
+        self.components.insert(id.to_owned(), ComponentDef::new(factory, parallelism));
     }
 
     /// Asks every component for its streams and settings, and checks the topology. The first mistake
@@ -82,6 +167,10 @@ impl TopologyBuilder {
             return Err(error);
         }
         let mut components = self.components;
+        let stateful = components.values().any(|component| component.stateful);
+        if stateful {
+            checkpoints::add(&mut components)?;
+        }
         for component in components.values_mut() {
             let (streams, said) = component.factory.describe();
             component.streams = streams;
@@ -90,6 +179,6 @@ impl TopologyBuilder {
         validate::basic(&components)?;
         validate::structure(&components)?;
         validate::acyclic(&components)?;
-        Ok(StormTopology { components, stateful: false })
+        Ok(StormTopology { components, stateful })
     }
 }

@@ -1,6 +1,6 @@
 //! What can be said of a component after it has been set.
 
-use super::definition::{GroupingSpec, Subscription};
+use super::definition::{ComponentDef, GroupingSpec, Subscription};
 use super::{StreamId, TopologyBuilder};
 use crate::component::IntoFields;
 use crate::grouping::StreamGrouping;
@@ -65,6 +65,12 @@ settings!(SpoutDeclarer);
 settings!(BoltDeclarer);
 
 impl BoltDeclarer<'_> {
+    pub(super) fn component(&mut self, change: impl FnOnce(&mut ComponentDef)) {
+        if let Some(component) = self.builder.components.get_mut(&self.id) {
+            change(component);
+        }
+    }
+
     /// Tuples go to the tasks in turn, fewer to those whose queues are full.
     pub fn shuffle_grouping(self, from: impl Into<StreamId>) -> Self {
         self.subscribe(from, GroupingSpec::Shuffle)
@@ -135,12 +141,9 @@ impl BoltDeclarer<'_> {
         }
     }
 
-    fn subscribe(self, from: impl Into<StreamId>, grouping: GroupingSpec) -> Self {
+    fn subscribe(mut self, from: impl Into<StreamId>, grouping: GroupingSpec) -> Self {
         let subscription = Subscription { from: from.into(), grouping };
-        if let Some(component) = self.builder.components.get_mut(&self.id) {
-            component.inputs.retain(|input| input.from != subscription.from);
-            component.inputs.push(subscription);
-        }
+        self.component(|component| component.subscribe(subscription));
         self
     }
 }

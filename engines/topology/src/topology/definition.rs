@@ -102,6 +102,8 @@ pub(crate) struct Subscription {
 #[derive(Clone, Debug)]
 pub(crate) struct ComponentDef {
     pub(crate) factory: Factory,
+    /// Whether it is a bolt that takes part in checkpoints by itself.
+    pub(crate) stateful: bool,
     /// The parallelism hint; `None` is one executor.
     pub(crate) parallelism: Option<usize>,
     /// What its declarer set; when the topology is created, over what the component says itself.
@@ -109,6 +111,25 @@ pub(crate) struct ComponentDef {
     pub(crate) inputs: Vec<Subscription>,
     /// Filled in when the topology is created.
     pub(crate) streams: OutputFieldsDeclarer,
+}
+
+impl ComponentDef {
+    pub(crate) fn new(factory: Factory, parallelism: Option<usize>) -> Self {
+        Self {
+            factory,
+            stateful: false,
+            parallelism,
+            conf: Config::empty(),
+            inputs: Vec::new(),
+            streams: OutputFieldsDeclarer::default(),
+        }
+    }
+
+    /// Subscribes it. A subscription to the same stream goes.
+    pub(crate) fn subscribe(&mut self, subscription: Subscription) {
+        self.inputs.retain(|input| input.from != subscription.from);
+        self.inputs.push(subscription);
+    }
 }
 
 /// A topology that has been declared and checked, ready to be submitted, as often as wanted.

@@ -2,6 +2,7 @@
 
 mod assignment;
 mod builder;
+mod checkpoints;
 mod declarer;
 mod definition;
 mod groupings;

@@ -31,6 +31,7 @@ mod skips;
 mod stage;
 mod starter;
 mod state;
+mod stateful;
 mod stats;
 mod timeouts;
 mod topologies;

@@ -18,7 +18,7 @@ pub(crate) const RIGHTED: &[(&str, &str)] =
     &[("derived_timeout_fail_stat", "every failure counts once, whatever share is measured")];
 
 /// Areas without a runner, and cases of the others that no runner takes, as `area/name`.
-pub(crate) const PENDING: &[&str] = &["validation/testStatefulTopology", "streams_joins"];
+pub(crate) const PENDING: &[&str] = &["streams_joins"];
 
 /// The reason that a list has for a case.
 pub(crate) fn reason(list: &[(&str, &'static str)], case: &str) -> Option<&'static str> {

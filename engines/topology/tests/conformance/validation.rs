@@ -19,6 +19,9 @@ pub(crate) fn run(area: &str, case: &Case<'_>) -> Option<Outcome> {
     if case.part("input").has("bolt2_grouping") {
         return Some(structure(case));
     }
+    if case.part("expected").has("checkpoint_grouping") {
+        return Some(crate::stateful::topology(case));
+    }
     let input = case.text("input").ok()?;
     Some(match case.name() {
         "derived_field_of_other_stream_accepted" => field_of_another_stream(case),

@@ -2,7 +2,11 @@
 
 mod acking;
 mod components;
+#[path = "../../examples/stateful_word_count/components.rs"]
+mod exactly_once;
 mod faults;
 mod lifecycle;
 mod metrics;
+mod state;
 mod watched;
+mod windows;
