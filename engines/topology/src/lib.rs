@@ -93,6 +93,7 @@ pub mod metrics;
 mod report;
 mod runtime;
 pub mod state;
+pub mod streams;
 pub mod testing;
 mod topology;
 mod tuple;
