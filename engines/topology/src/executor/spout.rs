@@ -5,9 +5,9 @@ use super::{ExecutorPlan, Parcel, Restarts};
 use crate::component::{ComponentResult, Opening};
 use crate::runtime::acker::ORIGIN;
 use crate::runtime::task::{Shared, TaskContext};
+use crate::state::CHECKPOINT_COMPONENT;
 use crate::topology::Factory;
 use crate::typed::{FailReason, Next, Spout, SpoutCollector};
-use crate::state::CHECKPOINT_COMPONENT;
 use crate::{
     Config, OutputFieldsDeclarer, RichSpout, SpoutOutputCollector, TopologyContext, Value, Waker,
 };

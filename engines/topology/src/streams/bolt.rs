@@ -141,7 +141,11 @@ impl ProcessorBolt {
         Ok(())
     }
 
-    fn finish(&mut self, states: Option<&mut States>, out: &mut OutputCollector) -> ComponentResult {
+    fn finish(
+        &mut self,
+        states: Option<&mut States>,
+        out: &mut OutputCollector,
+    ) -> ComponentResult {
         let held = std::mem::take(&mut self.held);
         self.fused.time = self.latest_ms.take().map(Into::into);
         let mut emit = |stream: &str, values| out.emit_to(stream, &held, values).map(drop);

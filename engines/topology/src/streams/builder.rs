@@ -132,7 +132,8 @@ fn declare(builder: &mut TopologyBuilder, graph: &Graph, component: Component) {
             for input in &plan.inputs {
                 declarer = subscribe(declarer, input);
                 if !input.raw {
-                    let windows = StreamId::new(&input.component, punctuation_stream(&input.stream));
+                    let windows =
+                        StreamId::new(&input.component, punctuation_stream(&input.stream));
                     declarer = declarer.all_grouping(windows);
                 }
             }
@@ -160,6 +161,8 @@ fn subscribe<'b>(declarer: BoltDeclarer<'b>, input: &Input) -> BoltDeclarer<'b> 
     match input.partition {
         Partition::Shuffle => declarer.shuffle_grouping(from),
         Partition::Global => declarer.global_grouping(from),
-        Partition::Key => declarer.fields_grouping(from, [if input.pair { "key" } else { "value" }]),
+        Partition::Key => {
+            declarer.fields_grouping(from, [if input.pair { "key" } else { "value" }])
+        }
     }
 }

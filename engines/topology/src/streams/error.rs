@@ -9,7 +9,9 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum StreamError {
     /// Streams begin at the default stream of a spout.
-    #[error("the spout {spout} does not declare the default stream: declare it, for streams read it")]
+    #[error(
+        "the spout {spout} does not declare the default stream: declare it, for streams read it"
+    )]
     NoDefaultStream {
         /// The id that it was given.
         spout: String,
@@ -18,7 +20,9 @@ pub enum StreamError {
     #[error("a stream of another builder is joined or queried: make both with one builder")]
     ForeignStream,
     /// A window after which nothing is done.
-    #[error("a window goes straight into a bolt: put an operation between, or give it a windowed bolt")]
+    #[error(
+        "a window goes straight into a bolt: put an operation between, or give it a windowed bolt"
+    )]
     WindowIntoBolt,
     /// Windows of a window.
     #[error("two windows follow each other: put an operation between")]

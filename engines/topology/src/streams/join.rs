@@ -52,7 +52,12 @@ struct Join {
 }
 
 impl Join {
-    fn pair(&self, input: usize, row: &Row, other: Option<&Row>) -> Result<Row, crate::ComponentError> {
+    fn pair(
+        &self,
+        input: usize,
+        row: &Row,
+        other: Option<&Row>,
+    ) -> Result<Row, crate::ComponentError> {
         let (value, other) = (Some(row.value.clone()), other.map(|other| other.value.clone()));
         let (left, right) = if input == 0 { (value, other) } else { (other, value) };
         Ok(Row { key: row.key.clone(), value: (self.joiner)(left, right)? })

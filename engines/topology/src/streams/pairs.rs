@@ -86,7 +86,12 @@ impl<K: Datum, V: Datum> PairStream<K, V> {
     ///
     /// Unlike Storm's, a join finds all pairs, also if a key is there more than once on both sides.
     pub fn join<W: Datum>(&self, other: &PairStream<K, W>) -> PairStream<K, (V, W)> {
-        self.joined(other, &joiner(|left: Option<V>, right: Option<W>| Some((left?, right?))), false, false)
+        self.joined(
+            other,
+            &joiner(|left: Option<V>, right: Option<W>| Some((left?, right?))),
+            false,
+            false,
+        )
     }
 
     /// As [`join`](Self::join), and values here that find none there. Without windows these are told
@@ -95,7 +100,12 @@ impl<K: Datum, V: Datum> PairStream<K, V> {
         &self,
         other: &PairStream<K, W>,
     ) -> PairStream<K, (V, Option<W>)> {
-        self.joined(other, &joiner(|left: Option<V>, right: Option<W>| Some((left?, right))), true, false)
+        self.joined(
+            other,
+            &joiner(|left: Option<V>, right: Option<W>| Some((left?, right))),
+            true,
+            false,
+        )
     }
 
     /// As [`join`](Self::join), and values there that find none here; see
@@ -104,7 +114,12 @@ impl<K: Datum, V: Datum> PairStream<K, V> {
         &self,
         other: &PairStream<K, W>,
     ) -> PairStream<K, (Option<V>, W)> {
-        self.joined(other, &joiner(|left: Option<V>, right: Option<W>| Some((left, right?))), false, true)
+        self.joined(
+            other,
+            &joiner(|left: Option<V>, right: Option<W>| Some((left, right?))),
+            false,
+            true,
+        )
     }
 
     /// As [`join`](Self::join), and values of both that find none; see
@@ -113,7 +128,12 @@ impl<K: Datum, V: Datum> PairStream<K, V> {
         &self,
         other: &PairStream<K, W>,
     ) -> PairStream<K, (Option<V>, Option<W>)> {
-        self.joined(other, &joiner(|left: Option<V>, right: Option<W>| Some((left, right))), true, true)
+        self.joined(
+            other,
+            &joiner(|left: Option<V>, right: Option<W>| Some((left, right))),
+            true,
+            true,
+        )
     }
 
     fn joined<W: Datum, R: Datum>(

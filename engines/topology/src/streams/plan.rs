@@ -160,7 +160,8 @@ impl<'g> Cut<'g> {
         }
         let mut ordered = Vec::new();
         while !left.is_empty() {
-            let fed = |group: usize| feeds.iter().any(|(from, to)| *to == group && left.contains(from));
+            let fed =
+                |group: usize| feeds.iter().any(|(from, to)| *to == group && left.contains(from));
             let next = left.iter().position(|group| !fed(*group))?;
             ordered.push(left.remove(next));
         }
@@ -174,7 +175,8 @@ pub(super) fn plan(graph: &Graph) -> Result<Vec<Component>, StreamError> {
     let order = cut.order().ok_or(StreamError::QueryOfItself)?;
     let (mut ids, mut spouts, mut bolts) = (BTreeMap::new(), 0, 0);
     for group in &order {
-        let is_spout = cut.members(*group).any(|node| matches!(cut.nodes[node].kind, Kind::Spout(_)));
+        let is_spout =
+            cut.members(*group).any(|node| matches!(cut.nodes[node].kind, Kind::Spout(_)));
         let (kind, number) = if is_spout { ("spout", &mut spouts) } else { ("bolt", &mut bolts) };
         *number += 1;
         ids.insert(*group, format!("{kind}{number}"));
@@ -265,9 +267,8 @@ impl Planner<'_> {
 
 /// Adds a stream, or another target of a stream that is there.
 fn add_input(inputs: &mut Vec<Input>, input: Input, target: Target) {
-    let same = |known: &&mut Input| {
-        known.component == input.component && known.stream == input.stream
-    };
+    let same =
+        |known: &&mut Input| known.component == input.component && known.stream == input.stream;
     match inputs.iter_mut().find(same) {
         Some(known) => known.targets.push(target),
         None => inputs.push(Input { targets: vec![target], ..input }),
@@ -290,7 +291,11 @@ fn tell_times(components: &mut [Component]) -> Result<(), StreamError> {
             let known = wanted.entry(input.component.clone()).or_insert_with(|| reads.clone());
             if *known != reads {
                 let (first, second) = (known.clone(), reads);
-                return Err(StreamError::TwoTimestamps { bolt: input.component.clone(), first, second });
+                return Err(StreamError::TwoTimestamps {
+                    bolt: input.component.clone(),
+                    first,
+                    second,
+                });
             }
         }
     }

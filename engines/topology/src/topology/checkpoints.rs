@@ -1,12 +1,12 @@
 //! What a topology with state has besides what was declared: Storm's
 //! `TopologyBuilder.maybeAddCheckpointSpout` and the like.
 
-use super::definition::{ComponentDef, Factory, GroupingSpec, Subscription};
 use super::StreamId;
+use super::definition::{ComponentDef, Factory, GroupingSpec, Subscription};
+use crate::TopologyError;
 use crate::state::{
     CHECKPOINT_COMPONENT, CHECKPOINT_STREAM, CheckpointSpout, CheckpointTupleForwarder,
 };
-use crate::TopologyError;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

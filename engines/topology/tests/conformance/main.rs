@@ -28,6 +28,8 @@ mod skips;
 mod starter;
 mod state;
 mod stats;
+mod streams;
+mod streams_builder;
 mod window_bolts;
 mod window_driver;
 mod window_joins;
@@ -56,6 +58,7 @@ const RUNNERS: &[Runner] = &[
     windows::run,
     window_bolts::run,
     window_joins::run,
+    streams::run,
 ];
 
 /// Whether the cases of an area are run here. Those of Trident are run by its own crate.
