@@ -171,7 +171,7 @@ impl Tap {
         Self { keyed: self.keyed, ..self.then(process, pair) }
     }
 
-    pub(super) fn into_bolt(&self, declare: Declare, parallelism: usize) {
+    pub(super) fn end_in_bolt(&self, declare: Declare, parallelism: usize) {
         let mut graph = self.graph.borrow_mut();
         if self.window.is_some() {
             graph.errors.push(StreamError::WindowIntoBolt);
@@ -191,9 +191,11 @@ impl Tap {
         Self { partition, parallelism, keyed: false, ..self.clone() }
     }
 
+    /// The stream with all items in one task.
     pub(super) fn global(&self) -> Self {
-        // All keys are in one task.
-        Self { partition: Some(Partition::Global), keyed: true, ..self.clone() }
+        // Tasks without items would have no windows, and those behind would wait for them.
+        let parallelism = if self.window.is_some() { 1 } else { self.parallelism };
+        Self { partition: Some(Partition::Global), parallelism, keyed: true, ..self.clone() }
     }
 
     /// The stream with all items of a key in one of `parallelism` tasks.

@@ -90,24 +90,30 @@ fn stays(nodes: &[Node], edge: &Edge, child: &Node) -> bool {
         && parent.windowed == child.windowed
 }
 
+fn process(nodes: &[Node], node: usize) -> Option<&Process> {
+    if let Kind::Process(process) = &nodes[node].kind { Some(process) } else { None }
+}
+
 impl<'g> Cut<'g> {
     fn new(nodes: &'g [Node]) -> Result<Self, StreamError> {
         let mut cut = Self { nodes, group: (0..nodes.len()).collect() };
+        let beside = |at: usize| process(nodes, at).and_then(|process| process.beside);
+        let queried: BTreeSet<usize> = (0..nodes.len()).filter_map(beside).collect();
         for (at, node) in nodes.iter().enumerate() {
-            if let Some(beside) = cut.process(at).and_then(|process| process.beside)
-                && !cut.unite(at, beside)
+            if let Some(state) = beside(at)
+                && !cut.unite(at, state)
             {
                 return Err(StreamError::QueryOfItself);
             }
-            for edge in node.edges.iter().filter(|edge| stays(nodes, edge, node)) {
-                cut.unite(at, edge.parent);
+            // State that is queried begins a bolt: what it is queried with may come from where its
+            // updates do.
+            if !queried.contains(&at) {
+                for edge in node.edges.iter().filter(|edge| stays(nodes, edge, node)) {
+                    cut.unite(at, edge.parent);
+                }
             }
         }
         Ok(cut)
-    }
-
-    fn process(&self, node: usize) -> Option<&'g Process> {
-        if let Kind::Process(process) = &self.nodes[node].kind { Some(process) } else { None }
     }
 
     fn members(&self, group: usize) -> impl Iterator<Item = usize> {
@@ -121,7 +127,8 @@ impl<'g> Cut<'g> {
     }
 
     fn is_stateful(&self, group: usize) -> bool {
-        self.members(group).any(|node| self.process(node).is_some_and(|process| process.stateful))
+        self.members(group)
+            .any(|node| process(self.nodes, node).is_some_and(|process| process.stateful))
     }
 
     /// Makes one group of those of two nodes, unless groups would feed each other in a circle, or one

@@ -89,7 +89,7 @@ impl<T> Stream<T> {
             let make = Arc::clone(&make);
             builder.set_bolt(id, move || make(), parallelism);
         };
-        self.tap.into_bolt(Arc::new(declare), parallelism);
+        self.tap.end_in_bolt(Arc::new(declare), parallelism);
     }
 
     /// Ends the stream in a bolt whose tuples are acked for it; see [`to`](Self::to).
