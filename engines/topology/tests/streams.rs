@@ -10,8 +10,8 @@ use weir_topology::streams::{
 use weir_topology::testing::{MockCollector, MockContext, tuple};
 use weir_topology::windowing::{Count, WindowConfig};
 use weir_topology::{
-    Config, FixedTupleSpout, LocalCluster, MockedSources, RichBolt, StormTopology, Tuple, Value,
-    Values, values,
+    Config, FeederSpout, FixedTupleSpout, LocalCluster, MockedSources, RichBolt, StormTopology,
+    Tuple, Value, Values, values,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -121,12 +121,8 @@ fn without_windows_a_join_goes_on() {
     let outer = Seen::of(&pairs.left_outer_join(&negative.filter(|pair| pair.0 == 1)));
     let grouped = Seen::of(&pairs.co_group_by_key(&negative));
     run(&builder);
-    let want = [row(1, values![1, -1]), row(1, values![1, -3]), row(1, values![3, -1])];
-    let want: Vec<_> =
-        want.into_iter().chain([row(1, values![3, -3]), row(2, values![2, -2])]).collect();
-    let mut sorted = want.clone();
-    sorted.sort();
-    assert_eq!(joined.sorted(), sorted);
+    let want = [(1, 1, -3), (1, 1, -1), (1, 3, -3), (1, 3, -1), (2, 2, -2)];
+    assert_eq!(joined.sorted(), want.map(|(key, one, other)| row(key, values![one, other])));
     assert!(outer.rows().contains(&row(2, values![2, ()])), "{:?}", outer.rows());
     assert_eq!(outer.rows().iter().filter(|(key, _)| *key == 2.into()).count(), 1);
     let last = Value::from(values![values![1, 3], values![-1, -3]]);
@@ -246,6 +242,34 @@ fn windows_of_several_tasks_are_brought_together_in_step() {
     assert_eq!(merging.mock.emitted_on("s3"), [values![31], values![100]]);
     assert_eq!(merging.mock.emitted_on("s3__punctuation").len(), 2);
     assert_eq!(merging.mock.acked().len(), 8);
+}
+
+#[test]
+fn windows_of_the_time_of_items_end_with_watermarks() {
+    let builder = StreamBuilder::new();
+    let feeder = FeederSpout::new(["n", "at"]).expect("two fields");
+    let feeds = feeder.clone();
+    let numbers = builder.new_stream(move || feeds.clone(), |t| Ok(t.int("n")?), 1);
+    let windows = |length| WindowConfig::tumbling(MS * length).timestamp_field("at");
+    let sums = numbers.filter(|n| *n > 0).window(windows(10)).aggregate(Sum);
+    let sums_seen = Seen::of(&sums);
+    // A window of windows: each sum has the time at which its window ended.
+    let counts =
+        Seen::of(&sums.repartition(1).map(|n| n).window(windows(20)).aggregate(CountItems));
+    let cluster = LocalCluster::with_simulated_time();
+    let topology = builder.build().expect("a good topology");
+    let running = cluster.submit_topology("times", Config::new(), topology).expect("it starts");
+    for (n, at) in [(1, 5), (2, 9), (-9, 9), (3, 10), (4, 11), (5, 19), (6, 35), (7, 75)] {
+        feeder.feed(values![n, at], ());
+    }
+    for _ in 0..4 {
+        cluster.await_quiet();
+        cluster.advance_time(MS * 1000);
+    }
+    cluster.await_quiet();
+    assert_eq!(sums_seen.values(), [6, 9, 6].map(Value::from));
+    assert_eq!(counts.values(), [2, 1].map(Value::from));
+    drop(running);
 }
 
 #[test]

@@ -4,9 +4,7 @@ use super::fused::{Fused, PUNCTUATION, punctuation_stream};
 use super::plan::BoltPlan;
 use super::processor::States;
 use crate::state::StatefulBolt;
-use crate::windowing::{
-    TupleWindow, WindowSpec, WindowedBolt, WindowedBoltExecutor, WindowedOutputCollector,
-};
+use crate::windowing::{TupleWindow, WindowedBolt, WindowedOutputCollector};
 use crate::{
     ComponentError, ComponentResult, Config, OutputCollector, OutputFieldsDeclarer, RichBolt,
     TaskId, TopologyContext, Tuple,
@@ -212,12 +210,16 @@ impl StatefulBolt for ProcessorBolt {
 
 /// A bolt that does its operations with all tuples of a window, and then finishes it. Storm's
 /// `WindowedProcessorBolt`.
-struct WindowedProcessor {
+pub(super) struct WindowedProcessor {
     plan: Arc<BoltPlan>,
     fused: Fused,
 }
 
 impl WindowedProcessor {
+    pub(super) fn new(plan: &Arc<BoltPlan>) -> Self {
+        Self { plan: Arc::clone(plan), fused: Fused::new(plan) }
+    }
+
     fn process(
         &mut self,
         window: &TupleWindow<'_>,
@@ -250,49 +252,5 @@ impl WindowedBolt for WindowedProcessor {
 
     fn declare_output_fields(&self, declarer: &mut OutputFieldsDeclarer) {
         declare(&self.plan, declarer);
-    }
-}
-
-/// Keeps what tells of other windows out of the windows of a bolt.
-pub(super) struct WindowedProcessorBolt(WindowedBoltExecutor<WindowedProcessor>);
-
-impl WindowedProcessorBolt {
-    pub(super) fn new(plan: &Arc<BoltPlan>, windows: &WindowSpec) -> Self {
-        let bolt = WindowedProcessor { plan: Arc::clone(plan), fused: Fused::new(plan) };
-        Self(bolt.windowed(windows.clone()))
-    }
-}
-
-impl RichBolt for WindowedProcessorBolt {
-    fn prepare(&mut self, conf: &Config, context: &TopologyContext) -> ComponentResult {
-        self.0.prepare(conf, context)
-    }
-
-    fn execute(&mut self, tuple: Tuple, out: &mut OutputCollector) -> ComponentResult {
-        if tuple.source_stream().ends_with(PUNCTUATION) {
-            out.ack(&tuple);
-            return Ok(());
-        }
-        self.0.execute(tuple, out)
-    }
-
-    fn wake_at(&self) -> Option<u64> {
-        self.0.wake_at()
-    }
-
-    fn wake(&mut self, now_ns: u64, out: &mut OutputCollector) -> ComponentResult {
-        self.0.wake(now_ns, out)
-    }
-
-    fn cleanup(&mut self) {
-        self.0.cleanup();
-    }
-
-    fn declare_output_fields(&self, declarer: &mut OutputFieldsDeclarer) {
-        self.0.declare_output_fields(declarer);
-    }
-
-    fn component_configuration(&self) -> Config {
-        self.0.component_configuration()
     }
 }

@@ -1,6 +1,6 @@
 //! Making a topology of streams.
 
-use super::bolt::{ProcessorBolt, WindowedProcessorBolt};
+use super::bolt::{ProcessorBolt, WindowedProcessor};
 use super::error::StreamError;
 use super::fused::punctuation_stream;
 use super::graph::{Graph, Kind, Node, Partition, Tap};
@@ -10,6 +10,7 @@ use super::plan::{BoltPlan, Component, Input, Part, plan};
 use super::stream::Stream;
 use crate::component::OutputFieldsDeclarer;
 use crate::topology::BoltDeclarer;
+use crate::windowing::WindowedBolt;
 use crate::{
     ComponentError, DEFAULT_STREAM, RichSpout, StormTopology, StreamId, TopologyBuilder, Tuple,
 };
@@ -131,7 +132,8 @@ fn declare(builder: &mut TopologyBuilder, graph: &Graph, component: Component) {
             let mut declarer = bolt(builder, &id, made, parallelism);
             for input in &plan.inputs {
                 declarer = subscribe(declarer, input);
-                if !input.raw {
+                // A bolt that cuts windows does not go by those of others.
+                if !input.raw && plan.window.is_none() {
                     let windows =
                         StreamId::new(&input.component, punctuation_stream(&input.stream));
                     declarer = declarer.all_grouping(windows);
@@ -148,7 +150,8 @@ fn bolt<'b>(
     parallelism: usize,
 ) -> BoltDeclarer<'b> {
     if let Some(windows) = plan.window.clone() {
-        builder.set_bolt(id, move || WindowedProcessorBolt::new(&plan, &windows), parallelism)
+        let make = move || WindowedProcessor::new(&plan).windowed(windows.clone());
+        builder.set_bolt(id, make, parallelism)
     } else if plan.stateful {
         builder.set_stateful_bolt(id, move || ProcessorBolt::new(&plan), parallelism)
     } else {

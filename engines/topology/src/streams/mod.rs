@@ -52,8 +52,8 @@
 //! # Windows
 //!
 //! What comes of a window stays together in bolts further on: after it a task sends a *punctuation*, on
-//! the stream `<stream>__punctuation`, to all tasks behind it. These have the window complete when
-//! all tasks before them have ended theirs; what a task that is ahead sends meanwhile waits. So the
+//! the stream `<stream>__punctuation`, to all tasks behind it that cut no windows of their
+//! own. These have the window complete when all tasks before them have ended theirs; what a task that is ahead sends meanwhile waits. So the
 //! n-th windows of all tasks make one: a task that gets nothing has no windows, and holds up those
 //! behind it. Where windows are merged in this way, spread items so that all tasks get some.
 //!
@@ -74,7 +74,8 @@
 //!   once; Storm's tells it again with every row of the other side.
 //! - Punctuations are counted by the task that sends them, not only by their number: a task that is
 //!   ahead by two windows does not end the window of the others.
-//! - Punctuations are no members of windows that are cut further on.
+//! - A bolt that cuts windows gets no punctuations: they are no members of its windows, and their
+//!   streams hold no watermark back.
 //! - Results come in the order of keys, not of their hashes.
 
 mod aggregate;
