@@ -62,6 +62,7 @@
 //! | `Fields`, `Values`, `Tuple` | [`Fields`], [`values!`], [`Tuple`]; values are a [`Value`] |
 //! | `OutputCollector.emit(anchors, values)`, `ack`, `fail` | [`OutputCollector`], handed to each call |
 //! | `shuffleGrouping`, `fieldsGrouping`, ... | the verbs of [`BoltDeclarer`]; [`grouping`] |
+//! | `StreamBuilder`, `Stream`, `PairStream` | [`streams`] |
 //! | `Config` | [`Config`], with Storm's keys and defaults |
 //! | `LocalCluster`, `Testing.completeTopology` | [`LocalCluster`]; simulated time included |
 //! | an exception of a component | an error, or a panic: see [`ComponentError`] |

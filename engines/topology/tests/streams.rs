@@ -195,26 +195,28 @@ fn mistakes_are_told_when_the_topology_is_built() {
 struct Merging {
     bolt: Box<dyn RichBolt>,
     mock: MockCollector,
+    stream: &'static str,
 }
 
 impl Merging {
-    fn new(topology: &StormTopology) -> Self {
+    fn new(topology: &StormTopology, stream: &'static str) -> Self {
         let mut bolt = topology.make_bolt("bolt3").expect("it is there");
         let mock = MockCollector::of_bolt("bolt3", 9, &bolt).expect("good streams");
         let context = MockContext::new("bolt3", 9).tasks("bolt2", [1, 2]).build();
         bolt.prepare(&Config::new(), &context).expect("it needs nothing");
-        Self { bolt, mock }
+        Self { bolt, mock, stream }
     }
 
     fn feed(&mut self, task: i32, n: i64) -> Tuple {
-        let fed = tuple("bolt2", "s2", ["value"], task, values![n]).expect("one field");
+        let fed = tuple("bolt2", self.stream, ["value"], task, values![n]).expect("one field");
         self.bolt.execute(fed.clone(), self.mock.collector()).expect("a number");
         fed
     }
 
     fn end(&mut self, task: i32) {
         let values = values!["__punctuation"];
-        let fed = tuple("bolt2", "s2__punctuation", ["p"], task, values).expect("one field");
+        let stream = format!("{}__punctuation", self.stream);
+        let fed = tuple("bolt2", &stream, ["p"], task, values).expect("one field");
         self.bolt.execute(fed, self.mock.collector()).expect("it ends a window");
     }
 }
@@ -224,7 +226,7 @@ fn windows_of_several_tasks_are_brought_together_in_step() {
     let builder = StreamBuilder::new();
     let windows = numbers_of(&builder, &[], 2).window(WindowConfig::tumbling(Count(2)));
     windows.map(|n| n).repartition(1).aggregate(Sum).repartition(1).for_each(|_| ());
-    let mut merging = Merging::new(&builder.build().expect("a good topology"));
+    let mut merging = Merging::new(&builder.build().expect("a good topology"), "s2");
     let first = [merging.feed(1, 1), merging.feed(2, 10)];
     merging.end(1);
     // The first task is a whole window ahead.
@@ -242,6 +244,36 @@ fn windows_of_several_tasks_are_brought_together_in_step() {
     assert_eq!(merging.mock.emitted_on("s3"), [values![31], values![100]]);
     assert_eq!(merging.mock.emitted_on("s3__punctuation").len(), 2);
     assert_eq!(merging.mock.acked().len(), 8);
+}
+
+#[test]
+fn parts_of_windows_are_aggregated_where_they_are() {
+    let builder = StreamBuilder::new();
+    let windows = numbers_of(&builder, &[], 2).window(WindowConfig::tumbling(Count(2)));
+    windows.map(|n| n).reduce(|a, b| a.max(b)).repartition(1).for_each(|_| ());
+    let topology = builder.build().expect("a good topology");
+    let inputs = |bolt: &str| -> Vec<(String, &str)> {
+        topology.inputs(bolt).map(|(from, grouping)| (from.to_string(), grouping)).collect()
+    };
+    assert_eq!(inputs("bolt2"), [("bolt1:s1".to_owned(), "shuffle grouping")]);
+    let global = ("bolt2:s3".to_owned(), "global grouping");
+    let ends = ("bolt2:s3__punctuation".to_owned(), "all grouping");
+    assert_eq!(inputs("bolt3"), [global, ends]);
+    let mut merging = Merging::new(&topology, "s3");
+    merging.feed(1, 7);
+    merging.end(1);
+    merging.feed(2, 5);
+    merging.end(2);
+    assert_eq!(merging.mock.emitted_on("s4"), [values![7]]);
+    // Straight after the window there are no parts: it is cut where all items are.
+    let builder = StreamBuilder::new();
+    let windows = numbers_of(&builder, &[], 2).window(WindowConfig::tumbling(Count(2)));
+    windows.aggregate(Sum).for_each(|_| ());
+    let topology = builder.build().expect("a good topology");
+    let input = topology.inputs("bolt2").map(|(from, grouping)| (from.to_string(), grouping));
+    assert_eq!(input.collect::<Vec<_>>(), [("bolt1:s1".to_owned(), "global grouping")]);
+    let assignment = topology.assignment(&Config::new()).expect("good numbers");
+    assert_eq!(assignment.components["bolt2"].tasks().count(), 1);
 }
 
 #[test]
