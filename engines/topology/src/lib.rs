@@ -63,6 +63,7 @@
 //! | `OutputCollector.emit(anchors, values)`, `ack`, `fail` | [`OutputCollector`], handed to each call |
 //! | `shuffleGrouping`, `fieldsGrouping`, ... | the verbs of [`BoltDeclarer`]; [`grouping`] |
 //! | `setBolt` of an `IStatefulBolt`, an `IWindowedBolt` | `set_stateful_bolt`, `set_windowed_bolt`: see [`state`], [`windowing`] |
+//! | `StreamBuilder`, `Stream`, `PairStream` | [`streams`] |
 //! | `Config` | [`Config`], with Storm's keys and defaults |
 //! | `LocalCluster`, `Testing.completeTopology` | [`LocalCluster`]; simulated time included |
 //! | an exception of a component | an error, or a panic: see [`ComponentError`] |
@@ -95,6 +96,7 @@ pub mod metrics;
 mod report;
 mod runtime;
 pub mod state;
+pub mod streams;
 pub mod testing;
 mod topology;
 mod tuple;

@@ -158,6 +158,26 @@ impl StormTopology {
         component.flat_map(|c| c.inputs.iter().map(|input| (&input.from, input.grouping.label())))
     }
 
+    /// The fields that a component's subscription to a stream goes by, of a grouping by fields.
+    #[must_use]
+    pub fn grouping_fields(&self, component: &str, from: &StreamId) -> Option<&Fields> {
+        let mut inputs = self.components.get(component)?.inputs.iter();
+        match &inputs.find(|input| input.from == *from)?.grouping {
+            GroupingSpec::Fields(fields) | GroupingSpec::PartialKey(fields) => Some(fields),
+            _ => None,
+        }
+    }
+
+    /// A bolt as one of its tasks has it, to test it by itself: see
+    /// [`MockCollector`](crate::testing::MockCollector).
+    #[must_use]
+    pub fn make_bolt(&self, component: &str) -> Option<Box<dyn RichBolt>> {
+        match &self.components.get(component)?.factory {
+            Factory::Bolt(make) => Some(make()),
+            Factory::Spout(_) => None,
+        }
+    }
+
     /// The streams of a component, and their fields.
     pub fn streams(&self, component: &str) -> impl Iterator<Item = (&str, &Fields)> {
         let component = self.components.get(component).into_iter();

@@ -70,6 +70,17 @@ impl Timestamps {
     }
 }
 
+impl PartialEq for Timestamps {
+    /// Functions are equal if they are the same one.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Field(one), Self::Field(other)) => one == other,
+            (Self::Function(one), Self::Function(other)) => Arc::ptr_eq(one, other),
+            (Self::Field(_) | Self::Function(_), _) => false,
+        }
+    }
+}
+
 impl fmt::Debug for Timestamps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -102,11 +113,21 @@ pub struct WindowConfig {
 }
 
 /// How a bolt wants its windows, checked.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct WindowSpec {
     /// Storm's keys.
     pub(super) conf: Config,
     pub(super) timestamps: Option<Timestamps>,
+}
+
+impl WindowSpec {
+    /// The field in which tuples tell their time, if it is one.
+    pub(crate) fn timestamp_field(&self) -> Option<&str> {
+        match &self.timestamps {
+            Some(Timestamps::Field(field)) => Some(field),
+            _ => None,
+        }
+    }
 }
 
 /// Length, in tuples and in milliseconds, or the same of the interval.

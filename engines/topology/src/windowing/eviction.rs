@@ -172,6 +172,7 @@ impl EvictionPolicy {
 
     /// What becomes of the next event of the queue. `now_ms` stands in for the end of a window before
     /// there was one, where windows are measured on the clock.
+    #[inline]
     pub fn evict(&mut self, timestamp_ms: i64, now_ms: i64) -> Action {
         let reference = self.reference_ms;
         match &mut self.rule {
@@ -234,6 +235,7 @@ impl EvictionPolicy {
 }
 
 /// An event is in the window if it is younger than the window is long, and not after its end.
+#[inline]
 const fn by_age(age_ms: i64, length_ms: i64) -> Action {
     if age_ms >= length_ms {
         Action::Expire

@@ -33,6 +33,8 @@ mod starter;
 mod state;
 mod stateful;
 mod stats;
+mod streams;
+mod streams_builder;
 mod timeouts;
 mod topologies;
 mod validation;
@@ -70,6 +72,7 @@ const RUNNERS: &[Runner] = &[
     window_bolts::run,
     window_joins::run,
     windows::run,
+    streams::run,
 ];
 
 /// Whether the cases of an area are run here. Those of Trident are run by its own crate.
