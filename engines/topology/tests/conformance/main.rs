@@ -11,7 +11,7 @@
 //!
 //! - **passed**: executed here, and everything came out as the case says;
 //! - **righted**: what was recorded is a plain bug of Storm, and weir does the right thing
-//!   (`skips::RIGHTED`, by name and with what is right);
+//!   (`skips::BUGS`, by name and with what is right, or found by the runner);
 //! - **failed**: executed, and something came out differently; or not understood;
 //! - **skipped**: cannot apply here (`skips::SKIPS`, by name and with a reason);
 //! - **not run**: no runner takes it, as `skips::PENDING` says. Any other case that no runner takes has
@@ -185,7 +185,7 @@ fn judge(area: &str, json: &Json) -> Verdict {
         return Verdict::Skipped;
     }
     let outcome = execute(area, json);
-    if let Some(right) = skips::reason(skips::RIGHTED, name) {
+    if let Some(right) = skips::reason(skips::BUGS, name) {
         return match (outcome, righted(name)) {
             (Some(Ok(())), _) => Verdict::Failed(format!("it comes out as in Storm, not: {right}")),
             (Some(Err(_)), Ok(())) => Verdict::Righted,
@@ -195,6 +195,7 @@ fn judge(area: &str, json: &Json) -> Verdict {
     }
     match outcome {
         Some(Ok(())) => Verdict::Passed,
+        Some(Err(error)) if error.starts_with(skips::RIGHTED) => Verdict::Righted,
         Some(Err(error)) => Verdict::Failed(error),
         None if skips::pending(area, name).is_some() => Verdict::NotRun,
         None => Verdict::Failed(format!("no runner takes it, of {area}")),
@@ -313,7 +314,7 @@ fn changed_expectations_are_noticed() {
 #[test]
 fn lists_are_up_to_date() {
     let mut left: BTreeMap<&str, &str> = BTreeMap::new();
-    left.extend(skips::SKIPS.iter().chain(skips::RIGHTED).map(|(name, _)| (*name, "no such case")));
+    left.extend(skips::SKIPS.iter().chain(skips::BUGS).map(|(name, _)| (*name, "no such case")));
     left.extend(skips::PENDING.iter().map(|entry| (*entry, "nothing of it is left to run")));
     for file in files(&own("cases")).unwrap_or_else(|error| panic!("{error}")) {
         for case in &file.cases {
