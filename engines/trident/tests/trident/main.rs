@@ -1,6 +1,9 @@
 //! Trident topologies, from their definition to what they did.
 
+mod deaths;
 mod drpc;
 mod exactly_once;
+mod joins;
+mod kills;
 mod numbers;
 mod windows;
