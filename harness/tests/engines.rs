@@ -71,7 +71,8 @@ fn engines() -> Vec<(String, Box<dyn Target>)> {
             all.push((name, Box::new(microbatch(parallelism, interval_ms))));
         }
         for (interval_ms, in_flight) in [(0, 4), (1, 8), (10, 1), (1_000, 2)] {
-            let name = format!("trident x{parallelism} every {interval_ms} ms, {in_flight} at once");
+            let name =
+                format!("trident x{parallelism} every {interval_ms} ms, {in_flight} at once");
             all.push((name, Box::new(trident(parallelism, interval_ms, in_flight))));
         }
     }

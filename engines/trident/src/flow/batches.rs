@@ -7,8 +7,9 @@ use weir_dataflow::{BatchTiming, EventTime, Recorder, RunContext, Sample};
 use weir_topology::ComponentError;
 
 /// Records of a batch per task, at most: one that would be larger is cut short, and the next follows at
-/// once.
-const MOST: u64 = 1 << 18;
+/// once. Batches overlap, so that small ones keep all tasks at work, and as many as may be under way are
+/// in memory.
+const MOST: u64 = 1 << 16;
 
 /// Records of a batch per task if nothing else says how many: at saturation, without an interval.
 const SATURATED: u64 = 1 << 14;

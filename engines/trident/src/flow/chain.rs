@@ -139,11 +139,9 @@ impl<T: Data, C: Transform<In = T>> Flow for TridentFlow<T, C> {
     fn erase(self) -> TridentFlow<C::Out> {
         let Self { mut upstream, chain, .. } = self;
         let label = chain.label();
-        if label.is_empty() {
-            // The empty chain, or one that hides itself: nothing says that it does nothing.
-            return TridentFlow::new(upstream.with(|before| apply(before, chain)));
+        if !label.is_empty() {
+            upstream.then(label, NodeKind::Operator, "identity partition");
         }
-        upstream.then(label, NodeKind::Operator, "identity partition");
         TridentFlow::new(upstream.with(|before| apply(before, chain)))
     }
 

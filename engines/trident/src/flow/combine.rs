@@ -3,9 +3,7 @@
 use super::batches::Batch;
 use super::stage::Stage;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use weir_dataflow::{
-    Aggregate, Event, KeyedTable, Sink, Transform, Writer, hash_of, partition_of,
-};
+use weir_dataflow::{Aggregate, Event, KeyedTable, Sink, Transform, Writer, hash_of, partition_of};
 
 /// A chain, and the aggregate that follows it.
 pub(super) struct Combine<C, A> {

@@ -41,10 +41,7 @@ impl<S: Source> LoadSpout<S> {
 }
 
 impl<S: Source> TridentSpout for LoadSpout<S> {
-    fn coordinator(
-        &self,
-        _: &SpoutPlace<'_>,
-    ) -> Result<Box<dyn BatchCoordinator>, ComponentError> {
+    fn coordinator(&self, _: &SpoutPlace<'_>) -> Result<Box<dyn BatchCoordinator>, ComponentError> {
         let counts = self.number == 0;
         Ok(Box::new(Coordinator { batches: Arc::clone(&self.batches), counts }))
     }

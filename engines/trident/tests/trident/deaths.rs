@@ -73,8 +73,8 @@ struct Deaths {
 
 impl Deaths {
     fn new() -> Self {
-        let (function, aggregator) = (Flaky::new(211, 5), Flaky::new(223, 6));
-        Self { function, aggregator, state: Flaky::new(29, 7) }
+        let (function, aggregator) = (Flaky::new(401, 5), Flaky::new(433, 6));
+        Self { function, aggregator, state: Flaky::new(61, 7) }
     }
 }
 
@@ -106,9 +106,11 @@ where
     let running =
         LocalCluster::new().submit_topology("deaths", conf, built).map(|running| running.join());
     running.expect("submitted").expect("it ends");
-    for (place, flaky) in
-        [("function", &deaths.function), ("aggregator", &deaths.aggregator), ("state", &deaths.state)]
-    {
+    for (place, flaky) in [
+        ("function", &deaths.function),
+        ("aggregator", &deaths.aggregator),
+        ("state", &deaths.state),
+    ] {
         assert!(flaky.failures() > 0, "no executor died in a {place}");
     }
 }

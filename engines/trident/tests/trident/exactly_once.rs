@@ -4,13 +4,13 @@
 use crate::numbers::{Flaky, Numbers, counted, key};
 use std::collections::BTreeMap;
 use weir_topology::{ComponentError, Config, Fields, LocalCluster, Value};
+use weir_trident::TridentTopology;
 use weir_trident::operation::Count;
 use weir_trident::spout::{Opaque, Partitioned, TridentSpout};
 use weir_trident::state::{
     MapState, MemoryBacking, NonTransactionalMap, OpaqueMap, PartitionId, StateFactory,
     TransactionalMap,
 };
-use weir_trident::TridentTopology;
 
 const PARTITIONS: i64 = 3;
 const END: i64 = 400;

@@ -42,18 +42,12 @@ fn counts(folder: &Path, task: usize) -> PathBuf {
     folder.join(format!("counts-{task}"))
 }
 
-fn count<F>(
-    folder: &Path,
-    interval_ms: i64,
-    spout: impl TridentSpout,
-    state: F,
-) -> Result<(), Any>
+fn count<F>(folder: &Path, interval_ms: i64, spout: impl TridentSpout, state: F) -> Result<(), Any>
 where
     F: StateFactory,
     F::State: MapState,
 {
-    let topology =
-        TridentTopology::with_store(Arc::new(FileStore::open(folder.join("progress"))?));
+    let topology = TridentTopology::with_store(Arc::new(FileStore::open(folder.join("progress"))?));
     topology
         .new_stream("numbers", spout)
         .parallelism_hint(2)
