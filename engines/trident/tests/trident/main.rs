@@ -3,6 +3,7 @@
 mod deaths;
 mod drpc;
 mod exactly_once;
+mod flow;
 mod joins;
 mod kills;
 mod numbers;

@@ -1,0 +1,216 @@
+//! The contract on Trident: what the harness's workloads do not have, against the oracle; and how a run
+//! ends early.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use weir_dataflow::testing::{AllAtOnce, CollectSink};
+use weir_dataflow::{
+    Aggregate, Cancel, Data, Engine, Event, EventTime, Flow, Meter, Recorder, RunContext, RunError,
+    RunSummary, Sample, Source, SystemClock, Windowed, Windows,
+};
+use weir_oracle::Oracle;
+use weir_trident::TridentEngine;
+
+const RECORDS: u64 = 2_000;
+const SPACING_NS: u64 = 10_000;
+
+/// Record *i* is *i*; some are so far from one another that sessions end.
+#[derive(Clone, Copy)]
+struct Numbers;
+
+impl Source for Numbers {
+    type Item = u64;
+    fn record(&self, index: u64, scheduled: EventTime) -> Event<u64> {
+        let at = EventTime(scheduled.0 + index / 100 * 1_000_000);
+        Event { at, watermark: at, value: index }
+    }
+    fn in_order(&self) -> bool {
+        false
+    }
+}
+
+/// Counts per remainder.
+#[derive(Clone)]
+struct CountBy(u64);
+
+impl Aggregate for CountBy {
+    type In = u64;
+    type Key = u64;
+    type Value = u64;
+    type State = u64;
+    type Out = (u64, u64);
+    fn split(&self, number: u64) -> (u64, u64) {
+        (number % self.0, 1)
+    }
+    fn update(&self, count: &mut u64, more: u64) {
+        *count += more;
+    }
+    fn merge(&self, count: &mut u64, more: u64) {
+        *count += more;
+    }
+    fn output(&self, key: &u64, count: &u64) -> (u64, u64) {
+        (*key, *count)
+    }
+}
+
+fn load() -> AllAtOnce {
+    AllAtOnce { records: RECORDS, spacing_ns: SPACING_NS }
+}
+
+/// Runs a flow. Returns its rows, sorted.
+fn run<T: Data + Ord>(
+    flow: impl Flow<Item = T>,
+    context: &RunContext,
+) -> Result<(Vec<T>, RunSummary), RunError> {
+    let sink = CollectSink::new();
+    let summary = flow.run(sink.clone(), context)?;
+    let mut rows = sink.take();
+    rows.sort();
+    Ok((rows, summary))
+}
+
+fn engines() -> impl Iterator<Item = TridentEngine> {
+    let rows = [(1, 0, 1), (1, 1, 4), (2, 3, 2), (3, 0, 8), (8, 1_000, 3)];
+    rows.into_iter().map(|(parallelism, interval_ms, in_flight)| {
+        TridentEngine::new()
+            .parallelism(parallelism)
+            .batch_interval(Duration::from_millis(interval_ms))
+            .max_batches_in_flight(NonZeroUsize::new(in_flight).expect("one at least"))
+    })
+}
+
+/// Checks that the flows that a function makes have the same rows on Trident as on the oracle.
+macro_rules! same_as_oracle {
+    ($flow:expr) => {
+        let want = run($flow(&Oracle), &load().context()).expect("the oracle");
+        assert!(!want.0.is_empty());
+        for engine in engines() {
+            let got = run($flow(&engine), &load().context()).expect("a run");
+            assert_eq!((got.0, got.1.late), (want.0.clone(), want.1.late), "{engine:?}");
+            assert_eq!((got.1.records, got.1.counters["replays"]), (RECORDS, 0), "{engine:?}");
+        }
+    };
+}
+
+fn results(row: Windowed<(u64, u64), (u64, u64)>) -> Option<(i64, u64, u64)> {
+    match row {
+        Windowed::Result { window, value: (key, count) } => Some((window.end_ns, key, count)),
+        Windowed::Late(_) => None,
+    }
+}
+
+fn union<E: Engine>(engine: &E) -> impl Flow<Item = (u64, u64)> {
+    let one = engine.source(Numbers).filter(|number| number % 3 > 0);
+    one.union(engine.source(Numbers).map(|number| number * 2)).running(CountBy(7))
+}
+
+fn union_of_tables<E: Engine>(engine: &E) -> impl Flow<Item = (i64, u64, u64)> {
+    let windows = Windows::tumbling(500_000);
+    let one = engine.source(Numbers).windowed(windows, CountBy(4)).flat_map(results);
+    one.union(engine.source(Numbers).windowed(windows, CountBy(3)).flat_map(results))
+}
+
+fn join<E: Engine>(engine: &E) -> impl Flow<Item = (u64, u64, u64)> {
+    let one = engine.source(Numbers).map(|number| (number % 50, number));
+    let two = engine.source(Numbers).filter(|number| number % 5 == 0).map(|n| (n % 40, n));
+    one.join(two, Windows::tumbling(2_000_000)).map(|row| (row.key, row.left, row.right))
+}
+
+fn sessions<E: Engine>(engine: &E) -> impl Flow<Item = (i64, u64, u64)> {
+    engine.source(Numbers).windowed(Windows::session(300_000), CountBy(4)).flat_map(results)
+}
+
+#[test]
+fn unions_joins_and_sessions() {
+    same_as_oracle!(union);
+    same_as_oracle!(union_of_tables);
+    same_as_oracle!(join);
+    same_as_oracle!(sessions);
+}
+
+#[test]
+fn a_run_that_is_cancelled_ends() {
+    for engine in engines() {
+        let mut context = AllAtOnce { records: u64::MAX, spacing_ns: 1 }.context();
+        let cancel = Cancel::new();
+        context.cancel = cancel.clone();
+        let flow = engine.source(Numbers).map(move |number| {
+            if number == 20_000 {
+                cancel.cancel();
+            }
+            number
+        });
+        assert_eq!(run(flow.running(CountBy(7)), &context).err(), Some(RunError::Cancelled));
+    }
+}
+
+#[test]
+fn a_panic_is_an_error_that_names_its_task() {
+    for engine in engines() {
+        let flow = engine.source(Numbers).map(|number| {
+            assert!(number != 777, "a bad number");
+            number
+        });
+        match run(flow.running(CountBy(7)), &load().context()) {
+            Err(RunError::TaskPanicked { message, .. }) => assert_eq!(message, "a bad number"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Records become due over time.
+#[derive(Clone, Copy)]
+struct Paced;
+
+impl weir_dataflow::Load for Paced {
+    fn paced(&self) -> bool {
+        true
+    }
+    fn count_before(&self, t_ns: u64) -> u64 {
+        t_ns.div_ceil(SPACING_NS).min(RECORDS)
+    }
+    fn scheduled_ns(&self, first: u64, step: u64, out: &mut [u64]) {
+        load().scheduled_ns(first, step, out);
+    }
+    fn claim(&self, _: u64, now_ns: u64) -> weir_dataflow::Claim {
+        let limit = self.count_before(now_ns + 1);
+        weir_dataflow::Claim { limit, closed: limit == RECORDS }
+    }
+}
+
+/// Keeps all samples.
+struct Keep(Arc<Mutex<Vec<Sample>>>);
+
+impl Recorder for Keep {
+    fn record(&mut self, samples: &[Sample]) {
+        self.0.lock().expect("no panic").extend_from_slice(samples);
+    }
+}
+
+#[test]
+fn every_record_is_measured_once_and_batches_follow_the_interval() {
+    for engine in engines() {
+        let samples: Arc<Mutex<Vec<Sample>>> = Arc::default();
+        let into = Arc::clone(&samples);
+        let meter = Arc::new(Meter::new(move || Box::new(Keep(Arc::clone(&into)))));
+        let clock = Arc::new(SystemClock::new());
+        let context = RunContext::new(clock, Arc::new(Paced), Arc::clone(&meter));
+        let flow = engine.source(Numbers).running(CountBy(7));
+        let (_, summary) = run(flow, &context).expect("a run");
+        let samples = samples.lock().expect("no panic");
+        let scheduled: Vec<u64> = samples.iter().map(|sample| sample.scheduled_ns).collect();
+        assert_eq!(scheduled, (0..RECORDS).map(|i| i * SPACING_NS).collect::<Vec<_>>());
+        for sample in samples.iter() {
+            assert!(sample.scheduled_ns <= sample.taken_ns, "{sample:?}");
+            assert!(sample.taken_ns <= sample.visible_ns, "{sample:?}");
+        }
+        assert_eq!((meter.taken(), meter.completed()), (RECORDS, RECORDS));
+        assert_eq!(summary.batches.iter().map(|batch| batch.records).sum::<u64>(), RECORDS);
+        let interval: f64 = summary.settings["batch_interval_ms"].parse().expect("a number");
+        if interval > 0.0 {
+            let on_grid = |time_ns: u64| time_ns.is_multiple_of((interval * 1e6) as u64);
+            assert!(summary.batches.iter().all(|batch| on_grid(batch.time_ns)), "{summary:?}");
+        }
+    }
+}
