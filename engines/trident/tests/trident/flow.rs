@@ -2,12 +2,12 @@
 //! ends early.
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 use weir_dataflow::testing::{AllAtOnce, CollectSink};
 use weir_dataflow::{
-    Aggregate, Cancel, Data, Engine, Event, EventTime, Flow, Meter, Recorder, RunContext, RunError,
-    RunSummary, Sample, Source, SystemClock, Windowed, Windows,
+    Aggregate, Cancel, Clock, Data, Engine, Event, EventTime, Flow, Meter, Recorder, RunContext,
+    RunError, RunSummary, Sample, Source, SystemClock, Windowed, Windows,
 };
 use weir_oracle::Oracle;
 use weir_trident::TridentEngine;
@@ -127,6 +127,46 @@ fn unions_joins_and_sessions() {
     same_as_oracle!(union_of_tables);
     same_as_oracle!(join);
     same_as_oracle!(sessions);
+}
+
+/// Whether the operator has been held up.
+#[derive(Clone)]
+struct Held(Arc<Once>);
+
+impl Default for Held {
+    fn default() -> Self {
+        Self(Arc::new(Once::new()))
+    }
+}
+
+/// Counts the results of windows per key, with an operator in between that some result holds up, once.
+fn held_up<E: Engine>(engine: &E, held: Held) -> impl Flow<Item = (u64, u64)> {
+    let windowed = engine.source(Numbers).windowed(Windows::tumbling(500_000), CountBy(4));
+    let keys = windowed.flat_map(results).map(move |(end_ns, key, _)| {
+        if end_ns > 10_000_000 {
+            held.0.call_once(|| {
+                let clock = SystemClock::new();
+                clock.sleep_until(3_000_000_000);
+            });
+        }
+        key
+    });
+    keys.running(CountBy(3))
+}
+
+/// The first state has taken the batch when it times out, and the second has not.
+#[test]
+fn a_batch_that_comes_again_counts_once() {
+    let done = Held::default();
+    done.0.call_once(|| ());
+    let want = run(held_up(&Oracle, done), &load().context()).expect("the oracle");
+    let engine = TridentEngine::new()
+        .parallelism(2)
+        .batch_interval(Duration::from_millis(1))
+        .message_timeout(Duration::from_secs(1));
+    let got = run(held_up(&engine, Held::default()), &load().context()).expect("a run");
+    assert!(got.1.counters["replays"] > 0, "nothing was put to the test: {:?}", got.1);
+    assert_eq!((got.0, got.1.records), (want.0, RECORDS));
 }
 
 #[test]
