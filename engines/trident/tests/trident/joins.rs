@@ -144,3 +144,18 @@ fn reducers_take_batches_groups_and_all_there_is() {
     held.sort();
     assert_eq!(held, [values![0, 20], values![1, 35]]);
 }
+
+#[test]
+fn the_least_and_the_greatest_of_partitions_and_batches() {
+    // Batches are [1, 2], [3, 4] and [5].
+    let topology = TridentTopology::new();
+    let least = numbers(&topology).shuffle().parallelism_hint(2).global().min_by("number");
+    assert_eq!(rows_of(&topology, &least), [values![1, 1], values![1, 3], values![1, 5]]);
+    let topology = TridentTopology::new();
+    let greatest = numbers(&topology).max_by("number");
+    assert_eq!(rows_of(&topology, &greatest), [values![0, 2], values![0, 4], values![1, 5]]);
+    let topology = TridentTopology::new();
+    let _ = numbers(&topology).max_by("size");
+    let error = topology.build().expect_err("no such field").to_string();
+    assert!(error.contains("size"), "{error}");
+}
