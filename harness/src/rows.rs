@@ -10,6 +10,7 @@ use weir_microbatch::MicroBatch;
 use weir_oracle::Oracle;
 use weir_reports::schema::Row;
 use weir_topology::{Acking, TopologyConfig, TopologyEngine};
+use weir_trident::TridentEngine;
 
 /// An engine with its settings: a row of every table.
 pub struct EngineRow {
@@ -19,7 +20,7 @@ pub struct EngineRow {
     pub kind: EngineKind,
     /// What to drive.
     pub target: Box<dyn Target>,
-    /// Of the micro-batch engine.
+    /// Of the engines that work by batches.
     pub batch_interval: Option<Duration>,
     /// Of the topology.
     pub acking: Option<bool>,
@@ -34,8 +35,9 @@ impl EngineRow {
     /// (`loop`, `null`) and the oracle are no rows of a timed comparison.
     #[must_use]
     pub fn of(config: &Config) -> Vec<Self> {
-        let timed =
-            |kind: &&EngineKind| matches!(kind, EngineKind::Topology | EngineKind::Microbatch);
+        let timed = |kind: &&EngineKind| {
+            matches!(kind, EngineKind::Topology | EngineKind::Microbatch | EngineKind::Trident)
+        };
         config.engines.iter().filter(timed).flat_map(|kind| Self::of_kind(*kind, config)).collect()
     }
 
@@ -55,6 +57,7 @@ impl EngineRow {
         match kind {
             EngineKind::Topology => Self::topologies(config),
             EngineKind::Microbatch => Self::microbatches(config),
+            EngineKind::Trident => Self::tridents(config),
             EngineKind::Oracle => vec![Self::plain(kind, Box::new(InProcess(Oracle)))],
             EngineKind::Null => vec![Self::plain(kind, Box::new(InProcess(Null)))],
             EngineKind::Loop => vec![Self::plain(kind, Box::new(CostLoop))],
@@ -107,6 +110,26 @@ impl EngineRow {
         config.batch_intervals.iter().map(row).collect()
     }
 
+    fn tridents(config: &Config) -> Vec<Self> {
+        let parallelism = config.parallelism.topology();
+        let row = |&interval: &Duration| {
+            let engine = TridentEngine::new()
+                .parallelism(parallelism)
+                .batch_interval(interval)
+                .message_timeout(config.message_timeout);
+            Self {
+                id: format!("trident {}", format_duration(interval)),
+                kind: EngineKind::Trident,
+                target: Box::new(InProcess(engine)),
+                batch_interval: Some(interval),
+                acking: None,
+                queue_batch: None,
+                parallelism,
+            }
+        };
+        config.batch_intervals.iter().map(row).collect()
+    }
+
     fn plain(kind: EngineKind, target: Box<dyn Target>) -> Self {
         Self {
             id: kind.name().to_owned(),
@@ -124,6 +147,7 @@ impl EngineRow {
     pub fn empty(&self) -> Row {
         let (model, guarantee) = match (self.kind, self.acking) {
             (EngineKind::Microbatch, _) => ("micro-batch", "exactly once"),
+            (EngineKind::Trident, _) => ("micro-batch on a topology", "exactly once"),
             (EngineKind::Topology, Some(true)) => ("record at a time", "at least once"),
             (EngineKind::Topology, _) => ("record at a time", "at most once"),
             _ => ("single loop", "exactly once"),

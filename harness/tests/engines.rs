@@ -8,6 +8,7 @@ use weir_harness::target::{Claimed, CostLoop, InProcess, Target, judge};
 use weir_harness::verdict::Detail;
 use weir_microbatch::MicroBatch;
 use weir_topology::{Acking, TopologyConfig, TopologyEngine};
+use weir_trident::TridentEngine;
 use weir_workloads::{Corpus, Disorder, Generated, NAMES, Settings, sherlock};
 
 /// Runs a workload over `records` records and holds it against the oracle.
@@ -48,6 +49,12 @@ fn microbatch(parallelism: usize, interval_ms: u64) -> impl Target {
     InProcess(MicroBatch::new().parallelism(parallelism).batch_interval(interval))
 }
 
+fn trident(parallelism: usize, interval_ms: u64, in_flight: usize) -> impl Target {
+    let most = NonZeroUsize::new(in_flight).expect("one at least");
+    let engine = TridentEngine::new().parallelism(parallelism).max_batches_in_flight(most);
+    InProcess(engine.batch_interval(Duration::from_millis(interval_ms)))
+}
+
 /// Every engine configuration that the rows below are run on.
 fn engines() -> Vec<(String, Box<dyn Target>)> {
     let mut all: Vec<(String, Box<dyn Target>)> = Vec::new();
@@ -62,6 +69,11 @@ fn engines() -> Vec<(String, Box<dyn Target>)> {
         for interval_ms in [1, 10, 1_000] {
             let name = format!("microbatch x{parallelism} every {interval_ms} ms");
             all.push((name, Box::new(microbatch(parallelism, interval_ms))));
+        }
+        for (interval_ms, in_flight) in [(0, 4), (1, 8), (10, 1), (1_000, 2)] {
+            let name =
+                format!("trident x{parallelism} every {interval_ms} ms, {in_flight} at once");
+            all.push((name, Box::new(trident(parallelism, interval_ms, in_flight))));
         }
     }
     all
@@ -182,5 +194,7 @@ proptest! {
         prop_assert_eq!(check(&one, workload, &settings, load), Ok(()), "topology");
         let other = microbatch(parallelism, interval_ms);
         prop_assert_eq!(check(&other, workload, &settings, load), Ok(()), "microbatch");
+        let third = trident(parallelism, interval_ms - 1, batch);
+        prop_assert_eq!(check(&third, workload, &settings, load), Ok(()), "trident");
     }
 }

@@ -26,6 +26,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "weir-oracle",
             "weir-reports",
             "weir-topology",
+            "weir-trident",
             "weir-workloads",
         ],
     ),

@@ -30,6 +30,8 @@ pub enum EngineKind {
     Topology,
     /// Micro-batch.
     Microbatch,
+    /// Micro-batch on the topology.
+    Trident,
     /// The reference.
     Oracle,
     /// Nothing at all.
@@ -47,6 +49,7 @@ impl EngineKind {
             Self::Microbatch,
             "micro-batch: an RDD per interval, stages, as Spark Streaming",
         ),
+        ("trident", Self::Trident, "micro-batch on the topology: transactions, as Storm's Trident"),
         ("oracle", Self::Oracle, "the sequential reference that every run is checked against"),
         ("loop", Self::Loop, "the COST line: one thread, written by hand per workload"),
         ("null", Self::Null, "reads and does nothing: the harness's own ceiling; has no verdict"),
@@ -78,7 +81,7 @@ pub enum Parallelism {
 }
 
 impl Parallelism {
-    /// Tasks of each operator of the topology. Every operator has a thread of its own already, so
+    /// Tasks of each operator of the topology, and of Trident on it. Every operator has a thread of its own already, so
     /// one task each keeps two cores busy; more tasks make more threads than cores, and a tuple
     /// that waits for one of them is late.
     #[must_use]
@@ -118,7 +121,7 @@ pub struct Config {
     pub warm_up: Duration,
     /// Repetitions.
     pub rounds: u32,
-    /// Of the micro-batch engine.
+    /// Of the micro-batch engine and of Trident.
     pub batch_intervals: Vec<Duration>,
     /// Tasks, workers and partitions.
     pub parallelism: Parallelism,

@@ -56,13 +56,13 @@ pub const TABLE: &[Def] = &[
     one("saturation", "TIME", "500ms", "Length of the measured phase of each run at max"),
     one("warmup", "TIME", "150ms", "Load before the measured phase; not part of any figure"),
     one("rounds", "N", "2", "Times that every run is repeated, in the order A B B A"),
-    many("batch-interval", "TIME", "1ms,10ms,100ms", "Batch intervals of the micro-batch engine"),
+    many("batch-interval", "TIME", "1ms,10ms,100ms", "Batch intervals of microbatch and trident"),
     one(
         "parallelism",
         "N|auto",
         "auto",
-        "Tasks of each of the topology's operators, and workers of the micro-batch engine; auto: 1 \
-         and 2, since a topology's operators have threads of their own",
+        "Tasks of each operator of topology and trident, and workers of the micro-batch engine; auto: \
+         1 and 2, since a topology's operators have threads of their own",
     ),
     many("acking", "on|off", "on,off", "Whether the topology tracks every tuple tree"),
     many("queue-batch", "N", "1,1000", "Tuples that the topology hands over at a time, at most"),

@@ -126,7 +126,7 @@ fn other_workloads_write_their_rows() {
     let input = place.file("input.txt", "to be or not to be that is the question\n".repeat(500));
     let input = input.to_str().expect("a plain path");
     for (workload, columns) in [("word-count", 2), ("stateful", 2), ("windowed", 3)] {
-        let engines = ["topology", "microbatch", "oracle", "loop"];
+        let engines = ["topology", "microbatch", "trident", "oracle", "loop"];
         let emit = |engine: &str| {
             let out = place.join("rows.csv");
             let out = out.to_str().expect("a plain path");

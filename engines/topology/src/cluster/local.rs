@@ -42,7 +42,7 @@ pub struct LocalCluster {
 
 #[derive(Debug)]
 enum Time {
-    System(Arc<SystemClock>),
+    Real(Arc<dyn Clock>),
     Simulated(Arc<ManualClock>),
 }
 
@@ -50,7 +50,13 @@ impl LocalCluster {
     /// A cluster on the system's clock.
     #[must_use]
     pub fn new() -> Self {
-        Self::on(Time::System(Arc::new(SystemClock::new())))
+        Self::on_clock(Arc::new(SystemClock::new()))
+    }
+
+    /// A cluster on a clock of the caller's, which goes on by itself.
+    #[must_use]
+    pub fn on_clock(clock: Arc<dyn Clock>) -> Self {
+        Self::on(Time::Real(clock))
     }
 
     /// A cluster whose time stands still unless [`advance_time`](Self::advance_time) moves it.
@@ -77,7 +83,7 @@ impl LocalCluster {
     #[must_use]
     pub fn clock(&self) -> Arc<dyn Clock> {
         match &self.time {
-            Time::System(clock) => Arc::clone(clock) as Arc<dyn Clock>,
+            Time::Real(clock) => Arc::clone(clock),
             Time::Simulated(clock) => Arc::clone(clock) as Arc<dyn Clock>,
         }
     }
@@ -127,7 +133,7 @@ impl LocalCluster {
             conf,
             clock: self.clock(),
             watch: match self.time {
-                Time::System(_) => Watch::No,
+                Time::Real(_) => Watch::No,
                 Time::Simulated(_) => Watch::Census,
             },
             capture,

@@ -6,6 +6,7 @@ mod collector;
 mod combine;
 mod context;
 mod convert;
+mod extreme;
 mod function;
 mod prototype;
 
@@ -18,5 +19,6 @@ pub(crate) use combine::{Combining, Reducing, SingleEmit};
 pub use context::TridentOperationContext;
 pub(crate) use convert::Kind;
 pub use convert::{Aggregation, PersistentAggregation};
+pub(crate) use extreme::Extreme;
 pub use function::{Filter, Function};
 pub(crate) use prototype::Prototype;

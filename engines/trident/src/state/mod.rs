@@ -1,6 +1,7 @@
 //! State that is brought up to date once per batch.
 
 mod backing;
+mod disk;
 mod memory;
 mod non_transactional;
 mod opaque;
@@ -12,6 +13,7 @@ mod value;
 mod view;
 
 pub use backing::{BackingMap, MemoryBacking};
+pub use disk::DiskBacking;
 pub use memory::{MemoryMapState, MemoryMapStateFactory};
 pub use non_transactional::NonTransactionalMap;
 pub use opaque::OpaqueMap;

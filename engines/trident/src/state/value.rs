@@ -1,5 +1,6 @@
 //! What states keep beside a value, so that a batch that comes again leaves it as it was.
 
+use serde::{Deserialize, Serialize};
 use std::fmt::Debug;
 use thiserror::Error;
 
@@ -18,7 +19,7 @@ pub struct BehindState {
 
 /// A value, the batch that made it, and the value before that batch: enough to take the batch back,
 /// should it come again with other content. Storm's `OpaqueValue`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpaqueValue<T> {
     /// The batch that made the value; `None` for a batch without a place among the others.
     pub txid: Option<i64>,
@@ -51,7 +52,7 @@ impl<T: Clone> OpaqueValue<T> {
 
 /// A value and the batch that made it: enough to know a batch that comes again. Storm's
 /// `TransactionalValue`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransactionalValue<T> {
     /// The batch that made the value; `None` for a batch without a place among the others.
     pub txid: Option<i64>,

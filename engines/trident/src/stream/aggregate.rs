@@ -3,11 +3,12 @@
 use super::{ChainedAggregator, Stream};
 use crate::TridentError;
 use crate::batch::BatchToPartition;
-use crate::operation::{Aggregation, AnyAggregator, Kind, Prototype, SingleEmit};
+use crate::operation::{Aggregation, AnyAggregator, Extreme, Kind, Prototype, SingleEmit};
 use crate::plan::Partitioning;
 use crate::processor::{AggregatePart, AggregateProcessor, Input};
 use crate::state::PartitionId;
 use crate::tuple::TupleFactory;
+use std::cmp::Ordering;
 use weir_topology::{Fields, IntoFields};
 
 /// One aggregation, what it sees and what it emits.
@@ -65,6 +66,30 @@ impl Stream {
         output: impl IntoFields,
     ) -> Self {
         self.chained_agg().aggregate(input, aggregation, output).chain_end()
+    }
+
+    /// Of each partition of each batch, the tuple with the least value of a field; of several, the last.
+    /// For the least of a whole batch, repartition first: [`global`](Self::global) or
+    /// [`batch_global`](Self::batch_global). Storm's `minBy`.
+    #[must_use]
+    pub fn min_by(&self, field: &str) -> Self {
+        self.extreme_by(field, Ordering::Less)
+    }
+
+    /// The same with the greatest value. Storm's `maxBy`.
+    #[must_use]
+    pub fn max_by(&self, field: &str) -> Self {
+        self.extreme_by(field, Ordering::Greater)
+    }
+
+    fn extreme_by(&self, field: &str, wanted: Ordering) -> Self {
+        match self.check("min_by and max_by", [field]) {
+            Ok(_) => {
+                let (fields, field) = (self.output_fields(), field.to_owned());
+                self.partition_aggregate(fields.clone(), Extreme { field, wanted }, fields)
+            }
+            Err(error) => self.fail(error),
+        }
     }
 
     /// Begins several aggregations side by side.

@@ -1,24 +1,19 @@
 //! Batches that fail at random, before and while they are committed, and come again: every tuple counts
 //! once, with the right spouts and states.
 
-use crate::numbers::{Flaky, Numbers};
+use crate::numbers::{Flaky, Numbers, counted, key};
 use std::collections::BTreeMap;
-use weir_topology::{ComponentError, Config, Fields, LocalCluster, Value, Values, values};
+use weir_topology::{ComponentError, Config, Fields, LocalCluster, Value};
+use weir_trident::TridentTopology;
 use weir_trident::operation::Count;
 use weir_trident::spout::{Opaque, Partitioned, TridentSpout};
 use weir_trident::state::{
     MapState, MemoryBacking, NonTransactionalMap, OpaqueMap, PartitionId, StateFactory,
     TransactionalMap,
 };
-use weir_trident::{TridentTopology, TridentTuple};
 
 const PARTITIONS: i64 = 3;
 const END: i64 = 400;
-const KEYS: i64 = 17;
-
-fn key(tuple: &TridentTuple) -> Result<Values, ComponentError> {
-    Ok(values![tuple.int("number")? % KEYS])
-}
 
 /// Counts numbers by key, with failures, into a state; returns how many failures there were.
 fn count<F>(spout: impl TridentSpout, state: F, pending: i64, seed: u64) -> u64
@@ -50,17 +45,14 @@ where
     before.failures() + within.failures()
 }
 
-fn oracle() -> BTreeMap<i64, i64> {
-    let mut counts = BTreeMap::new();
-    (0..END).for_each(|number| *counts.entry(number % KEYS).or_default() += PARTITIONS);
-    counts
-}
-
 /// What a backing map holds, by key.
 fn held<T: Clone>(backings: &[MemoryBacking<T>], value: impl Fn(T) -> Value) -> BTreeMap<i64, i64> {
     let rows = backings.iter().flat_map(MemoryBacking::entries);
-    let int = |value: &Value| value.as_int().expect("a number");
-    rows.map(|(key, held)| (int(&key[0]), int(&value(held)))).collect()
+    counted(rows.map(|(key, held)| (key, value(held))))
+}
+
+fn oracle() -> BTreeMap<i64, i64> {
+    crate::numbers::oracle(PARTITIONS, END)
 }
 
 fn numbers() -> Numbers {

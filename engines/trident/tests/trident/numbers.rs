@@ -4,13 +4,34 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use weir_topology::{ComponentError, ComponentResult, Fields, IntoFields, Value, values};
+use weir_topology::{ComponentError, ComponentResult, Fields, IntoFields, Value, Values, values};
 use weir_trident::operation::{Function, TridentCollector};
 use weir_trident::spout::{
     OpaquePartitionedEmitter, OpaquePartitionedSpout, PartitionCoordinator, PartitionedEmitter,
     PartitionedSpout, SpoutPartition, SpoutPlace,
 };
 use weir_trident::{TransactionAttempt, TridentTuple};
+
+/// How many keys numbers are counted by.
+const KEYS: i64 = 17;
+
+/// The key of a number.
+pub(crate) fn key(tuple: &TridentTuple) -> Result<Values, ComponentError> {
+    Ok(values![tuple.int("number")? % KEYS])
+}
+
+/// The counts of the numbers up to `end` of some partitions.
+pub(crate) fn oracle(partitions: i64, end: i64) -> BTreeMap<i64, i64> {
+    let mut counts = BTreeMap::new();
+    (0..end).for_each(|number| *counts.entry(number % KEYS).or_default() += partitions);
+    counts
+}
+
+/// Counts that a state has by key.
+pub(crate) fn counted(rows: impl IntoIterator<Item = (Values, Value)>) -> BTreeMap<i64, i64> {
+    let int = |value: &Value| value.as_int().expect("a number");
+    rows.into_iter().map(|(key, held)| (int(&key[0]), int(&held))).collect()
+}
 
 /// How far each partition has been emitted, and by which batch last.
 type Reached = Arc<Mutex<BTreeMap<String, (i64, i64)>>>;
@@ -159,6 +180,11 @@ impl Flaky {
 
     pub(crate) fn failures(&self) -> u64 {
         self.failures.load(Ordering::Relaxed)
+    }
+
+    /// Panics where another fails.
+    pub(crate) fn maybe_die(&self) {
+        assert!(self.maybe_fail().is_ok(), "dies now and then");
     }
 
     pub(crate) fn maybe_fail(&self) -> ComponentResult {
