@@ -1,6 +1,6 @@
 //! Storm's own micro-benchmarks: a constant spout to a null bolt, and to an identity bolt to a null
 //! bolt, with and without acking, beside what the bare queue moves between two threads in the same
-//! run:
+//! run: elements of the size that the topology's have, and at batch size 1 also numbers alone.
 //!
 //! ```text
 //! cargo bench -p weir-topology --bench micro -- [1] [500]
@@ -25,7 +25,7 @@ struct ConstSpout {
 }
 
 /// Tuples between two looks at what the acker says.
-const ROUND: u64 = 256;
+const ROUND: u64 = 500;
 
 impl Spout for ConstSpout {
     type Out = u64;
@@ -99,13 +99,21 @@ fn topology(count: u64, config: &TopologyConfig, identity: bool) -> f64 {
     })
 }
 
+/// As much as an element of the topology's queues: a tuple with its cause and a mark.
+#[derive(Clone, Copy)]
+struct Element {
+    tuple: u64,
+    rest: [u64; 9],
+}
+
 /// What the queue moves from one thread to another, in batches of a size.
 fn bare_queue(count: u64, batch_size: usize, capacity: usize) -> f64 {
     rate(count, || {
         if batch_size == 1 {
-            let value = move || (0..count).map(|_| 42u64);
-            move_all(capacity, value, |value| {
-                black_box(value);
+            let element = move || (0..count).map(|tuple| Element { tuple, rest: [tuple; 9] });
+            move_all(capacity, element, |element: Element| {
+                black_box(element.tuple);
+                black_box(element.rest[8]);
             });
         } else {
             let batches = count / batch_size as u64;
@@ -124,6 +132,18 @@ fn bare_queue(count: u64, batch_size: usize, capacity: usize) -> f64 {
             };
             move_all((capacity / batch_size).max(1), batch, take);
         }
+    })
+}
+
+fn bare_numbers(count: u64, capacity: usize) -> f64 {
+    rate(count, || {
+        move_all(
+            capacity,
+            move || (0..count).map(|_| 42u64),
+            |number| {
+                black_box(number);
+            },
+        );
     })
 }
 
@@ -148,6 +168,10 @@ fn report(batch_size: usize, count: u64) {
     let bare = best(|| bare_queue(count, batch_size, capacity));
     println!("batch size {batch_size}: million tuples per second, best of 5");
     println!("  {:<36} {:>8.2}", "bare queue between two threads", bare / 1e6);
+    if batch_size == 1 {
+        let numbers = best(|| bare_numbers(count, capacity));
+        println!("  {:<36} {:>8.2}", "the same, of numbers alone", numbers / 1e6);
+    }
     for identity in [false, true] {
         let name = if identity { "constant -> identity -> null" } else { "constant -> null" };
         let off = best(|| topology(count, &config(Acking::Off, batch_size), identity));

@@ -80,8 +80,9 @@
 //! - An executor that dies ends the topology with an error that says why, or starts again by itself
 //!   (`weir.topology.executor.restarts`), where in Storm the whole worker does. The tuple at hand fails
 //!   at once rather than when its tree times out.
-//! - A waiting bolt blocks on its queue, so that an idle topology costs nothing; Storm's strategies can
-//!   be had by configuration.
+//! - A waiting bolt blocks on its queue, so that it costs nothing; Storm's strategies can be had by
+//!   configuration. A spout that has emitted nothing for a second looks every 10 ms only, unless its
+//!   strategy is `park` or `busy`, or a [`Waker`] wakes it.
 
 mod cluster;
 mod component;

@@ -43,6 +43,10 @@ pub(crate) struct SpoutId {
 /// Calls of `next_tuple` between two looks at the clock, while there is always something to emit.
 const CALLS_PER_LOOK: u32 = 64;
 
+/// How long a spout has had nothing before it looks less often, and how long it then pauses.
+const DROWSY_AFTER_NS: u64 = 1_000_000_000;
+const DROWSY: Duration = Duration::from_millis(10);
+
 /// A spout executor: a typed spout that asks its tasks in turn.
 pub(crate) struct SpoutTasks {
     plan: Arc<ExecutorPlan>,
@@ -57,6 +61,8 @@ pub(crate) struct SpoutTasks {
     wait: WaitStrategy,
     /// Rounds in which nothing has been emitted, in a row.
     idle_rounds: u32,
+    /// When the first of these was.
+    idle_since_ns: Option<u64>,
     /// The executor died: trees of its components before are nobody's.
     forget: bool,
     /// None before it has opened.
@@ -95,6 +101,7 @@ impl SpoutTasks {
             limit: None,
             wait,
             idle_rounds: 0,
+            idle_since_ns: None,
             forget: false,
             chores: None,
             calls: 0,
@@ -197,6 +204,14 @@ impl SpoutTasks {
         }
     }
 
+    /// The pause of a spout that has had nothing for long, with the default strategy: Storm's pause of a
+    /// millisecond, a thousand times a second, costs more than an idle topology should.
+    fn drowsy(&mut self, now_ns: u64) -> Option<Duration> {
+        let since_ns = *self.idle_since_ns.get_or_insert(now_ns);
+        let long = now_ns.saturating_sub(since_ns) >= DROWSY_AFTER_NS;
+        (long && matches!(self.wait, WaitStrategy::Progressive { .. })).then_some(DROWSY)
+    }
+
     fn ask_all(&mut self, out: &mut SpoutCollector<Parcel, SpoutId>) -> bool {
         let mut any = false;
         for at in 0..self.tasks.len() {
@@ -271,7 +286,7 @@ impl Spout for SpoutTasks {
             self.do_chores();
         }
         if any {
-            self.idle_rounds = 0;
+            (self.idle_rounds, self.idle_since_ns) = (0, None);
             return Next::More;
         }
         if self.tasks.iter().all(|task| task.spout.is_exhausted()) {
@@ -281,7 +296,9 @@ impl Spout for SpoutTasks {
         self.idle_rounds = next;
         match pause {
             Pause::Spin => Next::Idle { until_ns: 0 },
-            Pause::Park(time) => idle(time),
+            Pause::Park(time) => {
+                idle(self.drowsy(shared.context.now_ns()).map_or(time, |most| most.max(time)))
+            }
             // There is no queue to wait on, only the waker.
             Pause::Block => idle(Duration::MAX),
         }
