@@ -25,7 +25,7 @@ const KILLS: u32 = 50;
 /// Programs run for a random time below this before they are killed.
 const LONGEST_LIFE_MS: u64 = 250;
 /// Milliseconds between batches as long as programs are killed.
-const INTERVAL_MS: i64 = 10;
+const INTERVAL_MS: i64 = 40;
 const TASKS: usize = 3;
 const PARTITIONS: i64 = 3;
 const END: i64 = 3_000;

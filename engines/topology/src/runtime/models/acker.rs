@@ -31,8 +31,15 @@ fn told(inbox: &Receiver<Notice>) -> Vec<(u64, Verdict)> {
 fn acker(ways: usize, inbox: Sender<Notice>) -> Vec<AckOut> {
     let (to, from) = bounded(1);
     let shared = shared(0, 1, &[]);
-    let executor =
-        AckerExecutor { shared, from, spouts: vec![inbox], timeout_ns: 1, limit: 1, place: 0 };
+    let executor = AckerExecutor {
+        shared,
+        from,
+        spouts: vec![inbox],
+        timeout_ns: 1,
+        limit: 1,
+        ackers: 1,
+        place: 0,
+    };
     start("acker", move || executor.run());
     (0..ways).map(|_| AckOut::new(vec![to.clone()], 1, None)).collect()
 }

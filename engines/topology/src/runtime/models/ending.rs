@@ -21,8 +21,15 @@ fn around(inbox: Sender<Notice>, lives: u64) -> (Sender<u64>, AckOut) {
     let (to_bolt, from_spout) = bounded::<u64>(1);
     let (to_acker, from) = bounded(1);
     let shared = shared(0, 1, &[]);
-    let executor =
-        AckerExecutor { shared, from, spouts: vec![inbox], timeout_ns: 1, limit: 1, place: 0 };
+    let executor = AckerExecutor {
+        shared,
+        from,
+        spouts: vec![inbox],
+        timeout_ns: 1,
+        limit: 1,
+        ackers: 1,
+        place: 0,
+    };
     start("acker", move || executor.run());
     let mut acks = AckOut::new(vec![to_acker], 1, None);
     let spout_acks = AckOut::new(vec![], 1, None);

@@ -1,6 +1,7 @@
 //! A queue between executors: nothing is lost, nothing overtakes, and marks say what is true.
 
 use super::{explore, start};
+use crate::flow_control::BatchSize;
 use crate::runtime::inbox::Closed;
 use crate::runtime::packet::{Body, Mark, Packet, UNTRACKED};
 use crate::runtime::progress::Channels;
@@ -11,7 +12,7 @@ use weir_dataflow::{EventTime, Stamp};
 
 /// Sends numbers, three or more, in batches of two, says how far it has got, and ends.
 fn send(to: Sender<Packet<u64>>, channel: u32, tuples: u64) -> Result<(), Closed> {
-    let mut route = QueueRoute::<u64, _>::new(Only, vec![(to, channel)], 2, 0);
+    let mut route = QueueRoute::<u64, _>::new(Only, vec![(to, channel)], BatchSize::fixed(2, 4), 0);
     let io = |position| Io {
         mark: Mark { position, watermark: EventTime(position) },
         accounts: &mut [],

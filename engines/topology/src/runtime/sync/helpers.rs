@@ -1,0 +1,34 @@
+//! What is the same for all, or nearly.
+
+use super::thread;
+
+/// A size that the protocols do not depend on: `usual`, or `modelled` where schedules are explored, so
+/// that queues are full and batches complete within a few steps.
+pub(crate) const fn size(usual: usize, modelled: usize) -> usize {
+    if cfg!(any(loom, shuttle)) { modelled } else { usual }
+}
+
+/// What came of [`send_or_receive`](super::channel::send_or_receive).
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Turn<M, N> {
+    /// The message has been sent.
+    Sent,
+    /// Nobody is left to take the message.
+    Closed,
+    /// This came first; the message has not been sent.
+    Received(N, M),
+    /// Nobody is left to send anything; the message has not been sent.
+    Alone(M),
+}
+
+/// Whether a thread has ended.
+#[cfg(not(any(loom, shuttle)))]
+pub(crate) fn has_ended<T>(thread: &thread::JoinHandle<T>) -> bool {
+    thread.is_finished()
+}
+
+/// Whether a thread has ended: what the tools cannot say.
+#[cfg(any(loom, shuttle))]
+pub(crate) fn has_ended<T>(_: &thread::JoinHandle<T>) -> bool {
+    false
+}
