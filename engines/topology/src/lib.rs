@@ -94,6 +94,7 @@ pub mod flow_control;
 pub mod grouping;
 mod ids;
 pub mod metrics;
+mod nanos;
 mod report;
 mod runtime;
 pub mod state;

@@ -2,6 +2,7 @@
 
 use super::launch::Launch;
 use crate::metrics::{Consumers, TopologyMetrics, TopologyStats};
+use crate::nanos::nanos;
 use crate::report::ReportedError;
 use crate::runtime::topology::{Run, Watch};
 use crate::testing::Capture;
@@ -174,7 +175,7 @@ impl RunningTopology {
     /// bolts will do at some later time, is another matter. Storm's `Testing.trackedWait`.
     pub fn await_processed(&self, emitted: u64, most: Duration) -> bool {
         let clock = &self.submission.clock;
-        let most_ns = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+        let most_ns = nanos(most);
         let until_ns = clock.now_ns().saturating_add(most_ns);
         loop {
             self.await_quiet();

@@ -4,6 +4,7 @@ use super::guard::{Death, call};
 use super::{Began, Chores, ExecutorPlan, Outlet, Parcel, Restarts};
 use crate::component::{ComponentResult, Opening};
 use crate::flow_control::{Pause, WaitStrategy};
+use crate::nanos::nanos;
 use crate::runtime::acker::ORIGIN;
 use crate::runtime::task::{Shared, TaskContext};
 use crate::state::CHECKPOINT_COMPONENT;
@@ -264,7 +265,7 @@ impl Spout for SpoutTasks {
     fn next_tuple(&mut self, out: &mut SpoutCollector<Parcel, SpoutId>) -> Next {
         let Some(shared) = self.plan.tether.shared() else { return Next::Done };
         let idle = |until: Duration| {
-            let nanos = u64::try_from(until.as_nanos()).unwrap_or(u64::MAX);
+            let nanos = nanos(until);
             Next::Idle { until_ns: shared.context.now_ns().saturating_add(nanos) }
         };
         let active = shared.is_active() || self.is_needed_still(&shared);

@@ -1,5 +1,6 @@
 //! Metrics of a component's own.
 
+use crate::nanos::nanos;
 use crate::{TaskHook, TaskId, TopologyError, Value};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
@@ -169,7 +170,7 @@ impl Registry {
         if names.any(|(known, _)| known == name) {
             return refused("the task has one of that name: give each a name of its own");
         }
-        let length_ns = u64::try_from(bucket.as_nanos()).unwrap_or(u64::MAX);
+        let length_ns = nanos(bucket);
         let named = (name.to_owned(), metric);
         match buckets.iter_mut().find(|bucket| bucket.length_ns == length_ns) {
             Some(bucket) => bucket.metrics.push(named),

@@ -1,6 +1,7 @@
 //! Tasks: what they are told, what they share, how they are started and how they fail.
 
 use crate::flow_control::{Pause, WaitStrategy};
+use crate::nanos::nanos;
 use crate::runtime::census::Census;
 use crate::runtime::inbox::{Closed, Notice, nudge};
 use crate::runtime::sync::Mutex;
@@ -162,7 +163,7 @@ impl Shared {
             match pause {
                 Pause::Spin => std::hint::spin_loop(),
                 Pause::Park(time) => {
-                    let most_ns = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+                    let most_ns = nanos(time);
                     clock.sleep_until(now_ns.saturating_add(most_ns).min(until_ns));
                 }
                 Pause::Block => return receive(from, clock.alarm(until_ns)),
@@ -241,7 +242,7 @@ impl Shared {
             census.await_quiet(clock.now_ns());
             return;
         }
-        let most_ns = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+        let most_ns = nanos(most);
         let until_ns = clock.now_ns().saturating_add(most_ns);
         let open = || (0..self.open_trees.len()).any(|spout| self.has_open_trees(spout));
         while open() && !self.stopped() && clock.now_ns() < until_ns {

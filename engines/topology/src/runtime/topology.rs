@@ -1,6 +1,7 @@
 //! Running a topology.
 
 use crate::TopologyConfig;
+use crate::nanos::nanos;
 use crate::runtime::acker::{Account, AckOut, AckerExecutor};
 use crate::runtime::census::Census;
 use crate::runtime::inbox::{INBOX_CAPACITY, Notice};
@@ -88,9 +89,7 @@ impl Env<'_> {
     }
 
     pub(crate) fn pacer(&self) -> MarkPacer {
-        MarkPacer::new(
-            u64::try_from(self.wiring.config.mark_interval.as_nanos()).unwrap_or(u64::MAX),
-        )
+        MarkPacer::new(nanos(self.wiring.config.mark_interval))
     }
 }
 
@@ -287,7 +286,7 @@ fn ackers(
     config: &TopologyConfig,
     first: usize,
 ) -> Vec<Body> {
-    let timeout_ns = u64::try_from(config.message_timeout.as_nanos()).unwrap_or(u64::MAX);
+    let timeout_ns = nanos(config.message_timeout);
     let ackers = from_tasks.len();
     let body = |(place, from)| -> Body {
         let (spouts, shared) = (to_spouts.to_vec(), Arc::clone(shared));

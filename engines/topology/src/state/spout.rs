@@ -5,6 +5,7 @@ use super::{
     KeyValue, Namespace, StateProvider,
 };
 use crate::component::OtherSpouts;
+use crate::nanos::nanos;
 use crate::{
     ComponentError, ComponentResult, Config, OutputFieldsDeclarer, RichSpout, SpoutOutputCollector,
     TopologyContext, Value, values,
@@ -96,7 +97,7 @@ impl CheckpointSpout {
 impl RichSpout for CheckpointSpout {
     fn open(&mut self, conf: &Config, context: &TopologyContext) -> ComponentResult {
         let interval = conf.millis(Config::TOPOLOGY_STATE_CHECKPOINT_INTERVAL)?.unwrap_or_default();
-        let interval_ns = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+        let interval_ns = nanos(interval);
         self.interval_ns = interval_ns.max(Self::SHORTEST_MS * 1_000_000);
         let provider = self.provider.as_ref().unwrap_or_else(|| context.state_provider());
         let kept: KeyValue<String, CheckpointState> =

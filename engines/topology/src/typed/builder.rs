@@ -1,6 +1,7 @@
 //! Declaring a topology: components, streams, groupings.
 
 use crate::flow_control::BatchSize;
+use crate::nanos::nanos;
 use crate::runtime::bolt_executor::{BoltExecutor, BoltParts};
 use crate::runtime::inbox::Inbox;
 use crate::runtime::packet::Packet;
@@ -482,8 +483,4 @@ fn launch_bolt<B: Bolt>(
         };
         env.tasks().zip(receivers).map(body).collect()
     })
-}
-
-fn nanos(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

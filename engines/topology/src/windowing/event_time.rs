@@ -4,6 +4,7 @@ use super::config::Timestamps;
 use super::error::WindowError;
 use super::settings::{WindowSettings, watermark_interval};
 use super::watermark::WatermarkGenerator;
+use crate::nanos::nanos;
 use crate::state::CHECKPOINT_STREAM;
 use crate::{ComponentError, ComponentResult, Config, OutputCollector, TopologyContext, Tuple};
 use crate::{Values, values};
@@ -48,7 +49,7 @@ impl EventTime {
         });
         let own_interval = own.is_set(Config::TOPOLOGY_BOLTS_WATERMARK_EVENT_INTERVAL_MS);
         let interval = watermark_interval(if own_interval { own } else { conf })?;
-        let interval_ns = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX);
+        let interval_ns = nanos(interval);
         Ok(Self {
             timestamps: timestamps.clone(),
             generator: WatermarkGenerator::new(inputs, settings.lag_ms),

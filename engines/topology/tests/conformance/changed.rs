@@ -11,6 +11,7 @@ const EXPECT: &[(&str, &[&str])] = &[
     ("key_value_state", &["error", "ret", "view"]),
     ("rotating_map", &["expired_sorted", "ret", "size"]),
     ("timeouts_ticks", &["acked", "failed", "not_failed", "ticks_at_least"]),
+    ("trident", &["ret", "result"]),
     ("watermark_generator", &["on_time", "watermark"]),
     ("windows_differential", &["out"]),
 ];
