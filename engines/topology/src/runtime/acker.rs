@@ -230,7 +230,7 @@ impl AckerExecutor {
             }
         }
         self.tell_all(&mut settled);
-        self.shared.leave(self.place, &self.from, taken);
+        self.shared.leave(self.place, self.from.try_iter(), taken);
         counts
     }
 
@@ -248,7 +248,8 @@ impl AckerExecutor {
         }
         let clock = &self.shared.context.clock;
         loop {
-            match self.shared.wait(self.place, std::mem::take(taken), &self.from, *rotate_at) {
+            let done = std::mem::take(taken);
+            match self.shared.wait(self.place, done, &self.from, *rotate_at, || false) {
                 Received::Message(accounts) => return Some(accounts),
                 Received::Closed => return None,
                 Received::TimedOut => {

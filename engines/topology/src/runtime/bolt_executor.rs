@@ -4,7 +4,8 @@ use crate::runtime::acker::{Account, News};
 use crate::runtime::inbox::Closed;
 use crate::runtime::packet::{Batch, Body, Cause, Mark, Packet, UNTRACKED};
 use crate::runtime::progress::Channels;
-use crate::runtime::sync::channel::{Receiver, TryRecvError};
+use crate::runtime::queue::Intake;
+use crate::runtime::sync::channel::TryRecvError;
 use crate::runtime::task::{Shared, TaskContext, TaskCounts};
 use crate::runtime::tracker::STRIDE;
 use crate::typed::{Bolt, Collector, Input, Outcome};
@@ -13,10 +14,14 @@ use weir_dataflow::{Received, Stamp};
 
 /// Packets between two looks at the clock while a task is busy.
 const PACKETS_PER_LOOK: u32 = 32;
+/// How long what a task has done may wait for what it does next, if that is there already: it is sent
+/// on together, because sending has a price of its own. A task that takes longer for a packet sends at
+/// once.
+const GULP_NS: u64 = 10_000;
 
 pub(crate) struct BoltExecutor<B: Bolt> {
     bolt: B,
-    from: Receiver<Packet<B::In>>,
+    from: Intake<B::In>,
     out: Collector<B::Out>,
     channels: Channels,
     shared: Arc<Shared>,
@@ -31,14 +36,38 @@ pub(crate) struct BoltExecutor<B: Bolt> {
     taken: usize,
     /// Whether every tuple has an effect here, whatever is emitted.
     absorbs: bool,
-    /// Records with an effect in the packet at hand.
+    /// Records with an effect in the gulp at hand.
     effects: Vec<u64>,
+    gulp: Gulp,
+    /// How far it has got, the gulp at hand included.
+    reached: Mark,
+}
+
+/// Packets that are handled before what they brought about is sent on.
+#[derive(Debug)]
+struct Gulp {
+    packets: u32,
+    most: u32,
+    looked_at_ns: u64,
+}
+
+impl Gulp {
+    /// Of an executor of which it is not known how long a packet takes.
+    const UNKNOWN: Self = Self { packets: 0, most: 1, looked_at_ns: 0 };
+
+    /// Adapts to how long packets took since the look before.
+    fn adapt(&mut self, packets: u32, now_ns: u64) {
+        let took_ns = now_ns.saturating_sub(self.looked_at_ns).max(1);
+        self.looked_at_ns = now_ns;
+        self.most =
+            (GULP_NS * u64::from(packets) / took_ns).clamp(1, PACKETS_PER_LOOK.into()) as u32;
+    }
 }
 
 /// The parts of an executor that its component knows.
 pub(crate) struct BoltParts<B: Bolt> {
     pub(crate) bolt: B,
-    pub(crate) from: Receiver<Packet<B::In>>,
+    pub(crate) from: Intake<B::In>,
     pub(crate) out: Collector<B::Out>,
     pub(crate) channels: usize,
     pub(crate) shared: Arc<Shared>,
@@ -94,6 +123,8 @@ impl<B: Bolt> BoltExecutor<B> {
             taken: 0,
             flushed_at_ns: 0,
             effects: Vec::new(),
+            gulp: Gulp::UNKNOWN,
+            reached: Mark::default(),
         }
     }
 
@@ -107,49 +138,73 @@ impl<B: Bolt> BoltExecutor<B> {
         ready();
         let mut packets = 0;
         while !self.channels.all_ended() {
-            let packet = self.next()?;
-            self.packet(packet)?;
+            let (channel, packet) = match self.from.try_recv() {
+                Ok(packet) => packet,
+                Err(TryRecvError::Disconnected) => return Err(Closed),
+                Err(TryRecvError::Empty) => {
+                    self.end_gulp()?;
+                    self.wait()?;
+                    continue;
+                }
+            };
+            self.packet(channel, packet);
             self.taken += 1;
+            self.gulp.packets += 1;
+            if self.gulp.packets >= self.gulp.most {
+                self.end_gulp()?;
+            }
             packets += 1;
             if packets == PACKETS_PER_LOOK {
                 packets = 0;
                 self.look()?;
             }
         }
+        self.end_gulp()?;
         self.finish()?;
         Ok(self.counts)
     }
 
-    /// The next packet. Before it waits, the task hands over all that it has gathered.
-    fn next(&mut self) -> Result<Packet<B::In>, Closed> {
-        loop {
-            match self.from.try_recv() {
-                Ok(packet) => return Ok(packet),
-                Err(TryRecvError::Disconnected) => return Err(Closed),
-                Err(TryRecvError::Empty) => {}
-            }
-            self.shared.holds(self.place, 0);
-            self.wake()?;
-            let now_ns = self.shared.context.now_ns();
-            self.out.flush()?;
-            let context = &self.shared.context;
-            let marks_ns = self.out.tell_marks(now_ns)?.map(|at| context.clock_time_ns(at));
-            self.report(now_ns);
-            let taken = std::mem::take(&mut self.taken);
-            let until_ns =
-                self.bolt.wake_at().unwrap_or(u64::MAX).min(marks_ns.unwrap_or(u64::MAX));
-            let received = self.shared.wait(self.place, taken, &self.from, until_ns);
-            self.counts.idle_ns += self.shared.context.now_ns() - now_ns;
-            match received {
-                Received::Message(packet) => return Ok(packet),
-                Received::Closed => return Err(Closed),
-                Received::TimedOut => {}
-            }
+    /// Sends on what the packets of the gulp brought about, and tells their trees.
+    fn end_gulp(&mut self) -> Result<(), Closed> {
+        if self.gulp.packets == 0 {
+            return Ok(());
         }
+        self.gulp.packets = 0;
+        self.out.route()?;
+        self.note_effects();
+        self.out.end_packet(self.reached)?;
+        if self.reached.position.saturating_sub(self.reported) >= STRIDE && self.party.is_some() {
+            self.report(self.shared.context.now_ns());
+        }
+        Ok(())
     }
 
-    fn packet(&mut self, packet: Packet<B::In>) -> Result<(), Closed> {
-        let Packet { from, mark, body } = packet;
+    /// Waits for packets. Before, the task hands over all that it has gathered.
+    fn wait(&mut self) -> Result<(), Closed> {
+        self.shared.holds(self.place, 0);
+        self.wake()?;
+        let now_ns = self.shared.context.now_ns();
+        self.out.flush()?;
+        let context = &self.shared.context;
+        let marks_ns = self.out.tell_marks(now_ns)?.map(|at| context.clock_time_ns(at));
+        self.report(now_ns);
+        let until_ns = self.bolt.wake_at().unwrap_or(u64::MAX).min(marks_ns.unwrap_or(u64::MAX));
+        if !self.from.lie_down() {
+            return Ok(());
+        }
+        let (taken, calls) = (std::mem::take(&mut self.taken), self.from.calls());
+        let elsewhere = || self.from.has_packets();
+        let heard = self.shared.wait(self.place, taken, calls, until_ns, elsewhere);
+        self.from.get_up();
+        if let Received::Message(call) = heard {
+            self.from.hear(call);
+        }
+        self.counts.idle_ns += self.shared.context.now_ns() - now_ns;
+        Ok(())
+    }
+
+    fn packet(&mut self, channel: u32, packet: Packet<B::In>) {
+        let Packet { mark, body } = packet;
         // What a raised watermark makes the bolt do is put down to the last record before the mark.
         let mut last = Stamp {
             index: mark.position.wrapping_sub(1),
@@ -163,29 +218,26 @@ impl<B: Bolt> BoltExecutor<B> {
                 anchor = self.tuples(&cause, 1, std::iter::once(value));
                 last = cause.stamp;
             }
-            Body::Batch(Batch { values, runs }) => {
-                let (mut values, mut begin) = (values.into_iter(), 0);
-                for run in runs {
+            Body::Batch(mut batch) => {
+                let Batch { values, runs } = &mut batch;
+                let (mut values, mut begin) = (values.drain(..), 0);
+                for run in runs.iter() {
                     let tuples = run.end - begin;
                     anchor = self.tuples(&run.cause, tuples, values.by_ref().take(tuples));
                     last = run.cause.stamp;
                     begin = run.end;
                 }
+                drop(values);
+                self.from.give_back(batch);
             }
             Body::Mark => {}
-            Body::End => reached = self.channels.end(from),
+            Body::End => reached = self.channels.end(channel),
         }
-        reached.raise(self.channels.raise(from, mark));
-        if reached.watermark > self.out.mark.watermark {
+        reached.raise(self.channels.raise(channel, mark));
+        if reached.watermark > self.reached.watermark {
             self.raise_watermark(reached, last, anchor);
         }
-        self.out.route()?;
-        self.note_effects();
-        self.out.end_packet(reached)?;
-        if reached.position.saturating_sub(self.reported) >= STRIDE && self.party.is_some() {
-            self.report(self.shared.context.now_ns());
-        }
-        Ok(())
+        self.reached = reached;
     }
 
     /// Executes the tuples of one run. Returns their tree and its account.
@@ -225,7 +277,7 @@ impl<B: Bolt> BoltExecutor<B> {
     }
 
     fn raise_watermark(&mut self, reached: Mark, last: Stamp, (root, account): (u64, usize)) {
-        let stamp = Stamp { watermark: self.out.mark.watermark, ..last };
+        let stamp = Stamp { watermark: self.reached.watermark, ..last };
         self.out.begin_run(stamp, root, account);
         let before = self.out.emitted_so_far();
         self.bolt.watermark(reached.watermark, &stamp, &mut self.out);
@@ -261,12 +313,17 @@ impl<B: Bolt> BoltExecutor<B> {
         let queued = self.from.len();
         self.shared.holds(self.place, queued);
         self.counts.queue_peak = self.counts.queue_peak.max(queued as u64);
-        self.wake()?;
         let now_ns = self.shared.context.now_ns();
+        self.gulp.adapt(PACKETS_PER_LOOK, now_ns);
+        if self.bolt.wake_at().is_some() {
+            self.end_gulp()?;
+            self.wake()?;
+        }
         if now_ns.saturating_sub(self.flushed_at_ns) < self.flush_interval_ns {
             return Ok(());
         }
         self.flushed_at_ns = now_ns;
+        self.end_gulp()?;
         self.out.flush()?;
         self.out.tell_marks(now_ns)?;
         self.report(now_ns);
@@ -294,7 +351,9 @@ impl<B: Bolt> BoltExecutor<B> {
         self.counts.emitted = self.out.emitted;
         self.counts.lived_ns = self.shared.context.now_ns();
         self.report(self.shared.context.now_ns());
-        self.shared.leave(self.place, &self.from, self.taken);
+        let from = &mut self.from;
+        let left = std::iter::from_fn(|| from.try_recv().ok());
+        self.shared.leave(self.place, left, self.taken);
         Ok(())
     }
 }

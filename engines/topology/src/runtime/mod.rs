@@ -30,6 +30,7 @@ pub(crate) mod inbox;
 mod models;
 pub(crate) mod packet;
 pub(crate) mod progress;
+pub(crate) mod queue;
 pub(crate) mod rotating;
 pub(crate) mod route;
 pub(crate) mod spout_executor;

@@ -107,8 +107,6 @@ pub(crate) enum Body<T> {
 /// fall; a channel that closes without `End` is one whose sender failed.
 #[derive(Debug)]
 pub(crate) struct Packet<T> {
-    /// Which of the receiver's channels it came through.
-    pub(crate) from: u32,
     /// True once the packet's tuples have been handled.
     pub(crate) mark: Mark,
     pub(crate) body: Body<T>,

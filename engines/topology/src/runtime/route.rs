@@ -4,9 +4,9 @@
 use crate::flow_control::BatchSize;
 use crate::runtime::acker::Account;
 use crate::runtime::census::Census;
-use crate::runtime::inbox::{Closed, Inbox, deliver};
+use crate::runtime::inbox::{Closed, Inbox};
 use crate::runtime::packet::{Batch, Body, Cause, Mark, Packet, Run, UNTRACKED};
-use crate::runtime::sync::channel::Sender;
+use crate::runtime::queue::Feed;
 use crate::typed::grouping::Place;
 use weir_dataflow::Stamp;
 
@@ -40,8 +40,6 @@ pub(crate) trait Route<T>: Send {
         runs: &[StageRun],
         io: &mut Io<'_>,
     ) -> Result<(), Closed>;
-    /// How many values it would best be given next.
-    fn room(&self) -> usize;
     /// Hands over batches that are full, or all.
     fn hand_over(&mut self, extent: Extent, io: &mut Io<'_>) -> Result<(), Closed>;
     /// Whether some queue has been told less than the mark.
@@ -59,17 +57,10 @@ pub(crate) enum Extent {
     All,
 }
 
-/// The least batch for which routing a stage of its own size costs less than copying.
-const WORTH_FITTING: usize = 64;
-
 struct Queue<U> {
-    to: Sender<Packet<U>>,
-    /// The receiver's number for this channel.
-    from: u32,
+    to: Feed<U>,
     batch: Batch<U>,
     size: BatchSize,
-    /// Whether batches come as they are, so that there is nothing to allocate for the next one.
-    adopts: bool,
     told: Mark,
 }
 
@@ -107,30 +98,28 @@ impl<U> Queue<U> {
     }
 
     fn send(&mut self, io: &mut Io<'_>) -> Result<(), Closed> {
-        self.size.flushed(self.batch.values.len());
         let Batch { values, runs } = &mut self.batch;
-        let body = if values.len() == 1
+        self.size.flushed(values.len());
+        if values.len() == 1
             && let Some(value) = values.pop()
         {
             let cause = runs.first().map_or_else(Cause::default, |run| run.cause);
             runs.clear();
-            Body::One(cause, value)
-        } else {
-            let (spare, causes) = (if self.adopts { 0 } else { values.len() }, runs.len());
-            Body::Batch(Batch {
-                values: std::mem::replace(values, Vec::with_capacity(spare)),
-                runs: std::mem::replace(runs, Vec::with_capacity(causes)),
-            })
-        };
-        self.told = io.mark;
-        let packet = Packet { from: self.from, mark: io.mark, body };
-        deliver(&self.to, packet, io.inbox.as_deref_mut(), io.census)
+            return self.say(Body::One(cause, value), io);
+        }
+        let next = self.to.spent_batch().unwrap_or_else(|| Batch {
+            values: Vec::with_capacity(values.len()),
+            runs: Vec::with_capacity(runs.len()),
+        });
+        let full = std::mem::replace(&mut self.batch, next);
+        self.say(Body::Batch(full), io)
     }
 
+    #[inline(always)]
     fn say(&mut self, body: Body<U>, io: &mut Io<'_>) -> Result<(), Closed> {
         self.told = io.mark;
-        let packet = Packet { from: self.from, mark: io.mark, body };
-        deliver(&self.to, packet, io.inbox.as_deref_mut(), io.census)
+        let packet = Packet { mark: io.mark, body };
+        self.to.send(packet, io.inbox.as_deref_mut(), io.census)
     }
 }
 
@@ -143,19 +132,10 @@ pub(crate) struct QueueRoute<T, P: Place<T>> {
 }
 
 impl<T, P: Place<T>> QueueRoute<T, P> {
-    /// To `queues`, each with the receiver's number for the channel. `number` tells apart all the
-    /// routes of a topology.
-    pub(crate) fn new(
-        place: P,
-        queues: Vec<(Sender<Packet<P::Out>>, u32)>,
-        size: BatchSize,
-        number: u64,
-    ) -> Self {
-        let adopts = queues.len() == 1 && size.get() >= WORTH_FITTING;
-        let queue = |(to, from)| Queue {
-            adopts,
+    /// To `queues`. `number` tells apart all the routes of a topology.
+    pub(crate) fn new(place: P, queues: Vec<Feed<P::Out>>, size: BatchSize, number: u64) -> Self {
+        let queue = |to| Queue {
             to,
-            from,
             batch: Batch { values: Vec::new(), runs: Vec::new() },
             size,
             told: Mark::default(),
@@ -166,9 +146,8 @@ impl<T, P: Place<T>> QueueRoute<T, P> {
 }
 
 impl<T, P: Place<T>> QueueRoute<T, P> {
-    /// With one destination there is nothing to choose. The stage itself becomes the batch where it
-    /// fits; where it does not, stretches of tuples are moved in a loop that does not look at the
-    /// batch size.
+    /// With one destination there is nothing to choose: stretches of tuples are moved in a loop that
+    /// does not look at the batch size.
     fn route_to_one(
         &mut self,
         values: &mut Vec<T>,
@@ -177,17 +156,6 @@ impl<T, P: Place<T>> QueueRoute<T, P> {
     ) -> Result<(), Closed> {
         let Self { place, queues, edges } = self;
         let Some(queue) = queues.first_mut() else { return Ok(()) };
-        if queue.is_full() {
-            queue.send(io)?;
-        }
-        if queue.batch.values.is_empty() && values.len() <= queue.size.get() {
-            let stage = std::mem::replace(values, Vec::with_capacity(values.len()));
-            queue.batch.values = stage.into_iter().map(|value| place.place(value, 1).1).collect();
-            for run in runs {
-                queue.close_run_at(run.end, run, edges, io.accounts);
-            }
-            return Ok(());
-        }
         let (mut values, mut begin) = (values.drain(..), 0);
         for run in runs {
             let mut left = run.end - begin;
@@ -240,16 +208,6 @@ impl<T: Send, P: Place<T>> Route<T> for QueueRoute<T, P> {
         Ok(())
     }
 
-    fn room(&self) -> usize {
-        match self.queues.first() {
-            Some(queue) if queue.adopts => {
-                let room = queue.size.get().saturating_sub(queue.batch.values.len());
-                if room == 0 { queue.size.get() } else { room }
-            }
-            _ => usize::MAX,
-        }
-    }
-
     fn hand_over(&mut self, extent: Extent, io: &mut Io<'_>) -> Result<(), Closed> {
         for queue in &mut self.queues {
             let due = match extent {
@@ -259,6 +217,7 @@ impl<T: Send, P: Place<T>> Route<T> for QueueRoute<T, P> {
             if due {
                 queue.send(io)?;
             }
+            queue.to.call()?;
         }
         Ok(())
     }
@@ -271,6 +230,7 @@ impl<T: Send, P: Place<T>> Route<T> for QueueRoute<T, P> {
         for queue in &mut self.queues {
             if io.mark.is_ahead_of(queue.told) {
                 queue.say(Body::Mark, io)?;
+                queue.to.call()?;
             }
         }
         Ok(())
@@ -280,6 +240,8 @@ impl<T: Send, P: Place<T>> Route<T> for QueueRoute<T, P> {
         self.hand_over(Extent::All, io)?;
         for queue in &mut self.queues {
             queue.say(Body::End, io)?;
+            // A receiver that has seen the end may be gone before this sender looks.
+            let _ = queue.to.call();
         }
         Ok(())
     }
@@ -303,9 +265,6 @@ impl<T, F: FnMut(&Stamp, T) + Send> Route<T> for LocalRoute<F> {
             begin = run.end;
         }
         Ok(())
-    }
-    fn room(&self) -> usize {
-        usize::MAX
     }
     fn hand_over(&mut self, _: Extent, _: &mut Io<'_>) -> Result<(), Closed> {
         Ok(())

@@ -93,7 +93,7 @@ impl<S: Spout> SpoutExecutor<S> {
         self.state.counts.lived_ns = self.shared.context.now_ns();
         self.shared.tracker.passed(self.number, u64::MAX, self.shared.context.now_ns());
         if let Some(inbox) = &self.out.out.inbox {
-            self.shared.leave(self.place, &inbox.from, inbox.taken);
+            self.shared.leave(self.place, inbox.from.try_iter(), inbox.taken);
         }
         Ok(self.state.counts)
     }
@@ -204,7 +204,7 @@ impl<S: Spout> SpoutExecutor<S> {
             && !inbox.woken
         {
             let taken = std::mem::take(&mut inbox.taken);
-            let received = self.shared.wait(self.place, taken, &inbox.from, until_ns);
+            let received = self.shared.wait(self.place, taken, &inbox.from, until_ns, || false);
             self.state.counts.idle_ns += self.shared.context.now_ns() - now_ns;
             if let Received::Message(notice) = received {
                 inbox.keep(notice);

@@ -130,27 +130,37 @@ impl Shared {
     }
 
     /// Waits for a message or a time of the clock. `taken` is how many messages the executor has
-    /// received, and dealt with, since it waited last.
+    /// received, and dealt with, since it waited last. A wait that looks over and over also ends, as if
+    /// the time had come, when there is something `elsewhere` that a message would call for.
     pub(crate) fn wait<M>(
         &self,
         executor: usize,
         taken: usize,
         from: &Receiver<M>,
         until_ns: u64,
+        elsewhere: impl Fn() -> bool,
     ) -> Received<M> {
         let clock = &self.context.clock;
         let alarm = if until_ns == u64::MAX { Alarm::Never } else { clock.alarm(until_ns) };
         match &self.census {
             None if self.wait == WaitStrategy::Block => receive(from, alarm),
-            None => self.look_for(from, until_ns),
+            None => self.look_for(from, until_ns, elsewhere),
             Some(census) => census.wait(executor, taken, from, until_ns, alarm),
         }
     }
 
     /// Looks for a message over and over, with the pauses of the wait strategy.
-    fn look_for<M>(&self, from: &Receiver<M>, until_ns: u64) -> Received<M> {
+    fn look_for<M>(
+        &self,
+        from: &Receiver<M>,
+        until_ns: u64,
+        elsewhere: impl Fn() -> bool,
+    ) -> Received<M> {
         let (clock, mut round) = (&self.context.clock, 0);
         loop {
+            if elsewhere() {
+                return Received::TimedOut;
+            }
             if let found @ (Received::Message(_) | Received::Closed) = receive(from, Alarm::Now) {
                 return found;
             }
@@ -183,9 +193,9 @@ impl Shared {
     }
 
     /// An executor ends. What is left in its queue is lost.
-    pub(crate) fn leave<M>(&self, executor: usize, from: &Receiver<M>, taken: usize) {
+    pub(crate) fn leave(&self, executor: usize, left: impl Iterator, taken: usize) {
         if let Some(census) = &self.census {
-            census.left(executor, taken + from.try_iter().count());
+            census.left(executor, taken + left.count());
         }
     }
 

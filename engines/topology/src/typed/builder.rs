@@ -4,10 +4,9 @@ use crate::flow_control::BatchSize;
 use crate::nanos::nanos;
 use crate::runtime::bolt_executor::{BoltExecutor, BoltParts};
 use crate::runtime::inbox::Inbox;
-use crate::runtime::packet::Packet;
+use crate::runtime::queue::{Intake, Port, queue};
 use crate::runtime::route::{LocalRoute, QueueRoute, Route};
 use crate::runtime::spout_executor::{SpoutExecutor, SpoutState};
-use crate::runtime::sync::channel::{Receiver, Sender, bounded};
 use crate::runtime::task::Body;
 use crate::runtime::topology::{Component, Launch};
 use crate::typed::grouping::{Fields, Keyed, Only, Place, Shuffle};
@@ -109,13 +108,13 @@ impl TopologyBuilder {
         make: impl Fn(&TaskContext) -> B + Send + Sync + 'static,
     ) -> BoltDeclarer<'_, B::In, B::Out> {
         let capacity = self.config.queue_elements();
-        let (senders, receivers): (Vec<_>, Vec<_>) = (0..tasks).map(|_| bounded(capacity)).unzip();
+        let (ports, intakes): (Vec<_>, Vec<_>) = (0..tasks).map(|_| queue(capacity)).unzip();
         let subscribers: Subscribers<B::Out> = Arc::default();
-        let launch = launch_bolt(Arc::clone(&subscribers), receivers, make);
+        let launch = launch_bolt(Arc::clone(&subscribers), intakes, make);
         let channels = vec![0; tasks];
         let kind = NodeKind::Operator;
         let stream = self.declare(id, tasks, kind, channels, launch, subscribers);
-        BoltDeclarer { topology: self, senders, stream, input: PhantomData }
+        BoltDeclarer { topology: self, ports, stream, input: PhantomData }
     }
 
     fn declare<T>(
@@ -170,10 +169,11 @@ impl TopologyBuilder {
         make: impl Fn(&TaskContext) -> P + Send + Sync + 'static,
     ) {
         let mut queues = Vec::new();
-        for Inlet { component, senders } in to {
+        for Inlet { component, ports } in to {
             let bolt = &mut self.components[*component];
-            for (channels, sender) in bolt.channels.iter_mut().zip(senders) {
-                queues.push((sender.clone(), *channels));
+            for (channels, port) in bolt.channels.iter_mut().zip(ports) {
+                queues.push((port.clone(), *channels));
+                port.expect(stream.tasks);
                 *channels += stream.tasks as u32;
             }
         }
@@ -209,7 +209,7 @@ impl TopologyBuilder {
 #[derive(Debug)]
 pub struct BoltDeclarer<'a, I, O> {
     topology: &'a mut TopologyBuilder,
-    senders: Vec<Sender<Packet<I>>>,
+    ports: Vec<Port<I>>,
     stream: Stream<O>,
     input: PhantomData<fn(I)>,
 }
@@ -267,11 +267,11 @@ impl<I: Data, O: Data> BoltDeclarer<'_, I, O> {
     /// Task i sends to task i, so that order is kept. Both sides must have equally many tasks.
     #[must_use]
     pub fn forward_grouping(self, stream: &Stream<I>) -> Self {
-        if stream.tasks != self.senders.len() {
+        if stream.tasks != self.ports.len() {
             let upstream = self.topology.components.get(stream.component);
             let error = TopologyError::ForwardMismatch {
                 id: self.id(),
-                tasks: self.senders.len(),
+                tasks: self.ports.len(),
                 upstream: upstream.map_or_else(String::new, |component| component.id.to_string()),
                 upstream_tasks: stream.tasks,
             };
@@ -290,7 +290,7 @@ impl<I: Data, O: Data> BoltDeclarer<'_, I, O> {
     /// What the bolt emits, and where it takes tuples, for [`TopologyBuilder::connect`].
     pub(crate) fn ends(self) -> (Stream<O>, Inlet<I>) {
         let component = self.stream.component;
-        (self.stream, Inlet { component, senders: self.senders })
+        (self.stream, Inlet { component, ports: self.ports })
     }
 
     fn id(&self) -> String {
@@ -320,15 +320,16 @@ impl<I: Data, O: Data> BoltDeclarer<'_, I, O> {
         };
         for (task, channels) in component.channels.iter_mut().enumerate() {
             *channels += more(task);
+            self.ports[task].expect(more(task) as usize);
         }
-        let senders = self.senders.clone();
-        stream.subscribe(Box::new(Queued { senders, firsts, targets, make }));
+        let ports = self.ports.clone();
+        stream.subscribe(Box::new(Queued { ports, firsts, targets, make }));
         self
     }
 }
 
 struct Queued<I, M> {
-    senders: Vec<Sender<Packet<I>>>,
+    ports: Vec<Port<I>>,
     /// The subscriber's number for the first channel of this subscription, by its task.
     firsts: Vec<u32>,
     targets: Targets,
@@ -344,12 +345,12 @@ where
 {
     fn route(&self, task: &TaskContext, size: BatchSize, number: u64) -> Box<dyn Route<T>> {
         let (targets, offset) = match self.targets {
-            Targets::All => (0..self.senders.len(), task.index),
-            Targets::Lowest => (0..self.senders.len().min(1), task.index),
+            Targets::All => (0..self.ports.len(), task.index),
+            Targets::Lowest => (0..self.ports.len().min(1), task.index),
             Targets::Opposite => (task.index..task.index + 1, 0),
         };
         let queues =
-            targets.map(|to| (self.senders[to].clone(), self.firsts[to] + offset as u32)).collect();
+            targets.map(|to| self.ports[to].open(self.firsts[to] + offset as u32)).collect();
         Box::new(QueueRoute::new((self.make)(task), queues, size, number))
     }
 }
@@ -357,13 +358,13 @@ where
 /// Where a bolt takes its tuples.
 pub(crate) struct Inlet<I> {
     component: usize,
-    senders: Vec<Sender<Packet<I>>>,
+    ports: Vec<Port<I>>,
 }
 
 /// A subscription of several bolts at once.
 struct Switched<I, M> {
     /// The tasks of all of them, each with its number for the first channel of this subscription.
-    queues: Vec<(Sender<Packet<I>>, u32)>,
+    queues: Vec<(Port<I>, u32)>,
     make: M,
 }
 
@@ -376,7 +377,7 @@ where
 {
     fn route(&self, task: &TaskContext, size: BatchSize, number: u64) -> Box<dyn Route<T>> {
         let channel = |first: u32| first + task.index as u32;
-        let queues = self.queues.iter().map(|(to, first)| (to.clone(), channel(*first))).collect();
+        let queues = self.queues.iter().map(|(to, first)| to.open(channel(*first))).collect();
         Box::new(QueueRoute::new((self.make)(task), queues, size, number))
     }
 }
@@ -453,12 +454,12 @@ fn launch_spout<S: Spout>(
 
 fn launch_bolt<B: Bolt>(
     subscribers: Subscribers<B::Out>,
-    receivers: Vec<Receiver<Packet<B::In>>>,
+    intakes: Vec<Intake<B::In>>,
     make: impl Fn(&TaskContext) -> B + Send + Sync + 'static,
 ) -> Launch {
     Box::new(move |env| {
         let (subscribers, make) = (taken(&subscribers), Arc::new(make));
-        let body = |(task, from): (TaskContext, Receiver<_>)| -> Body {
+        let body = |(task, from): (TaskContext, Intake<_>)| -> Body {
             let (subscribers, make) = (Arc::clone(&subscribers), Arc::clone(&make));
             let (shared, config, acks) =
                 (Arc::clone(&env.shared), env.wiring.config.clone(), env.ack_out());
@@ -481,6 +482,6 @@ fn launch_bolt<B: Bolt>(
                 BoltExecutor::new(parts).run(&task, ready)
             })
         };
-        env.tasks().zip(receivers).map(body).collect()
+        env.tasks().zip(intakes).map(body).collect()
     })
 }

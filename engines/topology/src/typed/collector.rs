@@ -17,8 +17,6 @@ const STAGE: usize = 4096;
 pub struct Collector<T> {
     values: Vec<T>,
     runs: Vec<StageRun>,
-    /// How many values to stage before they are routed.
-    stage: usize,
     current: StageRun,
     /// The first tree of the packet at hand, and so on: see [`StageRun::account`].
     pub(crate) accounts: Vec<Account>,
@@ -44,7 +42,6 @@ impl<T: Data> Collector<T> {
         Self {
             values: Vec::new(),
             runs: Vec::new(),
-            stage: STAGE,
             current,
             accounts: Vec::new(),
             acks,
@@ -62,7 +59,7 @@ impl<T: Data> Collector<T> {
     #[inline(always)]
     pub fn emit(&mut self, value: T) {
         self.values.push(value);
-        if self.values.len() >= self.stage {
+        if self.values.len() >= STAGE {
             self.spill();
         }
     }
@@ -140,9 +137,6 @@ impl<T: Data> Collector<T> {
         }
         values.clear();
         runs.clear();
-        if let [route] = &routes[..] {
-            self.stage = route.room().min(STAGE);
-        }
         if *closed { Err(Closed) } else { Ok(()) }
     }
 

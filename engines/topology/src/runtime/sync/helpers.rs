@@ -21,6 +21,19 @@ pub(crate) enum Turn<M, N> {
     Alone(M),
 }
 
+/// What came of [`receive_either`](super::channel::receive_either).
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Either<A, B> {
+    /// A message of the first channel.
+    First(A),
+    /// Nobody is left to send through the first channel.
+    FirstClosed,
+    /// A message of the second channel.
+    Second(B),
+    /// Nobody is left to send through the second channel.
+    SecondClosed,
+}
+
 /// Whether a thread has ended.
 #[cfg(not(any(loom, shuttle)))]
 pub(crate) fn has_ended<T>(thread: &thread::JoinHandle<T>) -> bool {

@@ -14,6 +14,13 @@ pub(crate) mod channel;
 #[path = "model.rs"]
 pub(crate) mod channel;
 
+#[cfg(not(any(loom, shuttle)))]
+#[path = "real_ring.rs"]
+pub(crate) mod ring;
+#[cfg(any(loom, shuttle))]
+#[path = "model_ring.rs"]
+pub(crate) mod ring;
+
 #[cfg(loom)]
 pub(crate) use loom::{
     sync::{Condvar, Mutex, MutexGuard, atomic},
@@ -30,4 +37,4 @@ pub(crate) use std::{
     thread,
 };
 
-pub(crate) use helpers::{Turn, has_ended, size};
+pub(crate) use helpers::{Either, Turn, has_ended, size};

@@ -1,6 +1,6 @@
 //! Channels as a model: crossbeam's behaviour, made of a lock and a condition that can be scheduled.
 
-use super::{Condvar, Mutex, MutexGuard, Turn, thread};
+use super::{Condvar, Either, Mutex, MutexGuard, Turn, thread};
 pub(crate) use crossbeam_channel::{RecvError, SendError, TryRecvError, TrySendError};
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
@@ -235,6 +235,30 @@ pub(crate) fn send_or_receive<M, N>(
             Err(TryRecvError::Disconnected) => return Turn::Alone(message),
             Err(TryRecvError::Empty) if sends => watcher.wait(),
             Err(TryRecvError::Empty) => sends = true,
+        }
+    }
+}
+
+/// Waits for a message of either channel, or until nobody is left to send through one of them. Which
+/// counts, if both are there, is anybody's guess.
+pub(crate) fn receive_either<A, B>(first: &Receiver<A>, second: &Receiver<B>) -> Either<A, B> {
+    let watcher = Arc::new(Watcher { raised: Mutex::new(false), changed: Condvar::new() });
+    let _first = Watch::new(&first.0, &watcher);
+    let _second = Watch::new(&second.0, &watcher);
+    let mut looks = sends_first();
+    loop {
+        if looks {
+            match first.try_recv() {
+                Ok(message) => return Either::First(message),
+                Err(TryRecvError::Disconnected) => return Either::FirstClosed,
+                Err(TryRecvError::Empty) => {}
+            }
+        }
+        match second.try_recv() {
+            Ok(message) => return Either::Second(message),
+            Err(TryRecvError::Disconnected) => return Either::SecondClosed,
+            Err(TryRecvError::Empty) if looks => watcher.wait(),
+            Err(TryRecvError::Empty) => looks = true,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Channels as they are: crossbeam's.
 
-use super::Turn;
+use super::{Either, Turn};
 use crossbeam_channel::Select;
 pub(crate) use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 pub(crate) use weir_dataflow::receive;
@@ -17,5 +17,13 @@ pub(crate) fn send_or_receive<M, N>(to: &Sender<M>, message: M, from: &Receiver<
     match ready.recv(from) {
         Ok(received) => Turn::Received(received, message),
         Err(_) => Turn::Alone(message),
+    }
+}
+
+/// Waits for a message of either channel, or until nobody is left to send through one of them.
+pub(crate) fn receive_either<A, B>(first: &Receiver<A>, second: &Receiver<B>) -> Either<A, B> {
+    crossbeam_channel::select! {
+        recv(first) -> message => message.map_or(Either::FirstClosed, Either::First),
+        recv(second) -> message => message.map_or(Either::SecondClosed, Either::Second),
     }
 }

@@ -1,0 +1,353 @@
+//! The queue of an executor: a ring for each channel, and a bell.
+//!
+//! Every task that sends to an executor has a ring of its own there, so that nobody contends with
+//! anybody: to push a packet or to take one costs a few nanoseconds, where a channel with many senders
+//! takes tens and the line it is in moves between all their cores.
+//!
+//! Whoever finds nothing to do sleeps on a channel, after saying so and looking once more; whoever
+//! changes what a sleeper waits for looks, after the change, whether somebody said so. With a fence
+//! between the two steps on either side, one of the two sees the other: **nobody sleeps through a
+//! change**. The fence is paid for a run of packets, not for each.
+
+use crate::runtime::census::Census;
+use crate::runtime::inbox::{Closed, Inbox};
+use crate::runtime::packet::{Batch, Packet};
+use crate::runtime::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
+use crate::runtime::sync::channel::{Receiver, Sender, TryRecvError, bounded, receive_either};
+use crate::runtime::sync::ring::{Consumer, Producer, PushError, ring};
+use crate::runtime::sync::{Either, size};
+use std::sync::Arc;
+
+/// Packets pushed before the receiver is called, at most. It pays for a fence, and a receiver that
+/// slept has begun by the time the sender is done with a long run of packets.
+const PACKETS_PER_CALL: usize = 32;
+/// Packets taken from one ring before it is another one's turn.
+const PACKETS_PER_TURN: usize = 64;
+/// Calls that wait to be heard. One is enough to wake, but rings come the same way.
+const CALLS: usize = size(64, 2);
+/// Batches on the way back to their sender.
+const SPENT: usize = size(8, 1);
+/// Looks at the rings, with the processor told that it may rest, before an executor goes to sleep: a
+/// microsecond or two, less than it costs to be woken.
+const LINGERING_LOOKS: usize = size(32, 0);
+
+/// What a sleeping executor hears.
+pub(crate) enum Call<T> {
+    /// Somebody begins to send.
+    Opened(Ring<T>),
+    /// There is something in a ring.
+    Wake,
+}
+
+/// What the two sides of a queue share.
+#[derive(Debug)]
+struct Gate {
+    /// Whether the executor sleeps, or is about to.
+    asleep: AtomicBool,
+    /// How many channels lead here, as far as is known.
+    channels: AtomicUsize,
+}
+
+/// Where an executor's queue is, for those who are going to send.
+pub(crate) struct Port<T> {
+    calls: Sender<Call<T>>,
+    gate: Arc<Gate>,
+    capacity: usize,
+}
+
+impl<T> Clone for Port<T> {
+    fn clone(&self) -> Self {
+        Self { calls: self.calls.clone(), gate: Arc::clone(&self.gate), ..*self }
+    }
+}
+
+impl<T> std::fmt::Debug for Port<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Port").field("capacity", &self.capacity).finish_non_exhaustive()
+    }
+}
+
+/// A queue of `capacity` packets, or of one per channel if that is more.
+pub(crate) fn queue<T>(capacity: usize) -> (Port<T>, Intake<T>) {
+    let (calls, heard) = bounded(CALLS);
+    let gate = Gate { asleep: AtomicBool::new(false), channels: AtomicUsize::new(0) };
+    let gate = Arc::new(gate);
+    let intake =
+        Intake { calls: heard, gate: Arc::clone(&gate), rings: Vec::new(), at: 0, in_a_row: 0 };
+    (Port { calls, gate, capacity }, intake)
+}
+
+impl<T> Port<T> {
+    /// Says, before anybody opens one, that so many more channels will lead here.
+    pub(crate) fn expect(&self, channels: usize) {
+        self.gate.channels.fetch_add(channels, Ordering::Relaxed);
+    }
+
+    /// Opens a channel, which the receiver knows by this number. It waits until the executor has seen
+    /// earlier ones, if there are many. To an executor that is gone nothing can be sent.
+    pub(crate) fn open(&self, channel: u32) -> Feed<T> {
+        let channels = self.gate.channels.load(Ordering::Relaxed).max(1);
+        let capacity = (self.capacity / channels).max(1);
+        let (packets, taken) = ring(capacity);
+        let (used, spent) = ring(SPENT);
+        let (room, has_room) = bounded(1);
+        let starved = Arc::new(AtomicBool::new(false));
+        let feed = Feed {
+            packets,
+            spent,
+            calls: self.calls.clone(),
+            gate: Arc::clone(&self.gate),
+            uncalled: 0,
+            starved: Arc::clone(&starved),
+            room: has_room,
+        };
+        let ring = Ring { channel, packets: taken, used, starved, room, low: capacity / 2 };
+        // If it is lost, its other ends see that this one is gone.
+        let _ = self.calls.send(Call::Opened(ring));
+        feed
+    }
+}
+
+/// The sending end of a channel.
+pub(crate) struct Feed<T> {
+    packets: Producer<Packet<T>>,
+    spent: Consumer<Batch<T>>,
+    calls: Sender<Call<T>>,
+    gate: Arc<Gate>,
+    /// Packets pushed since the receiver was last called.
+    uncalled: usize,
+    /// Whether the sender waits for room.
+    starved: Arc<AtomicBool>,
+    room: Receiver<()>,
+}
+
+impl<T> Feed<T> {
+    /// Sends, waiting for room if there is none; with an inbox, takes from it while waiting. What was
+    /// sent may stay unseen until [`call`](Self::call).
+    #[inline]
+    pub(crate) fn send(
+        &mut self,
+        packet: Packet<T>,
+        inbox: Option<&mut Inbox>,
+        census: Option<&Census>,
+    ) -> Result<(), Closed> {
+        if let Some(census) = census {
+            census.sending();
+        }
+        let sent = match self.packets.push(packet) {
+            Ok(()) => Ok(()),
+            Err(PushError::Full(packet)) => self.wait_and_send(packet, inbox),
+        };
+        if let (Err(Closed), Some(census)) = (&sent, census) {
+            census.not_sent();
+        }
+        self.uncalled += 1;
+        if self.uncalled > PACKETS_PER_CALL { sent.and_then(|()| self.call()) } else { sent }
+    }
+
+    /// Makes sure that the receiver sees what was sent.
+    #[inline]
+    pub(crate) fn call(&mut self) -> Result<(), Closed> {
+        if self.uncalled == 0 {
+            return Ok(());
+        }
+        self.uncalled = 0;
+        fence(Ordering::SeqCst);
+        if self.gate.asleep.load(Ordering::Relaxed)
+            && self.gate.asleep.swap(false, Ordering::Relaxed)
+        {
+            // If there is no room for it, there is something else to wake up for.
+            let _ = self.calls.try_send(Call::Wake);
+        }
+        if self.packets.is_abandoned() { Err(Closed) } else { Ok(()) }
+    }
+
+    #[cold]
+    fn wait_and_send(
+        &mut self,
+        mut packet: Packet<T>,
+        mut inbox: Option<&mut Inbox>,
+    ) -> Result<(), Closed> {
+        loop {
+            self.call()?;
+            self.starved.store(true, Ordering::Relaxed);
+            fence(Ordering::SeqCst);
+            packet = match self.packets.push(packet) {
+                Ok(()) => {
+                    self.starved.store(false, Ordering::Relaxed);
+                    return Ok(());
+                }
+                Err(PushError::Full(packet)) => packet,
+            };
+            self.await_room(inbox.as_deref_mut())?;
+        }
+    }
+
+    fn await_room(&self, inbox: Option<&mut Inbox>) -> Result<(), Closed> {
+        let Some(inbox) = inbox else { return self.room.recv().map_err(|_| Closed) };
+        loop {
+            match receive_either(&self.room, &inbox.from) {
+                Either::First(()) => return Ok(()),
+                Either::FirstClosed => return Err(Closed),
+                Either::Second(notice) => inbox.keep(notice),
+                // Nobody is left who could be waiting for the inbox.
+                Either::SecondClosed => return self.room.recv().map_err(|_| Closed),
+            }
+        }
+    }
+
+    /// Room for a batch: one that the receiver is done with, if there is any.
+    #[inline]
+    pub(crate) fn spent_batch(&mut self) -> Option<Batch<T>> {
+        self.spent.pop().ok()
+    }
+}
+
+/// The receiving end of a channel.
+pub(crate) struct Ring<T> {
+    channel: u32,
+    packets: Consumer<Packet<T>>,
+    used: Producer<Batch<T>>,
+    starved: Arc<AtomicBool>,
+    room: Sender<()>,
+    /// A sender that waits for room is woken when no more packets than these are left: if it was woken
+    /// for each, sender and receiver would take turns.
+    low: usize,
+}
+
+impl<T> Ring<T> {
+    /// Wakes the sender if it waits for room, and there is enough.
+    #[inline]
+    fn offer_room(&self) {
+        if self.starved.load(Ordering::Relaxed)
+            && self.packets.slots() <= self.low
+            && self.starved.swap(false, Ordering::Relaxed)
+        {
+            // If there is no room for it, the sender has been told already.
+            let _ = self.room.try_send(());
+        }
+    }
+
+    /// Whether nothing will come any more.
+    fn has_ended(&self) -> bool {
+        if !self.packets.is_abandoned() {
+            return false;
+        }
+        // What was pushed before the sender was dropped is seen from here on.
+        fence(Ordering::Acquire);
+        self.packets.is_empty()
+    }
+}
+
+/// The receiving end of a queue.
+pub(crate) struct Intake<T> {
+    calls: Receiver<Call<T>>,
+    gate: Arc<Gate>,
+    rings: Vec<Ring<T>>,
+    /// Whose turn it is.
+    at: usize,
+    /// Packets taken in this turn.
+    in_a_row: usize,
+}
+
+impl<T> Intake<T> {
+    /// The next packet and the number of its channel. Packets of one channel come in order; channels
+    /// take turns.
+    #[inline]
+    pub(crate) fn try_recv(&mut self) -> Result<(u32, Packet<T>), TryRecvError> {
+        if let Some(ring) = self.rings.get_mut(self.at)
+            && self.in_a_row < PACKETS_PER_TURN
+            && let Ok(packet) = ring.packets.pop()
+        {
+            self.in_a_row += 1;
+            ring.offer_room();
+            return Ok((ring.channel, packet));
+        }
+        self.take_turns()
+    }
+
+    fn take_turns(&mut self) -> Result<(u32, Packet<T>), TryRecvError> {
+        loop {
+            // Whoever waits for room is seen from here on, if it did not see that there was some.
+            fence(Ordering::SeqCst);
+            for _ in 0..self.rings.len() {
+                if let Some(ring) = self.rings.get(self.at) {
+                    ring.offer_room();
+                }
+                self.at = if self.at + 1 < self.rings.len() { self.at + 1 } else { 0 };
+                let ring = &mut self.rings[self.at];
+                if let Ok(packet) = ring.packets.pop() {
+                    self.in_a_row = 1;
+                    ring.offer_room();
+                    return Ok((ring.channel, packet));
+                }
+            }
+            match self.calls.try_recv() {
+                Ok(call) => self.hear(call),
+                Err(TryRecvError::Empty) => return Err(TryRecvError::Empty),
+                Err(TryRecvError::Disconnected) => {
+                    self.rings.retain(|ring| !ring.has_ended());
+                    if self.rings.is_empty() {
+                        return Err(TryRecvError::Disconnected);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Acts upon a call.
+    pub(crate) fn hear(&mut self, call: Call<T>) {
+        if let Call::Opened(ring) = call {
+            self.rings.push(ring);
+        }
+    }
+
+    /// Gives the room of a batch back to the sender of the packet that was taken last.
+    #[inline]
+    pub(crate) fn give_back(&mut self, mut batch: Batch<T>) {
+        batch.values.clear();
+        batch.runs.clear();
+        if let Some(ring) = self.rings.get_mut(self.at) {
+            // If the sender has enough of them, this one goes.
+            let _ = ring.used.push(batch);
+        }
+    }
+
+    /// Whether there is something in a ring.
+    pub(crate) fn has_packets(&self) -> bool {
+        self.rings.iter().any(|ring| !ring.packets.is_empty())
+    }
+
+    /// How many packets there are.
+    pub(crate) fn len(&self) -> usize {
+        self.rings.iter().map(|ring| ring.packets.slots()).sum()
+    }
+
+    /// Gets ready to sleep, and says whether there is reason to: from now on, senders call. Whoever
+    /// sleeps does so on [`calls`](Self::calls), and then [gets up](Self::get_up).
+    pub(crate) fn lie_down(&self) -> bool {
+        for _ in 0..LINGERING_LOOKS {
+            if self.has_packets() {
+                return false;
+            }
+            std::hint::spin_loop();
+        }
+        self.gate.asleep.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        self.rings.iter().for_each(Ring::offer_room);
+        if self.has_packets() {
+            self.get_up();
+            return false;
+        }
+        true
+    }
+
+    pub(crate) fn get_up(&self) {
+        self.gate.asleep.store(false, Ordering::Relaxed);
+    }
+
+    /// What to sleep on.
+    pub(crate) const fn calls(&self) -> &Receiver<Call<T>> {
+        &self.calls
+    }
+}
