@@ -138,16 +138,18 @@ impl<B: Bolt> BoltExecutor<B> {
         ready();
         let mut packets = 0;
         while !self.channels.all_ended() {
-            let (channel, packet) = match self.from.try_recv() {
-                Ok(packet) => packet,
-                Err(TryRecvError::Disconnected) => return Err(Closed),
-                Err(TryRecvError::Empty) => {
-                    self.end_gulp()?;
-                    self.wait()?;
-                    continue;
+            let Some(packet) = self.from.pop() else {
+                match self.from.take_turns() {
+                    Ok(()) => {}
+                    Err(TryRecvError::Disconnected) => return Err(Closed),
+                    Err(TryRecvError::Empty) => {
+                        self.end_gulp()?;
+                        self.wait()?;
+                    }
                 }
+                continue;
             };
-            self.packet(channel, packet);
+            self.packet(packet);
             self.taken += 1;
             self.gulp.packets += 1;
             if self.gulp.packets >= self.gulp.most {
@@ -203,7 +205,9 @@ impl<B: Bolt> BoltExecutor<B> {
         Ok(())
     }
 
-    fn packet(&mut self, channel: u32, packet: Packet<B::In>) {
+    #[inline(always)]
+    fn packet(&mut self, packet: Packet<B::In>) {
+        let channel = self.from.channel();
         let Packet { mark, body } = packet;
         // What a raised watermark makes the bolt do is put down to the last record before the mark.
         let mut last = Stamp {
@@ -352,7 +356,7 @@ impl<B: Bolt> BoltExecutor<B> {
         self.counts.lived_ns = self.shared.context.now_ns();
         self.report(self.shared.context.now_ns());
         let from = &mut self.from;
-        let left = std::iter::from_fn(|| from.try_recv().ok());
+        let left = std::iter::from_fn(|| from.pop_any());
         self.shared.leave(self.place, left, self.taken);
         Ok(())
     }

@@ -27,9 +27,11 @@ const PACKETS_PER_TURN: usize = 64;
 const CALLS: usize = size(64, 2);
 /// Batches on the way back to their sender.
 const SPENT: usize = size(8, 1);
-/// Looks at the rings, with the processor told that it may rest, before an executor goes to sleep: a
-/// microsecond or two, less than it costs to be woken.
-const LINGERING_LOOKS: usize = size(32, 0);
+/// Looks at the rings before an executor goes to sleep, and the rests between them: together a
+/// microsecond or two, less than it costs to be woken. A look takes a line of memory from a sender that
+/// is just writing there, so that looking all the time makes both slow.
+const LINGERING_LOOKS: usize = size(4, 0);
+const RESTS_PER_LOOK: usize = 16;
 
 /// What a sleeping executor hears.
 pub(crate) enum Call<T> {
@@ -124,7 +126,7 @@ pub(crate) struct Feed<T> {
 impl<T> Feed<T> {
     /// Sends, waiting for room if there is none; with an inbox, takes from it while waiting. What was
     /// sent may stay unseen until [`call`](Self::call).
-    #[inline]
+    #[inline(always)]
     pub(crate) fn send(
         &mut self,
         packet: Packet<T>,
@@ -251,22 +253,29 @@ pub(crate) struct Intake<T> {
 }
 
 impl<T> Intake<T> {
-    /// The next packet and the number of its channel. Packets of one channel come in order; channels
+    /// The next packet of the channel whose turn it is. Packets of one channel come in order; channels
     /// take turns.
-    #[inline]
-    pub(crate) fn try_recv(&mut self) -> Result<(u32, Packet<T>), TryRecvError> {
-        if let Some(ring) = self.rings.get_mut(self.at)
-            && self.in_a_row < PACKETS_PER_TURN
-            && let Ok(packet) = ring.packets.pop()
-        {
-            self.in_a_row += 1;
-            ring.offer_room();
-            return Ok((ring.channel, packet));
+    #[inline(always)]
+    pub(crate) fn pop(&mut self) -> Option<Packet<T>> {
+        let ring = self.rings.get_mut(self.at)?;
+        if self.in_a_row >= PACKETS_PER_TURN {
+            return None;
         }
-        self.take_turns()
+        let packet = ring.packets.pop().ok()?;
+        self.in_a_row += 1;
+        ring.offer_room();
+        Some(packet)
     }
 
-    fn take_turns(&mut self) -> Result<(u32, Packet<T>), TryRecvError> {
+    /// The number of the channel whose turn it is.
+    #[inline(always)]
+    pub(crate) fn channel(&self) -> u32 {
+        self.rings.get(self.at).map_or(0, |ring| ring.channel)
+    }
+
+    /// Finds out whose turn it is, if [`pop`](Self::pop) gave nothing: whose ring has something.
+    #[cold]
+    pub(crate) fn take_turns(&mut self) -> Result<(), TryRecvError> {
         loop {
             // Whoever waits for room is seen from here on, if it did not see that there was some.
             fence(Ordering::SeqCst);
@@ -275,11 +284,9 @@ impl<T> Intake<T> {
                     ring.offer_room();
                 }
                 self.at = if self.at + 1 < self.rings.len() { self.at + 1 } else { 0 };
-                let ring = &mut self.rings[self.at];
-                if let Ok(packet) = ring.packets.pop() {
-                    self.in_a_row = 1;
-                    ring.offer_room();
-                    return Ok((ring.channel, packet));
+                if !self.rings[self.at].packets.is_empty() {
+                    self.in_a_row = 0;
+                    return Ok(());
                 }
             }
             match self.calls.try_recv() {
@@ -291,6 +298,16 @@ impl<T> Intake<T> {
                         return Err(TryRecvError::Disconnected);
                     }
                 }
+            }
+        }
+    }
+
+    /// The next packet, if there is any.
+    pub(crate) fn pop_any(&mut self) -> Option<Packet<T>> {
+        loop {
+            match self.pop() {
+                None => self.take_turns().ok()?,
+                packet => return packet,
             }
         }
     }
@@ -327,10 +344,10 @@ impl<T> Intake<T> {
     /// sleeps does so on [`calls`](Self::calls), and then [gets up](Self::get_up).
     pub(crate) fn lie_down(&self) -> bool {
         for _ in 0..LINGERING_LOOKS {
+            (0..RESTS_PER_LOOK).for_each(|_| std::hint::spin_loop());
             if self.has_packets() {
                 return false;
             }
-            std::hint::spin_loop();
         }
         self.gate.asleep.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);

@@ -97,6 +97,7 @@ impl<U> Queue<U> {
         self.batch.values.len() >= self.size.get()
     }
 
+    #[inline(always)]
     fn send(&mut self, io: &mut Io<'_>) -> Result<(), Closed> {
         let Batch { values, runs } = &mut self.batch;
         self.size.flushed(values.len());
@@ -107,6 +108,12 @@ impl<U> Queue<U> {
             runs.clear();
             return self.say(Body::One(cause, value), io);
         }
+        self.send_batch(io)
+    }
+
+    #[inline(never)]
+    fn send_batch(&mut self, io: &mut Io<'_>) -> Result<(), Closed> {
+        let Batch { values, runs } = &self.batch;
         let next = self.to.spent_batch().unwrap_or_else(|| Batch {
             values: Vec::with_capacity(values.len()),
             runs: Vec::with_capacity(runs.len()),
