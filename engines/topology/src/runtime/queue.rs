@@ -156,7 +156,7 @@ impl<T> Feed<T> {
         self.uncalled = 0;
         fence(Ordering::SeqCst);
         if self.gate.asleep.load(Ordering::Relaxed)
-            && self.gate.asleep.swap(false, Ordering::Relaxed)
+            && self.gate.asleep.swap(false, Ordering::AcqRel)
         {
             // If there is no room for it, there is something else to wake up for.
             let _ = self.calls.try_send(Call::Wake);
@@ -172,11 +172,11 @@ impl<T> Feed<T> {
     ) -> Result<(), Closed> {
         loop {
             self.call()?;
-            self.starved.store(true, Ordering::Relaxed);
+            self.starved.swap(true, Ordering::AcqRel);
             fence(Ordering::SeqCst);
             packet = match self.packets.push(packet) {
                 Ok(()) => {
-                    self.starved.store(false, Ordering::Relaxed);
+                    self.starved.swap(false, Ordering::AcqRel);
                     return Ok(());
                 }
                 Err(PushError::Full(packet)) => packet,
@@ -223,7 +223,7 @@ impl<T> Ring<T> {
     fn offer_room(&self) {
         if self.starved.load(Ordering::Relaxed)
             && self.packets.slots() <= self.low
-            && self.starved.swap(false, Ordering::Relaxed)
+            && self.starved.swap(false, Ordering::AcqRel)
         {
             // If there is no room for it, the sender has been told already.
             let _ = self.room.try_send(());
@@ -349,7 +349,7 @@ impl<T> Intake<T> {
                 return false;
             }
         }
-        self.gate.asleep.store(true, Ordering::Relaxed);
+        self.gate.asleep.swap(true, Ordering::AcqRel);
         fence(Ordering::SeqCst);
         self.rings.iter().for_each(Ring::offer_room);
         if self.has_packets() {
@@ -360,7 +360,7 @@ impl<T> Intake<T> {
     }
 
     pub(crate) fn get_up(&self) {
-        self.gate.asleep.store(false, Ordering::Relaxed);
+        self.gate.asleep.swap(false, Ordering::AcqRel);
     }
 
     /// What to sleep on.

@@ -5,14 +5,17 @@ use crate::flow_control::BatchSize;
 use crate::runtime::inbox::Closed;
 use crate::runtime::packet::{Body, Mark, Packet, UNTRACKED};
 use crate::runtime::progress::Channels;
+use crate::runtime::queue::{Intake, Port, queue};
 use crate::runtime::route::{Extent, Io, QueueRoute, Route, StageRun};
-use crate::runtime::sync::channel::{Receiver, Sender, bounded};
+use crate::runtime::sync::channel::TryRecvError;
 use crate::typed::grouping::Only;
 use weir_dataflow::{EventTime, Stamp};
 
 /// Sends numbers, three or more, in batches of two, says how far it has got, and ends.
-fn send(to: Sender<Packet<u64>>, channel: u32, tuples: u64) -> Result<(), Closed> {
-    let mut route = QueueRoute::<u64, _>::new(Only, vec![(to, channel)], BatchSize::fixed(2, 4), 0);
+fn send(to: Port<u64>, channel: u32, tuples: u64) -> Result<(), Closed> {
+    let mut route =
+        QueueRoute::<u64, _>::new(Only, vec![to.open(channel)], BatchSize::fixed(2, 4), 0);
+    drop(to);
     let io = |position| Io {
         mark: Mark { position, watermark: EventTime(position) },
         accounts: &mut [],
@@ -38,13 +41,34 @@ fn send(to: Sender<Packet<u64>>, channel: u32, tuples: u64) -> Result<(), Closed
     route.end(&mut last)
 }
 
+/// Waits as an executor does; `None` if nothing will come any more.
+fn next(from: &mut Intake<u64>) -> Option<Packet<u64>> {
+    loop {
+        if let Some(packet) = from.pop() {
+            return Some(packet);
+        }
+        match from.take_turns() {
+            Ok(()) => {}
+            Err(TryRecvError::Disconnected) => return None,
+            Err(TryRecvError::Empty) => {
+                if from.lie_down() {
+                    let call = from.calls().recv();
+                    from.get_up();
+                    call.into_iter().for_each(|call| from.hear(call));
+                }
+            }
+        }
+    }
+}
+
 /// Takes packets until all channels have ended; returns what came by channel.
-fn take(from: &Receiver<Packet<u64>>, channels: usize, tuples: u64) -> Vec<Vec<u64>> {
+fn take(from: &mut Intake<u64>, channels: usize, tuples: u64) -> Vec<Vec<u64>> {
     let mut taken = vec![Vec::new(); channels];
     let mut progress = Channels::new(channels);
     let mut least = Mark::default();
     while !progress.all_ended() {
-        let Packet { from: channel, mark, body } = from.recv().expect("an end before the close");
+        let Packet { mark, body } = next(from).expect("an end before the close");
+        let channel = from.channel();
         match body {
             Body::One(_, value) => taken[channel as usize].push(value),
             Body::Batch(batch) => taken[channel as usize].extend(batch.values),
@@ -59,7 +83,7 @@ fn take(from: &Receiver<Packet<u64>>, channels: usize, tuples: u64) -> Vec<Vec<u
         let all = taken.iter().map(|values| values.len() as u64).min().unwrap_or(0);
         assert!(all >= reached.position.min(tuples), "all before {reached:?} has come: {taken:?}");
     }
-    assert!(from.recv().is_err(), "nothing comes after the end");
+    assert!(next(from).is_none(), "nothing comes after the end");
     taken
 }
 
@@ -67,10 +91,10 @@ fn take(from: &Receiver<Packet<u64>>, channels: usize, tuples: u64) -> Vec<Vec<u
 /// later one.
 #[test]
 fn what_is_sent_comes_in_order_and_ends() {
-    explore(Some(4), || {
-        let (to, from) = bounded(1);
+    explore(Some(2), || {
+        let (to, mut from) = queue(1);
         let sender = start("sender", move || send(to, 0, 4));
-        assert_eq!(take(&from, 1, 4), [[0, 1, 2, 3]]);
+        assert_eq!(take(&mut from, 1, 4), [[0, 1, 2, 3]]);
         assert_eq!(sender.join().expect("no panic"), Ok(()));
     });
 }
@@ -78,21 +102,21 @@ fn what_is_sent_comes_in_order_and_ends() {
 #[test]
 fn two_senders_do_not_get_into_each_others_way() {
     explore(Some(1), || {
-        let (to, from) = bounded(1);
+        let (to, mut from) = queue(1);
         let other = to.clone();
         start("left", move || send(to, 0, 3));
         start("right", move || send(other, 1, 3));
-        assert_eq!(take(&from, 2, 3), [[0, 1, 2], [0, 1, 2]]);
+        assert_eq!(take(&mut from, 2, 3), [[0, 1, 2], [0, 1, 2]]);
     });
 }
 
 /// A receiver that ends leaves no sender behind that waits for room.
 #[test]
 fn a_sender_sees_that_its_receiver_is_gone() {
-    explore(None, || {
-        let (to, from) = bounded(1);
+    explore(Some(2), || {
+        let (to, mut from) = queue(1);
         let sender = start("sender", move || send(to, 0, 4));
-        let first = from.recv().expect("a packet");
+        let first = next(&mut from).expect("a packet");
         assert!(matches!(first.body, Body::Batch(_)));
         drop(from);
         assert_eq!(sender.join().expect("no panic"), Err(Closed));
