@@ -42,7 +42,7 @@ fn send(to: Port<u64>, channel: u32, tuples: u64) -> Result<(), Closed> {
 }
 
 /// Waits as an executor does; `None` if nothing will come any more.
-fn next(from: &mut Intake<u64>) -> Option<Packet<u64>> {
+fn next<T>(from: &mut Intake<T>) -> Option<Packet<T>> {
     loop {
         if let Some(packet) = from.pop() {
             return Some(packet);
@@ -107,6 +107,39 @@ fn two_senders_do_not_get_into_each_others_way() {
         start("left", move || send(to, 0, 3));
         start("right", move || send(other, 1, 3));
         assert_eq!(take(&mut from, 2, 3), [[0, 1, 2], [0, 1, 2]]);
+    });
+}
+
+/// Two rings of one element and their bell, without anything that gathers tuples: further into what
+/// senders and a sleeping receiver can do to each other. Catches a wake-up that one of the senders
+/// takes for the other's.
+#[test]
+fn one_bell_serves_two_rings() {
+    explore(Some(2), || {
+        let (to, mut from) = queue::<u64>(2);
+        to.expect(2);
+        for channel in 0..2 {
+            let to = to.clone();
+            start("sender", move || {
+                let mut feed = to.open(channel);
+                drop(to);
+                let packet = Packet { mark: Mark::default(), body: Body::Mark };
+                feed.send(packet, None, None).expect("open");
+                feed.call().expect("open");
+                let packet = Packet { mark: Mark::END, body: Body::End };
+                feed.send(packet, None, None).expect("open");
+                // The receiver may have seen the end, and be gone.
+                let _ = feed.call();
+            });
+        }
+        drop(to);
+        let mut marks = [0, 0];
+        while let Some(packet) = next(&mut from) {
+            let channel = from.channel() as usize;
+            assert_eq!(marks[channel] == 1, matches!(packet.body, Body::End), "in order");
+            marks[channel] += 1;
+        }
+        assert_eq!(marks, [2, 2]);
     });
 }
 

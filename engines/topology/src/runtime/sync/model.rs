@@ -162,10 +162,6 @@ impl<T> Receiver<T> {
         self.0.change(state, |state| state.queue.pop_front()).ok_or(RecvError)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.0.state().queue.len()
-    }
-
     pub(crate) fn try_iter(&self) -> impl Iterator<Item = T> + '_ {
         std::iter::from_fn(|| self.try_recv().ok())
     }
