@@ -10,6 +10,7 @@ use crate::runtime::census::Census;
 use crate::runtime::inbox::{Closed, Inbox, Notice, Verdict, deliver};
 use crate::runtime::packet::UNTRACKED;
 use crate::runtime::sync::channel::{Receiver, Sender, TryRecvError};
+use crate::runtime::sync::size;
 use crate::runtime::task::{Shared, TaskCounts};
 use crate::runtime::trees::TreeTable;
 use std::sync::Arc;
@@ -196,6 +197,22 @@ impl AckerTable {
     }
 }
 
+/// Messages between two looks at the clock, and at verdicts that wait for company, while there are
+/// more: a spout whose trees end one by one hears of it while others keep its acker busy.
+const MESSAGES_PER_LOOK: usize = size(32, 2);
+
+/// What an acker has in hand.
+struct Desk {
+    table: AckerTable,
+    /// By spout.
+    settled: Vec<Vec<(u64, Verdict)>>,
+    counts: TaskCounts,
+    rotate_at_ns: u64,
+    /// Messages taken since it waited last, and since it looked last.
+    taken: usize,
+    unlooked: usize,
+}
+
 /// An acker executor.
 pub(crate) struct AckerExecutor {
     pub(crate) shared: Arc<Shared>,
@@ -212,51 +229,60 @@ pub(crate) struct AckerExecutor {
 impl AckerExecutor {
     /// Runs until no task is left that could tell it anything.
     pub(crate) fn run(self) -> TaskCounts {
-        let mut table = AckerTable::new(self.ackers);
-        let mut settled: Vec<Vec<(u64, Verdict)>> = vec![Vec::new(); self.spouts.len()];
-        let mut counts = TaskCounts::default();
-        let mut rotate_at = self.shared.context.clock.now_ns().saturating_add(self.timeout_ns);
-        let mut taken = 0;
-        while let Some(accounts) = self.next(&mut table, &mut settled, &mut rotate_at, &mut taken) {
-            taken += 1;
+        let mut desk = Desk {
+            table: AckerTable::new(self.ackers),
+            settled: vec![Vec::new(); self.spouts.len()],
+            counts: TaskCounts::default(),
+            rotate_at_ns: self.shared.context.clock.now_ns().saturating_add(self.timeout_ns),
+            taken: 0,
+            unlooked: 0,
+        };
+        while let Some(accounts) = self.next(&mut desk) {
+            desk.taken += 1;
             for account in accounts {
-                let Some((spout, verdict)) = table.take(account) else { continue };
-                counts.executed += u64::from(verdict != Verdict::Reset);
-                let trees = &mut settled[spout as usize];
+                let Some((spout, verdict)) = desk.table.take(account) else { continue };
+                desk.counts.executed += u64::from(verdict != Verdict::Reset);
+                let trees = &mut desk.settled[spout as usize];
                 trees.push((account.root, verdict));
                 if trees.len() >= self.limit {
                     self.tell(spout as usize, trees);
                 }
             }
+            desk.unlooked += 1;
+            if desk.unlooked >= MESSAGES_PER_LOOK {
+                self.look(&mut desk);
+            }
         }
-        self.tell_all(&mut settled);
-        self.shared.leave(self.place, self.from.try_iter(), taken);
-        counts
+        self.tell_all(&mut desk.settled);
+        self.shared.leave(self.place, self.from.try_iter(), desk.taken);
+        desk.counts
     }
 
-    fn next(
-        &self,
-        table: &mut AckerTable,
-        settled: &mut [Vec<(u64, Verdict)>],
-        rotate_at: &mut u64,
-        taken: &mut usize,
-    ) -> Option<Vec<Account>> {
+    fn next(&self, desk: &mut Desk) -> Option<Vec<Account>> {
         match self.from.try_recv() {
             Ok(accounts) => return Some(accounts),
             Err(TryRecvError::Disconnected) => return None,
-            Err(TryRecvError::Empty) => self.tell_all(settled),
+            Err(TryRecvError::Empty) => {}
         }
-        let clock = &self.shared.context.clock;
         loop {
-            let done = std::mem::take(taken);
-            match self.shared.wait(self.place, done, &self.from, *rotate_at, || false) {
+            self.look(desk);
+            let taken = std::mem::take(&mut desk.taken);
+            match self.shared.wait(self.place, taken, &self.from, desk.rotate_at_ns, || false) {
                 Received::Message(accounts) => return Some(accounts),
                 Received::Closed => return None,
-                Received::TimedOut => {
-                    table.rotate();
-                    *rotate_at = clock.now_ns().saturating_add(self.timeout_ns);
-                }
+                Received::TimedOut => {}
             }
+        }
+    }
+
+    /// Tells the verdicts that are there, and forgets old trees if it is time.
+    fn look(&self, desk: &mut Desk) {
+        desk.unlooked = 0;
+        self.tell_all(&mut desk.settled);
+        let now_ns = self.shared.context.clock.now_ns();
+        if now_ns >= desk.rotate_at_ns {
+            desk.table.rotate();
+            desk.rotate_at_ns = now_ns.saturating_add(self.timeout_ns);
         }
     }
 
@@ -392,5 +418,36 @@ mod tests {
         out.flush(None).expect("open");
         let want = vec![account(1, 6, News::Ack), account(2, 9, News::Ack)];
         assert_eq!(from.try_iter().collect::<Vec<_>>(), [want]);
+    }
+
+    /// One spout keeps the acker busy for ever: its inbox is full, so that there is always more.
+    #[test]
+    fn a_spout_hears_of_its_tree_although_another_keeps_the_acker_busy() {
+        let messages = 2 * MESSAGES_PER_LOOK as u64;
+        let (to, from) = bounded(messages as usize + 1);
+        let (to_busy, busy) = bounded(MESSAGES_PER_LOOK + 8);
+        let (to_quiet, quiet) = bounded(1);
+        to.send(vec![account(1, 0, News::Init(1))]).expect("room");
+        for root in 2..2 + messages {
+            let trees = [root, root + messages].map(|root| account(root, 0, News::Init(0)));
+            to.send(trees.to_vec()).expect("room");
+        }
+        let clock = std::sync::Arc::new(weir_dataflow::ManualClock::new());
+        let load = Arc::new(weir_dataflow::testing::AllAtOnce { records: 0, spacing_ns: 1 });
+        let meter = Arc::new(weir_dataflow::Meter::counting());
+        let context = weir_dataflow::RunContext::new(clock, load, Arc::clone(&meter));
+        let inboxes = vec![to_busy, to_quiet];
+        let tracker = crate::runtime::tracker::Tracker::new(meter, 0, 2, inboxes.clone());
+        let wait = crate::flow_control::WaitStrategy::Block;
+        let shared = Shared::new(context, tracker, inboxes.clone(), None, wait, 1);
+        let (timeout_ns, limit) = (u64::MAX, 2);
+        let acker =
+            AckerExecutor { shared, from, spouts: inboxes, timeout_ns, limit, ackers: 1, place: 0 };
+        std::thread::scope(|scope| {
+            scope.spawn(move || acker.run());
+            let heard = quiet.recv_timeout(std::time::Duration::from_secs(20));
+            drop((busy, to));
+            assert!(matches!(heard, Ok(Notice::Settled(trees)) if trees == [(1, Acked)]));
+        });
     }
 }

@@ -1,6 +1,7 @@
 //! The thread of a bolt's task.
 
 use crate::runtime::acker::{Account, News};
+use crate::runtime::gulp::Gulp;
 use crate::runtime::inbox::Closed;
 use crate::runtime::packet::{Batch, Body, Cause, Mark, Packet, UNTRACKED};
 use crate::runtime::progress::Channels;
@@ -11,13 +12,6 @@ use crate::runtime::tracker::STRIDE;
 use crate::typed::{Bolt, Collector, Input, Outcome};
 use std::sync::Arc;
 use weir_dataflow::{Received, Stamp};
-
-/// Packets between two looks at the clock while a task is busy.
-const PACKETS_PER_LOOK: u32 = 32;
-/// How long what a task has done may wait for what it does next, if that is there already: it is sent
-/// on together, because sending has a price of its own. A task that takes longer for a packet sends at
-/// once.
-const GULP_NS: u64 = 10_000;
 
 pub(crate) struct BoltExecutor<B: Bolt> {
     bolt: B,
@@ -41,27 +35,6 @@ pub(crate) struct BoltExecutor<B: Bolt> {
     gulp: Gulp,
     /// How far it has got, the gulp at hand included.
     reached: Mark,
-}
-
-/// Packets that are handled before what they brought about is sent on.
-#[derive(Debug)]
-struct Gulp {
-    packets: u32,
-    most: u32,
-    looked_at_ns: u64,
-}
-
-impl Gulp {
-    /// Of an executor of which it is not known how long a packet takes.
-    const UNKNOWN: Self = Self { packets: 0, most: 1, looked_at_ns: 0 };
-
-    /// Adapts to how long packets took since the look before.
-    fn adapt(&mut self, packets: u32, now_ns: u64) {
-        let took_ns = now_ns.saturating_sub(self.looked_at_ns).max(1);
-        self.looked_at_ns = now_ns;
-        self.most =
-            (GULP_NS * u64::from(packets) / took_ns).clamp(1, PACKETS_PER_LOOK.into()) as u32;
-    }
 }
 
 /// The parts of an executor that its component knows.
@@ -123,7 +96,7 @@ impl<B: Bolt> BoltExecutor<B> {
             taken: 0,
             flushed_at_ns: 0,
             effects: Vec::new(),
-            gulp: Gulp::UNKNOWN,
+            gulp: Gulp::default(),
             reached: Mark::default(),
         }
     }
@@ -136,42 +109,31 @@ impl<B: Bolt> BoltExecutor<B> {
     ) -> Result<TaskCounts, Closed> {
         self.bolt.prepare(context);
         ready();
-        let mut packets = 0;
         while !self.channels.all_ended() {
             let Some(packet) = self.from.pop() else {
                 match self.from.take_turns() {
                     Ok(()) => {}
                     Err(TryRecvError::Disconnected) => return Err(Closed),
-                    Err(TryRecvError::Empty) => {
-                        self.end_gulp()?;
-                        self.wait()?;
-                    }
+                    Err(TryRecvError::Empty) => self.wait()?,
                 }
                 continue;
             };
             self.packet(packet);
             self.taken += 1;
-            self.gulp.packets += 1;
-            if self.gulp.packets >= self.gulp.most {
-                self.end_gulp()?;
-            }
-            packets += 1;
-            if packets == PACKETS_PER_LOOK {
-                packets = 0;
+            if self.gulp.take() {
                 self.look()?;
             }
         }
-        self.end_gulp()?;
+        self.send_on()?;
         self.finish()?;
         Ok(self.counts)
     }
 
     /// Sends on what the packets of the gulp brought about, and tells their trees.
-    fn end_gulp(&mut self) -> Result<(), Closed> {
-        if self.gulp.packets == 0 {
+    fn send_on(&mut self) -> Result<(), Closed> {
+        if self.gulp.is_empty() {
             return Ok(());
         }
-        self.gulp.packets = 0;
         self.out.route()?;
         self.note_effects();
         self.out.end_packet(self.reached)?;
@@ -183,6 +145,8 @@ impl<B: Bolt> BoltExecutor<B> {
 
     /// Waits for packets. Before, the task hands over all that it has gathered.
     fn wait(&mut self) -> Result<(), Closed> {
+        self.send_on()?;
+        self.gulp.end();
         self.shared.holds(self.place, 0);
         self.wake()?;
         let now_ns = self.shared.context.now_ns();
@@ -201,7 +165,9 @@ impl<B: Bolt> BoltExecutor<B> {
         if let Received::Message(call) = heard {
             self.from.hear(call);
         }
-        self.counts.idle_ns += self.shared.context.now_ns() - now_ns;
+        let woken_ns = self.shared.context.now_ns();
+        self.gulp.waited(woken_ns);
+        self.counts.idle_ns += woken_ns - now_ns;
         Ok(())
     }
 
@@ -312,22 +278,23 @@ impl<B: Bolt> BoltExecutor<B> {
         self.out.end_packet(self.out.mark)
     }
 
-    /// Looks at the clock, because the task has been busy for a while.
+    /// Ends a gulp, and does what else it is time for.
     fn look(&mut self) -> Result<(), Closed> {
+        self.send_on()?;
+        if self.shared.stopped() {
+            // Of a run that has failed nobody wants the rest.
+            return Err(Closed);
+        }
         let queued = self.from.len();
         self.shared.holds(self.place, queued);
         self.counts.queue_peak = self.counts.queue_peak.max(queued as u64);
         let now_ns = self.shared.context.now_ns();
-        self.gulp.adapt(PACKETS_PER_LOOK, now_ns);
-        if self.bolt.wake_at().is_some() {
-            self.end_gulp()?;
-            self.wake()?;
-        }
+        self.gulp.adapt(now_ns);
+        self.wake()?;
         if now_ns.saturating_sub(self.flushed_at_ns) < self.flush_interval_ns {
             return Ok(());
         }
         self.flushed_at_ns = now_ns;
-        self.end_gulp()?;
         self.out.flush()?;
         self.out.tell_marks(now_ns)?;
         self.report(now_ns);

@@ -25,6 +25,7 @@
 pub(crate) mod acker;
 pub(crate) mod bolt_executor;
 pub(crate) mod census;
+pub(crate) mod gulp;
 pub(crate) mod inbox;
 #[cfg(all(test, loom))]
 mod models;

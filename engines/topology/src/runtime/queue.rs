@@ -13,10 +13,13 @@ use crate::runtime::census::Census;
 use crate::runtime::inbox::{Closed, Inbox};
 use crate::runtime::packet::{Batch, Packet};
 use crate::runtime::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
-use crate::runtime::sync::channel::{Receiver, Sender, TryRecvError, bounded, receive_either};
+use crate::runtime::sync::channel::{
+    Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, receive_either,
+};
 use crate::runtime::sync::ring::{Consumer, Producer, PushError, ring};
 use crate::runtime::sync::{Either, size};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Packets pushed before the receiver is called, at most. It pays for a fence, and a receiver that
 /// slept has begun by the time the sender is done with a long run of packets.
@@ -32,6 +35,10 @@ const SPENT: usize = size(8, 1);
 /// is just writing there, so that looking all the time makes both slow.
 const LINGERING_LOOKS: usize = size(4, 0);
 const RESTS_PER_LOOK: usize = 16;
+/// How long a sender that waits for room waits to be woken before it looks by itself. It is woken when
+/// half of the ring is free, which lets both go on in long stretches; but a receiver that is slow may
+/// take minutes for half a ring.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 /// What a sleeping executor hears.
 pub(crate) enum Call<T> {
@@ -124,6 +131,12 @@ pub(crate) struct Feed<T> {
 }
 
 impl<T> Feed<T> {
+    /// Whether to send would be to wait.
+    #[inline(always)]
+    pub(crate) fn is_full(&self) -> bool {
+        self.packets.is_full()
+    }
+
     /// Sends, waiting for room if there is none; with an inbox, takes from it while waiting. What was
     /// sent may stay unseen until [`call`](Self::call).
     #[inline(always)]
@@ -186,15 +199,20 @@ impl<T> Feed<T> {
     }
 
     fn await_room(&self, inbox: Option<&mut Inbox>) -> Result<(), Closed> {
-        let Some(inbox) = inbox else { return self.room.recv().map_err(|_| Closed) };
-        loop {
-            match receive_either(&self.room, &inbox.from) {
-                Either::First(()) => return Ok(()),
-                Either::FirstClosed => return Err(Closed),
-                Either::Second(notice) => inbox.keep(notice),
-                // Nobody is left who could be waiting for the inbox.
-                Either::SecondClosed => return self.room.recv().map_err(|_| Closed),
+        if let Some(inbox) = inbox {
+            loop {
+                match receive_either(&self.room, &inbox.from, PATIENCE) {
+                    Either::First(()) | Either::Neither => return Ok(()),
+                    Either::FirstClosed => return Err(Closed),
+                    Either::Second(notice) => inbox.keep(notice),
+                    // Nobody is left who could be waiting for the inbox.
+                    Either::SecondClosed => break,
+                }
             }
+        }
+        match self.room.recv_timeout(PATIENCE) {
+            Ok(()) | Err(RecvTimeoutError::Timeout) => Ok(()),
+            Err(RecvTimeoutError::Disconnected) => Err(Closed),
         }
     }
 
@@ -276,6 +294,10 @@ impl<T> Intake<T> {
     /// Finds out whose turn it is, if [`pop`](Self::pop) gave nothing: whose ring has something.
     #[cold]
     pub(crate) fn take_turns(&mut self) -> Result<(), TryRecvError> {
+        // Whoever begins to send is heard even if others never leave a ring empty.
+        while let Ok(call) = self.calls.try_recv() {
+            self.hear(call);
+        }
         loop {
             // Whoever waits for room is seen from here on, if it did not see that there was some.
             fence(Ordering::SeqCst);
@@ -366,5 +388,34 @@ impl<T> Intake<T> {
     /// What to sleep on.
     pub(crate) const fn calls(&self) -> &Receiver<Call<T>> {
         &self.calls
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use crate::runtime::packet::{Body, Mark};
+
+    fn send(feed: &mut Feed<u64>) {
+        feed.send(Packet { mark: Mark::default(), body: Body::Mark }, None, None).expect("open");
+        feed.call().expect("open");
+    }
+
+    #[test]
+    fn whoever_begins_to_send_is_heard_although_another_never_leaves_its_ring_empty() {
+        let (port, mut intake) = queue::<u64>(1000);
+        port.expect(2);
+        let mut endless = port.open(0);
+        send(&mut endless);
+        assert!(intake.pop_any().is_some());
+        let mut later = port.open(1);
+        send(&mut later);
+        let mut channels = (0..2 * PACKETS_PER_TURN).map(|_| {
+            send(&mut endless);
+            send(&mut endless);
+            intake.pop_any().expect("a packet");
+            intake.channel()
+        });
+        assert!(channels.any(|channel| channel == 1));
     }
 }

@@ -2,7 +2,7 @@
 //! over the tuples inside it.
 
 use crate::flow_control::BatchSize;
-use crate::runtime::acker::Account;
+use crate::runtime::acker::{Account, AckOut};
 use crate::runtime::census::Census;
 use crate::runtime::inbox::{Closed, Inbox};
 use crate::runtime::packet::{Batch, Body, Cause, Mark, Packet, Run, UNTRACKED};
@@ -26,6 +26,8 @@ pub(crate) struct Io<'a> {
     pub(crate) mark: Mark,
     /// The trees of the packet at hand.
     pub(crate) accounts: &'a mut [Account],
+    /// What the task has to tell of earlier packets.
+    pub(crate) acks: &'a mut AckOut,
     /// Of a spout.
     pub(crate) inbox: Option<&'a mut Inbox>,
     pub(crate) census: Option<&'a Census>,
@@ -130,6 +132,22 @@ impl<U> Queue<U> {
     }
 }
 
+/// Sends the batch of a queue. If that is to wait, nobody else is left waiting for what the task has
+/// done before: it may take as long as a receiver takes for a packet, or hangs.
+#[inline(always)]
+fn send_to<U>(queues: &mut [Queue<U>], at: usize, io: &mut Io<'_>) -> Result<(), Closed> {
+    if queues[at].to.is_full() {
+        call_all(queues, io)?;
+    }
+    queues[at].send(io)
+}
+
+#[cold]
+fn call_all<U>(queues: &mut [Queue<U>], io: &mut Io<'_>) -> Result<(), Closed> {
+    queues.iter_mut().try_for_each(|queue| queue.to.call())?;
+    io.acks.flush(io.inbox.as_deref_mut())
+}
+
 /// To the queues of a bolt.
 pub(crate) struct QueueRoute<T, P: Place<T>> {
     place: P,
@@ -162,22 +180,22 @@ impl<T, P: Place<T>> QueueRoute<T, P> {
         io: &mut Io<'_>,
     ) -> Result<(), Closed> {
         let Self { place, queues, edges } = self;
-        let Some(queue) = queues.first_mut() else { return Ok(()) };
         let (mut values, mut begin) = (values.drain(..), 0);
         for run in runs {
             let mut left = run.end - begin;
             while left > 0 {
-                if queue.is_full() {
-                    queue.close_run(run, edges, io.accounts);
-                    queue.send(io)?;
+                if queues[0].is_full() {
+                    queues[0].close_run(run, edges, io.accounts);
+                    send_to(queues, 0, io)?;
                 }
+                let queue = &mut queues[0];
                 let stretch = left.min(queue.size.get() - queue.batch.values.len());
                 let moved = values.by_ref().take(stretch).map(|value| place.place(value, 1).1);
                 queue.batch.values.extend(moved);
                 left -= stretch;
             }
             begin = run.end;
-            queue.close_run(run, edges, io.accounts);
+            queues[0].close_run(run, edges, io.accounts);
         }
         Ok(())
     }
@@ -198,14 +216,13 @@ impl<T: Send, P: Place<T>> Route<T> for QueueRoute<T, P> {
         for run in runs {
             for value in values.by_ref().take(run.end - begin) {
                 let (to, value) = place.place(value, queues.len());
-                let queue = &mut queues[to];
                 // A full batch goes when the next tuple comes, or at the end of the packet: by then
                 // it can carry the packet's own mark.
-                if queue.is_full() {
-                    queue.close_run(run, edges, io.accounts);
-                    queue.send(io)?;
+                if queues[to].is_full() {
+                    queues[to].close_run(run, edges, io.accounts);
+                    send_to(queues, to, io)?;
                 }
-                queue.batch.values.push(value);
+                queues[to].batch.values.push(value);
             }
             begin = run.end;
             for queue in queues.iter_mut() {
@@ -216,15 +233,16 @@ impl<T: Send, P: Place<T>> Route<T> for QueueRoute<T, P> {
     }
 
     fn hand_over(&mut self, extent: Extent, io: &mut Io<'_>) -> Result<(), Closed> {
-        for queue in &mut self.queues {
+        for at in 0..self.queues.len() {
+            let queue = &self.queues[at];
             let due = match extent {
                 Extent::Full => queue.is_full(),
                 Extent::All => !queue.batch.values.is_empty(),
             };
             if due {
-                queue.send(io)?;
+                send_to(&mut self.queues, at, io)?;
             }
-            queue.to.call()?;
+            self.queues[at].to.call()?;
         }
         Ok(())
     }

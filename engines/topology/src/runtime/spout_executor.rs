@@ -1,5 +1,6 @@
 //! The thread of a spout's task.
 
+use crate::runtime::gulp::Gulp;
 use crate::runtime::inbox::{Closed, Verdict};
 use crate::runtime::packet::UNTRACKED;
 use crate::runtime::sync::channel::Receiver;
@@ -11,8 +12,6 @@ use weir_dataflow::{Received, RunError};
 
 /// The longest wait without a look at whether the run was cancelled.
 const HEARTBEAT_NS: u64 = 50_000_000;
-/// Rounds between two looks at the clock while a task is busy.
-const ROUNDS_PER_LOOK: u32 = 32;
 
 pub(crate) struct SpoutExecutor<S: Spout> {
     pub(crate) spout: S,
@@ -38,7 +37,7 @@ pub(crate) struct SpoutState {
     told_roots_at_ns: u64,
     /// In the time of the run.
     rotate_at_ns: u64,
-    rounds: u32,
+    gulp: Gulp,
 }
 
 /// Whether a waiting spout depends on the end of a tree.
@@ -103,11 +102,7 @@ impl<S: Spout> SpoutExecutor<S> {
         self.shared.tracker.sent(self.out.reached.position);
         self.out.out.end_packet(self.out.reached)?;
         self.out.out.begin_run(weir_dataflow::Stamp::default(), UNTRACKED, 0);
-        self.state.rounds += 1;
-        if self.state.rounds >= ROUNDS_PER_LOOK {
-            self.look()?;
-        }
-        Ok(())
+        if self.state.gulp.take() { self.look() } else { Ok(()) }
     }
 
     /// Acts upon the trees that have ended.
@@ -168,8 +163,8 @@ impl<S: Spout> SpoutExecutor<S> {
 
     /// Looks at the clock, because the task has been busy for a while.
     fn look(&mut self) -> Result<(), Closed> {
-        self.state.rounds = 0;
         let now_ns = self.shared.context.now_ns();
+        self.state.gulp.adapt(now_ns);
         self.rotate(now_ns)?;
         if now_ns.saturating_sub(self.state.flushed_at_ns) >= self.flush_interval_ns {
             self.state.flushed_at_ns = now_ns;
@@ -189,7 +184,9 @@ impl<S: Spout> SpoutExecutor<S> {
         let acks_ns = self.tell_roots(hurry, now_ns)?;
         let marks_ns = self.out.out.tell_marks(now_ns)?.unwrap_or(u64::MAX);
         self.report(now_ns, 1);
-        self.rotate(now_ns)?;
+        if self.rotate(now_ns)? {
+            return Ok(());
+        }
         if self.spout.owes().is_some() && self.out.room() > 0 {
             return Ok(());
         }
@@ -205,7 +202,9 @@ impl<S: Spout> SpoutExecutor<S> {
         {
             let taken = std::mem::take(&mut inbox.taken);
             let received = self.shared.wait(self.place, taken, &inbox.from, until_ns, || false);
-            self.state.counts.idle_ns += self.shared.context.now_ns() - now_ns;
+            let woken_ns = self.shared.context.now_ns();
+            self.state.gulp.waited(woken_ns);
+            self.state.counts.idle_ns += woken_ns - now_ns;
             if let Received::Message(notice) = received {
                 inbox.keep(notice);
             }
@@ -229,17 +228,20 @@ impl<S: Spout> SpoutExecutor<S> {
         Ok(u64::MAX)
     }
 
-    /// Fails the trees that have been open for longer than the timeout.
-    fn rotate(&mut self, now_ns: u64) -> Result<(), Closed> {
+    /// Fails the trees that have been open for longer than the timeout; says whether there were any.
+    fn rotate(&mut self, now_ns: u64) -> Result<bool, Closed> {
         if now_ns < self.state.rotate_at_ns {
-            return Ok(());
+            return Ok(false);
         }
+        // Trees that have ended in time are not failed because their spout was busy elsewhere.
+        self.settle()?;
+        let before = self.state.counts.timed_out;
         self.state.rotate_at_ns = now_ns.saturating_add(self.timeout_ns);
         for (_, id) in self.out.pending.rotate() {
             self.state.counts.timed_out += 1;
             self.fail(id, FailReason::TimedOut)?;
         }
-        Ok(())
+        Ok(self.state.counts.timed_out > before)
     }
 
     /// Tells the tracker how far the trees of this spout have ended, if that is `least` further.

@@ -123,13 +123,15 @@ impl<T: Data> Collector<T> {
     pub(crate) fn route(&mut self) -> Result<(), Closed> {
         self.end_run();
         self.emitted += self.values.len() as u64;
-        let Self { values, runs, accounts, inbox, routes, mark, closed, census, .. } = self;
+        let Self { values, runs, accounts, acks, inbox, routes, mark, closed, census, .. } = self;
         if !values.is_empty() && !*closed {
             let (inbox, census) = (inbox.as_mut(), census.as_deref());
-            let mut io = Io { mark: *mark, accounts, inbox, census };
+            let mut io = Io { mark: *mark, accounts, acks, inbox, census };
             let done = routes.split_last_mut().map_or(Ok(()), |(last, others)| {
                 for route in others {
                     route.route(&mut values.clone(), runs, &mut io)?;
+                    // The next one may wait for room.
+                    route.hand_over(Extent::Full, &mut io)?;
                 }
                 last.route(values, runs, &mut io)
             });
@@ -194,9 +196,9 @@ impl<T: Data> Collector<T> {
         &mut self,
         mut f: impl FnMut(&mut dyn Route<T>, &mut Io<'_>) -> Result<(), Closed>,
     ) -> Result<(), Closed> {
-        let Self { accounts, inbox, routes, mark, census, .. } = self;
+        let Self { accounts, acks, inbox, routes, mark, census, .. } = self;
         let (inbox, census) = (inbox.as_mut(), census.as_deref());
-        let mut io = Io { mark: *mark, accounts, inbox, census };
+        let mut io = Io { mark: *mark, accounts, acks, inbox, census };
         routes.iter_mut().try_for_each(|route| f(&mut **route, &mut io))
     }
 }

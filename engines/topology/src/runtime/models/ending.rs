@@ -1,9 +1,12 @@
 //! How runs end: nobody is left waiting, whoever ends and whoever dies.
 
+use super::queue::next;
 use super::{explore, shared, start};
 use crate::runtime::acker::{Account, AckOut, AckerExecutor, News};
-use crate::runtime::inbox::{Closed, Inbox, Notice, deliver};
+use crate::runtime::inbox::{Closed, Inbox, Notice, Verdict, deliver};
+use crate::runtime::packet::{Body, Cause, Mark, Packet};
 use crate::runtime::progress::MarkPacer;
+use crate::runtime::queue::queue;
 use crate::runtime::spout_executor::{SpoutExecutor, SpoutState};
 use crate::runtime::sync::channel::{Receiver, Sender, bounded};
 use crate::runtime::sync::thread::JoinHandle;
@@ -63,6 +66,37 @@ fn a_spout_that_waits_for_room_does_not_lock_up_with_its_acker() {
         }
         let roots: Vec<u64> = inbox.settled.iter().map(|(root, _)| *root).collect();
         assert_eq!(roots, (1..=TUPLES).collect::<Vec<_>>());
+    });
+}
+
+/// The same where the spout waits for room in a ring, with as few as can lock up: the bolt tells the
+/// spout itself, as an acker would.
+#[test]
+fn a_spout_that_waits_for_room_in_a_ring_does_not_lock_up_with_who_tells_it() {
+    explore(Some(2), || {
+        let (notify, inbox) = bounded(1);
+        let mut inbox = Inbox::new(inbox);
+        let (port, mut from) = queue::<u64>(1);
+        let mut feed = port.open(0);
+        drop(port);
+        start("bolt", move || {
+            while let Some(Packet { body: Body::One(_, root), .. }) = next(&mut from) {
+                let notice = Notice::Settled(vec![(root, Verdict::Acked)]);
+                deliver(&notify, notice, None, None).expect("the spout lives");
+            }
+        });
+        // One in the ring, one in the hands of the bolt, one in the inbox, one without room.
+        for root in 1..=4 {
+            let packet = Packet { mark: Mark::default(), body: Body::One(Cause::default(), root) };
+            feed.send(packet, Some(&mut inbox), None).expect("the bolt lives");
+        }
+        feed.call().expect("the bolt lives");
+        drop(feed);
+        while let Ok(notice) = inbox.from.recv() {
+            inbox.keep(notice);
+        }
+        let roots: Vec<u64> = inbox.settled.iter().map(|(root, _)| *root).collect();
+        assert_eq!(roots, [1, 2, 3, 4]);
     });
 }
 

@@ -2,6 +2,7 @@
 
 use super::{explore, start};
 use crate::flow_control::BatchSize;
+use crate::runtime::acker::AckOut;
 use crate::runtime::inbox::Closed;
 use crate::runtime::packet::{Body, Mark, Packet, UNTRACKED};
 use crate::runtime::progress::Channels;
@@ -16,33 +17,32 @@ fn send(to: Port<u64>, channel: u32, tuples: u64) -> Result<(), Closed> {
     let mut route =
         QueueRoute::<u64, _>::new(Only, vec![to.open(channel)], BatchSize::fixed(2, 4), 0);
     drop(to);
-    let io = |position| Io {
-        mark: Mark { position, watermark: EventTime(position) },
-        accounts: &mut [],
-        inbox: None,
-        census: None,
+    let mut acks = AckOut::new(Vec::new(), 1, None);
+    let mark = |position| Mark { position, watermark: EventTime(position) };
+    let mut with = |mark, act: &mut dyn FnMut(&mut Io<'_>) -> Result<(), Closed>| {
+        act(&mut Io { mark, accounts: &mut [], acks: &mut acks, inbox: None, census: None })
     };
-    let emit = |route: &mut QueueRoute<u64, Only>, tuples: std::ops::Range<u64>| {
-        let (position, end) = (tuples.start, (tuples.end - tuples.start) as usize);
-        let stamp = Stamp { index: position, ..Stamp::default() };
-        let runs = [StageRun { stamp, root: UNTRACKED, account: 0, end }];
-        route.route(&mut tuples.collect(), &runs, &mut io(position))
-    };
-    emit(&mut route, 0..2)?;
-    route.hand_over(Extent::Full, &mut io(2))?;
+    let emit =
+        |route: &mut QueueRoute<u64, Only>, tuples: std::ops::Range<u64>, io: &mut Io<'_>| {
+            let (position, end) = (tuples.start, (tuples.end - tuples.start) as usize);
+            let stamp = Stamp { index: position, ..Stamp::default() };
+            let runs = [StageRun { stamp, root: UNTRACKED, account: 0, end }];
+            route.route(&mut tuples.collect(), &runs, io)
+        };
+    with(mark(0), &mut |io| emit(&mut route, 0..2, io))?;
+    with(mark(2), &mut |io| route.hand_over(Extent::Full, io))?;
     if tuples > 3 {
-        emit(&mut route, 2..3)?;
-        route.hand_over(Extent::All, &mut io(2))?;
-        route.tell(&mut io(3))?;
+        with(mark(2), &mut |io| emit(&mut route, 2..3, io))?;
+        with(mark(2), &mut |io| route.hand_over(Extent::All, io))?;
+        with(mark(3), &mut |io| route.tell(io))?;
     }
     // This one is still there when the end comes.
-    emit(&mut route, tuples - 1..tuples)?;
-    let mut last = Io { mark: Mark::END, accounts: &mut [], inbox: None, census: None };
-    route.end(&mut last)
+    with(mark(tuples - 1), &mut |io| emit(&mut route, tuples - 1..tuples, io))?;
+    with(Mark::END, &mut |io| route.end(io))
 }
 
 /// Waits as an executor does; `None` if nothing will come any more.
-fn next<T>(from: &mut Intake<T>) -> Option<Packet<T>> {
+pub(super) fn next<T>(from: &mut Intake<T>) -> Option<Packet<T>> {
     loop {
         if let Some(packet) = from.pop() {
             return Some(packet);

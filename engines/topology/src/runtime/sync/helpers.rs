@@ -32,6 +32,8 @@ pub(crate) enum Either<A, B> {
     Second(B),
     /// Nobody is left to send through the second channel.
     SecondClosed,
+    /// It was long enough.
+    Neither,
 }
 
 /// Whether a thread has ended.

@@ -1,9 +1,12 @@
 //! Channels as a model: crossbeam's behaviour, made of a lock and a condition that can be scheduled.
 
 use super::{Condvar, Either, Mutex, MutexGuard, Turn, thread};
-pub(crate) use crossbeam_channel::{RecvError, SendError, TryRecvError, TrySendError};
+pub(crate) use crossbeam_channel::{
+    RecvError, RecvTimeoutError, SendError, TryRecvError, TrySendError,
+};
 use std::collections::VecDeque;
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 use weir_dataflow::{Alarm, Received};
 
 struct State<T> {
@@ -162,6 +165,11 @@ impl<T> Receiver<T> {
         self.0.change(state, |state| state.queue.pop_front()).ok_or(RecvError)
     }
 
+    /// It is never long enough.
+    pub(crate) fn recv_timeout(&self, _: Duration) -> Result<T, RecvTimeoutError> {
+        self.recv().map_err(|RecvError| RecvTimeoutError::Disconnected)
+    }
+
     pub(crate) fn try_iter(&self) -> impl Iterator<Item = T> + '_ {
         std::iter::from_fn(|| self.try_recv().ok())
     }
@@ -236,8 +244,13 @@ pub(crate) fn send_or_receive<M, N>(
 }
 
 /// Waits for a message of either channel, or until nobody is left to send through one of them. Which
-/// counts, if both are there, is anybody's guess.
-pub(crate) fn receive_either<A, B>(first: &Receiver<A>, second: &Receiver<B>) -> Either<A, B> {
+/// counts, if both are there, is anybody's guess. It is never long enough: who relies on that is found
+/// out.
+pub(crate) fn receive_either<A, B>(
+    first: &Receiver<A>,
+    second: &Receiver<B>,
+    _: Duration,
+) -> Either<A, B> {
     let watcher = Arc::new(Watcher { raised: Mutex::new(false), changed: Condvar::new() });
     let _first = Watch::new(&first.0, &watcher);
     let _second = Watch::new(&second.0, &watcher);

@@ -34,12 +34,17 @@ pub(crate) fn ring<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
 pub(crate) struct Producer<T>(Arc<Ring<T>>);
 
 impl<T> Producer<T> {
-    pub(crate) fn push(&mut self, element: T) -> Result<(), PushError<T>> {
+    pub(crate) fn is_full(&self) -> bool {
         let ring = &self.0;
-        let tail = ring.tail.load(Ordering::Relaxed);
-        if tail - ring.head.load(Ordering::Acquire) == ring.capacity {
+        ring.tail.load(Ordering::Relaxed) - ring.head.load(Ordering::Acquire) == ring.capacity
+    }
+
+    pub(crate) fn push(&mut self, element: T) -> Result<(), PushError<T>> {
+        if self.is_full() {
             return Err(PushError::Full(element));
         }
+        let ring = &self.0;
+        let tail = ring.tail.load(Ordering::Relaxed);
         ring.elements.lock().unwrap_or_else(PoisonError::into_inner).push_back(element);
         ring.tail.store(tail + 1, Ordering::Release);
         Ok(())

@@ -2,7 +2,10 @@
 
 use super::{Either, Turn};
 use crossbeam_channel::Select;
-pub(crate) use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
+pub(crate) use crossbeam_channel::{
+    Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded,
+};
+use std::time::Duration;
 pub(crate) use weir_dataflow::receive;
 
 /// Waits until there is room for a message in one channel, or a message in another.
@@ -20,10 +23,16 @@ pub(crate) fn send_or_receive<M, N>(to: &Sender<M>, message: M, from: &Receiver<
     }
 }
 
-/// Waits for a message of either channel, or until nobody is left to send through one of them.
-pub(crate) fn receive_either<A, B>(first: &Receiver<A>, second: &Receiver<B>) -> Either<A, B> {
+/// Waits for a message of either channel, or until nobody is left to send through one of them, or for
+/// some time.
+pub(crate) fn receive_either<A, B>(
+    first: &Receiver<A>,
+    second: &Receiver<B>,
+    most: Duration,
+) -> Either<A, B> {
     crossbeam_channel::select! {
         recv(first) -> message => message.map_or(Either::FirstClosed, Either::First),
         recv(second) -> message => message.map_or(Either::SecondClosed, Either::Second),
+        default(most) => Either::Neither,
     }
 }
