@@ -229,7 +229,7 @@ impl Session<'_> {
             name: name.to_owned(),
             summary: described.summary.to_owned(),
             record: described.records.to_owned(),
-            input: self.config.input.describe(),
+            input: described.input.map_or_else(|| self.config.input.describe(), str::to_owned),
             // A loop with a wrong answer is no yardstick.
             cost: (loop_is_right && !loops.is_empty()).then(|| reference(&loops)),
             null: (!nulls.is_empty()).then(|| Reference {

@@ -62,6 +62,7 @@ fn section(workload: &WorkloadSummary, at: usize, charts: &[Chart]) -> Markup {
             @if !workload.input.is_empty() { p.soft { "Input: " (workload.input) "." } }
             (tables::workload(workload))
             (list(&notes(workload, workload.reference_load)))
+            (effort::components_at_saturation(workload))
             @if !own.is_empty() {
                 div.charts {
                     @for chart in own { figure { (PreEscaped(&chart.svg)) } }
@@ -72,6 +73,7 @@ fn section(workload: &WorkloadSummary, at: usize, charts: &[Chart]) -> Markup {
                 (tables::latency(workload, load))
                 (effort::resources(workload, load))
                 (effort::batches(workload, load))
+                (effort::components_at(workload, load))
                 @if Some(load) != workload.reference_load {
                     (list(&load_notes(workload, load)))
                 }

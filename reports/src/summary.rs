@@ -6,10 +6,12 @@
 //! row with a run that was INVALID or FAILED states no number. Every text in a summary has been
 //! through [`clean`].
 
+mod components;
 mod effort;
 mod latency;
 mod row;
 
+pub use components::ComponentWork;
 pub use effort::Effort;
 pub use latency::{Distribution, Load, Paced};
 pub use row::{RowSummary, Saturation, Status};

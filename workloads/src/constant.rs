@@ -66,6 +66,7 @@ macro_rules! constant {
             const NAME: &'static str = $id;
             const SUMMARY: &'static str = $summary;
             const RECORDS: &'static str = "tuples";
+            const INPUT: Option<&'static str> = Some("one number, over and over");
             const COLUMNS: &'static [&'static str] = &["key", "count"];
             type Key = u64;
             type Value = u64;

@@ -28,6 +28,8 @@ pub struct Described {
     pub summary: &'static str,
     /// What a record is, in the plural.
     pub records: &'static str,
+    /// Its input in words, if that is not made of the corpus.
+    pub input: Option<&'static str>,
     /// Names of its CSV columns.
     pub columns: &'static [&'static str],
     /// Records that its input holds if it is read once.
@@ -41,6 +43,7 @@ pub(crate) fn described<W: Workload>(settings: &Settings) -> Described {
         name: W::NAME,
         summary: W::SUMMARY,
         records: W::RECORDS,
+        input: W::INPUT,
         columns: W::COLUMNS,
         once: W::once(settings),
         nominal_rate: W::NOMINAL_RATE,

@@ -56,6 +56,8 @@ pub trait Workload: Clone + Send + Sync + Sized + 'static {
     const RECORDS: &'static str;
     /// Names of the CSV columns, keys first.
     const COLUMNS: &'static [&'static str];
+    /// Its input in words, if that is not made of the [corpus](Settings::corpus).
+    const INPUT: Option<&'static str> = None;
     /// What its rows mean.
     const OUTPUT: OutputKind = OutputKind::Latest;
     /// Records per second on the nominal time axis of a run at saturation: it sets how much event

@@ -6,7 +6,7 @@ use crate::units;
 use maud::{Markup, html};
 
 /// Terms and what they mean here.
-const TERMS: [(&str, &str); 10] = [
+const TERMS: [(&str, &str); 11] = [
     (
         "Latency",
         "From the time at which a record was scheduled to arrive to the time at which its last effect (a change of state, or a row in the sink) was visible. An engine that falls behind is charged for the waiting. Every record of the measured phase counts; nothing is sampled.",
@@ -38,6 +38,10 @@ const TERMS: [(&str, &str); 10] = [
     (
         "Sustained, behind",
         "A load is sustained if the backlog did not grow through the measured phase. A row that did not sustain it is marked behind; its latency grows with the length of the run.",
+    ),
+    (
+        "Busy, queue peak",
+        "The share of its life in which a component's tasks were not waiting for input: the one nearest to 100 % holds the others back, or waits for room behind one that does. The queue peak is the longest queue that a task saw when it looked.",
     ),
     (
         "Warm-up",

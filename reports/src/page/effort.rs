@@ -2,7 +2,7 @@
 
 use super::tables::{name, number};
 use crate::schema::Batches;
-use crate::summary::{Paced, RowSummary, WorkloadSummary};
+use crate::summary::{ComponentWork, Paced, RowSummary, WorkloadSummary};
 use crate::units;
 use maud::{Markup, html};
 
@@ -43,6 +43,72 @@ pub(super) fn resources(workload: &WorkloadSummary, load: usize) -> Markup {
             }
         }
     }
+}
+
+/// Where the work was done, of the rows whose engine counts that.
+pub(super) fn components<'a>(
+    work: impl Iterator<Item = (&'a RowSummary, &'a [ComponentWork])>,
+) -> Markup {
+    let counted: Vec<_> = work.filter(|(_, components)| !components.is_empty()).collect();
+    if counted.is_empty() {
+        return html! {};
+    }
+    html! {
+        details {
+            summary { "Where the work was done" }
+            div.scroll tabindex="0" {
+                table.results {
+                    caption { "Components: counts of all rounds, the busiest round, the longest queue" }
+                    thead {
+                        tr {
+                            th scope="col" { "row" }
+                            th scope="col" { "component" }
+                            th.n scope="col" { "tasks" }
+                            th.n scope="col" { "executed" }
+                            th.n scope="col" { "emitted" }
+                            th.n scope="col" { "busy" }
+                            th.n scope="col" { "queue peak" }
+                        }
+                    }
+                    tbody {
+                        @for (row, components) in counted {
+                            @for component in components { (component_row(row, component)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn component_row(row: &RowSummary, work: &ComponentWork) -> Markup {
+    let busy = work.busy_permille.map(|permille| format!("{:.1} %", permille as f64 / 10.0));
+    html! {
+        tr {
+            (name(row))
+            td { (work.name) }
+            (number(Some(work.tasks.to_string())))
+            (number(Some(units::grouped(work.executed))))
+            (number(Some(units::grouped(work.emitted))))
+            (number(busy))
+            (number(work.queue_peak.map(units::grouped)))
+        }
+    }
+}
+
+/// What each component did at saturation.
+pub(super) fn components_at_saturation(workload: &WorkloadSummary) -> Markup {
+    components(workload.rows.iter().filter_map(|row| {
+        let at = row.saturation.as_ref()?;
+        Some((row, at.components.as_slice()))
+    }))
+}
+
+/// What each component did at a load.
+pub(super) fn components_at(workload: &WorkloadSummary, load: usize) -> Markup {
+    components(
+        rows_at(workload, load).map(|(row, paced)| (row, paced.effort.components.as_slice())),
+    )
 }
 
 /// Batches, of the rows that have them.

@@ -1,10 +1,11 @@
 //! What a load took: memory, context switches, and batches. Medians of rounds cannot be merged, so the
 //! worst round speaks for all.
 
-use crate::schema::{Batches, Run};
+use crate::schema::{Batches, Component, Run};
+use crate::summary::ComponentWork;
 
 /// What the rounds of one load took.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Effort {
     /// Largest resident set of any round, in bytes.
     pub peak_rss_bytes: Option<u64>,
@@ -16,10 +17,12 @@ pub struct Effort {
     pub preemptions_per_s: Option<f64>,
     /// The batches: counts over all rounds, all else from the worst round.
     pub batches: Option<Batches>,
+    /// What each component did, on engines that count it.
+    pub components: Vec<ComponentWork>,
 }
 
 impl Effort {
-    pub(super) fn of(runs: &[&Run]) -> Self {
+    pub(super) fn of(runs: &[&Run], components: &[Component]) -> Self {
         let wall: f64 = runs.iter().map(|run| run.resources.wall_s).sum();
         let per_s = |count: fn(&Run) -> u64| {
             let count: f64 = runs.iter().map(|run| count(run) as f64).sum();
@@ -35,6 +38,7 @@ impl Effort {
             waits_per_s: per_s(|run| run.resources.voluntary_switches),
             preemptions_per_s: per_s(|run| run.resources.involuntary_switches),
             batches: runs.iter().filter_map(|run| run.batches).reduce(|a, b| worst(&a, &b)),
+            components: ComponentWork::of(components, runs),
         }
     }
 }

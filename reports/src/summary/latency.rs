@@ -1,7 +1,7 @@
 //! Latency at one load: rounds merged by their histograms.
 
 use crate::histogram;
-use crate::schema::{Mode, Percentiles, Row, Run, SeriesPoint};
+use crate::schema::{Component, Mode, Percentiles, Row, Run, SeriesPoint};
 use crate::summary::{Effort, Spread};
 use crate::text::clean;
 use crate::units;
@@ -99,7 +99,7 @@ pub struct Distribution {
 }
 
 impl Paced {
-    pub(super) fn of(runs: &[&Run]) -> Option<Self> {
+    pub(super) fn of(runs: &[&Run], components: &[Component]) -> Option<Self> {
         let first_with_series = runs.iter().find(|run| !run.series.is_empty());
         let said: Vec<bool> = runs.iter().filter_map(|run| run.sustained).collect();
         let achieved: Vec<f64> = runs.iter().map(|run| run.achieved_per_s).collect();
@@ -117,7 +117,7 @@ impl Paced {
             behind_s: runs.iter().filter_map(|run| behind_s(run)).reduce(f64::max),
             cpu_s_per_million: cpu_s_per_million(runs),
             cpus_used: Some(cpu_s(runs) / wall).filter(|used| used.is_finite()),
-            effort: Effort::of(runs),
+            effort: Effort::of(runs, components),
             series_round: first_with_series.map_or(0, |run| run.round),
             series: first_with_series.map(|run| run.series.clone()).unwrap_or_default(),
             rounds_left_out: latency.as_ref().map_or(0, |l| runs.len() - l.rounds),

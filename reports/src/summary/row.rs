@@ -2,7 +2,7 @@
 
 use crate::schema::{Component, Mode, Row, Run, Verdict};
 use crate::summary::latency::cpu_s_per_million;
-use crate::summary::{GENERATOR_BOUND, Load, Paced, Spread};
+use crate::summary::{ComponentWork, GENERATOR_BOUND, Load, Paced, Spread};
 use crate::text::clean;
 use crate::units;
 
@@ -72,10 +72,17 @@ pub struct Saturation {
     pub null_share: Option<f64>,
     /// Processor seconds per million records.
     pub cpu_s_per_million: Option<f64>,
+    /// What each component did, on engines that count it.
+    pub components: Vec<ComponentWork>,
 }
 
 impl Saturation {
-    fn of(runs: &[&Run], cost: Option<&Spread>, null: Option<&Spread>) -> Option<Self> {
+    fn of(
+        runs: &[&Run],
+        components: &[Component],
+        cost: Option<&Spread>,
+        null: Option<&Spread>,
+    ) -> Option<Self> {
         let rates: Vec<f64> = runs.iter().map(|run| run.achieved_per_s).collect();
         let per_s = Spread::of(&rates)?;
         Some(Self {
@@ -83,6 +90,7 @@ impl Saturation {
             cost_multiple: cost.map(|cost| per_s.median / cost.median),
             null_share: null.map(|null| per_s.median / null.median),
             cpu_s_per_million: cpu_s_per_million(runs),
+            components: ComponentWork::of(components, runs),
         })
     }
 
@@ -106,7 +114,8 @@ impl RowSummary {
         let saturated: Vec<&Run> =
             counted.iter().filter(|run| run.mode == Mode::Saturation).collect();
         let paced = |load: &Load| {
-            Paced::of(&counted.iter().filter(|run| load.holds(run)).collect::<Vec<_>>())
+            let runs: Vec<&Run> = counted.iter().filter(|run| load.holds(run)).collect();
+            Paced::of(&runs, &row.components)
         };
         Self {
             id: clean(&row.id),
@@ -124,7 +133,7 @@ impl RowSummary {
                 .collect(),
             settings: row.settings.iter().map(|(k, v)| (clean(k), clean(v))).collect(),
             runs: row.runs.len(),
-            saturation: Saturation::of(&saturated, cost, null),
+            saturation: Saturation::of(&saturated, &row.components, cost, null),
             paced: loads.iter().map(paced).collect(),
             status,
         }

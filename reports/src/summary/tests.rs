@@ -220,11 +220,36 @@ fn of_batches_the_worst_round_speaks() {
             run.resources.peak_rss_bytes = Some(100);
         }
     });
-    let effort = workload.rows[3].at(Some(0)).expect("paced").effort;
+    let effort = &workload.rows[3].at(Some(0)).expect("paced").effort;
     let batches = effort.batches.expect("batches");
     assert_eq!((batches.count, batches.on_time, batches.scheduling_p50_ns), (120, Some(0.95), 30));
     assert_eq!((effort.peak_rss_bytes, effort.rss_growth_bytes), (Some(100), Some(3)));
     assert_eq!(workload.rows[0].at(Some(0)).expect("paced").effort.batches, None);
+}
+
+#[test]
+fn components_sum_their_counts_and_keep_the_worst_of_what_cannot_be_summed() {
+    let workload = workload_of(|w| {
+        for run in paced_runs(&mut w.rows[0], 10_000.0) {
+            let round = u64::from(run.round);
+            for (what, value) in [
+                ("executed", 100),
+                ("emitted", 1_000),
+                ("busy_permille", 900 - round),
+                ("queue_peak", 10 + round),
+            ] {
+                run.counters.insert(format!("{what}.split"), value);
+            }
+            run.counters.insert("executed.nobody".to_owned(), 7);
+        }
+    });
+    let components = &workload.rows[0].at(Some(0)).expect("paced").effort.components;
+    let split = components.iter().find(|c| c.name == "split").expect("counted");
+    let rounds = 3;
+    assert_eq!((split.executed, split.emitted), (100 * rounds, 1_000 * rounds));
+    assert_eq!((split.busy_permille, split.queue_peak), (Some(899), Some(10 + rounds)));
+    assert!(components.iter().all(|c| c.name != "nobody"), "{components:?}");
+    assert_eq!(workload.rows[3].at(Some(0)).expect("paced").effort.components, []);
 }
 
 #[test]

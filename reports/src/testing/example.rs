@@ -248,9 +248,30 @@ fn saturated(shape: &Shape, round: u32, scale: f64) -> Run {
         series: Vec::new(),
         resources: resources(4.1, 7.4),
         batches: None,
-        counters: BTreeMap::from([("records".to_owned(), records)]),
+        counters: counters(shape, records),
         error: None,
     }
+}
+
+/// As an engine counts that has components with tuples between them.
+fn counters(shape: &Shape, records: u64) -> BTreeMap<String, u64> {
+    if shape.batch_ms.is_some() {
+        return BTreeMap::from([("records".to_owned(), records)]);
+    }
+    let counters = [
+        ("executed.spout", 0),
+        ("emitted.spout", records),
+        ("busy_permille.spout", 412),
+        ("executed.split", records),
+        ("emitted.split", records * 10),
+        ("busy_permille.split", 987),
+        ("queue_peak.split", 1_024),
+        ("executed.count", records * 10),
+        ("emitted.count", 0),
+        ("busy_permille.count", 655),
+        ("queue_peak.count", 37),
+    ];
+    BTreeMap::from(counters.map(|(key, count)| (key.to_owned(), count)))
 }
 
 fn resources(wall_s: f64, cpu_s: f64) -> Resources {
@@ -292,7 +313,7 @@ fn paced(shape: &Shape, round: u32, offered: f64, slower: f64) -> Run {
         series: series(&latency, shape.batch_ms, offered, round),
         resources: resources(4.1, 0.4 + offered * 4e-6),
         batches: shape.batch_ms.map(batches),
-        counters: BTreeMap::new(),
+        counters: counters(shape, (offered * (WARM_UP_S + MEASURED_S)) as u64),
         error: None,
     }
 }
