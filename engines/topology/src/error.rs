@@ -30,6 +30,19 @@ pub enum TopologyError {
         /// The id.
         id: String,
     },
+    /// A component that more subscribe to than edges of trees can be told apart.
+    #[error(
+        "component {id} has {subscriptions} subscriptions, and at most {most} are possible: subscribe \
+         a bolt that passes on its tuples, and the others to that"
+    )]
+    Subscriptions {
+        /// The id.
+        id: String,
+        /// How many there are.
+        subscriptions: u64,
+        /// How many may be.
+        most: u64,
+    },
     /// A bolt that nothing feeds.
     #[error("bolt {id} has no inputs: subscribe it to a stream with a grouping")]
     NoInputs {

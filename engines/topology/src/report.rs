@@ -46,6 +46,9 @@ impl ErrorThrottle {
     }
 }
 
+/// Errors that are kept of a topology: the latest.
+const KEPT: usize = 1000;
+
 /// A task's way to report errors.
 #[derive(Clone, Debug)]
 pub(crate) struct Reporter {
@@ -64,6 +67,31 @@ impl Reporter {
         }
         let (component, message) = (self.component.to_string(), message.to_owned());
         let error = ReportedError { component, task: self.task, time_ms, message };
-        self.errors.lock().unwrap_or_else(PoisonError::into_inner).push(error);
+        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
+        if errors.len() >= KEPT {
+            errors.remove(0);
+        }
+        errors.push(error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topology_that_fails_for_ever_keeps_the_latest_errors() {
+        let errors = Arc::default();
+        let reporter = Reporter {
+            component: "bolt".into(),
+            task: 1,
+            clock: Arc::new(weir_dataflow::ManualClock::new()),
+            throttle: Arc::new(Mutex::new(ErrorThrottle::new(usize::MAX, Duration::MAX, 0))),
+            errors: Arc::clone(&errors),
+        };
+        (0..KEPT + 10).for_each(|n| reporter.report(&n.to_string()));
+        let errors = errors.lock().expect("no panic");
+        let messages: Vec<&str> = errors.iter().map(|e| &*e.message).collect();
+        assert_eq!((messages.len(), messages[0], messages[KEPT - 1]), (KEPT, "10", "1009"));
     }
 }

@@ -353,6 +353,15 @@ fn mistakes_are_values() {
         alone.build().expect_err("a mistake"),
         TopologyError::NoInputs { id: "alone".into() }
     );
+    let mut loved = TopologyBuilder::new(config(1, 1, false));
+    let numbers = loved.set_spout("numbers", 1, |_| Counter::new(1));
+    for n in 0..257 {
+        let _ = loved.set_bolt(&format!("bolt {n}"), 1, bolt).shuffle_grouping(&numbers);
+    }
+    assert_eq!(
+        loved.build().expect_err("too many"),
+        TopologyError::Subscriptions { id: "numbers".into(), subscriptions: 257, most: 256 }
+    );
     let nothing = TopologyBuilder::new(config(1, 1, false));
     assert_eq!(nothing.build().expect_err("a mistake"), TopologyError::NoSpout);
 }

@@ -432,14 +432,8 @@ mod tests {
             let trees = [root, root + messages].map(|root| account(root, 0, News::Init(0)));
             to.send(trees.to_vec()).expect("room");
         }
-        let clock = std::sync::Arc::new(weir_dataflow::ManualClock::new());
-        let load = Arc::new(weir_dataflow::testing::AllAtOnce { records: 0, spacing_ns: 1 });
-        let meter = Arc::new(weir_dataflow::Meter::counting());
-        let context = weir_dataflow::RunContext::new(clock, load, Arc::clone(&meter));
         let inboxes = vec![to_busy, to_quiet];
-        let tracker = crate::runtime::tracker::Tracker::new(meter, 0, 2, inboxes.clone());
-        let wait = crate::flow_control::WaitStrategy::Block;
-        let shared = Shared::new(context, tracker, inboxes.clone(), None, wait, 1);
+        let shared = crate::runtime::task::testing::shared(0, 2, &inboxes);
         let (timeout_ns, limit) = (u64::MAX, 2);
         let acker =
             AckerExecutor { shared, from, spouts: inboxes, timeout_ns, limit, ackers: 1, place: 0 };

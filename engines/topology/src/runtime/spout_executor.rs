@@ -253,3 +253,77 @@ impl<S: Spout> SpoutExecutor<S> {
         }
     }
 }
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use crate::runtime::acker::AckOut;
+    use crate::runtime::inbox::{Inbox, Notice};
+    use crate::runtime::progress::MarkPacer;
+    use crate::runtime::sync::channel::{Sender, bounded};
+    use crate::runtime::task::testing::shared_by;
+    use crate::typed::Collector;
+    use std::sync::Mutex;
+    use std::time::Duration;
+    use weir_dataflow::{ManualClock, Stamp};
+
+    /// Emits one tree, which ends just before the spout is kept busy until it would have timed out.
+    struct Late {
+        round: u64,
+        clock: Arc<ManualClock>,
+        acker: Sender<Notice>,
+        said: Arc<Mutex<Vec<&'static str>>>,
+    }
+
+    const ROOT: u64 = 1 << crate::runtime::acker::ORIGIN;
+
+    impl Spout for Late {
+        type Out = u64;
+        type Id = u64;
+        fn next_tuple(&mut self, out: &mut SpoutCollector<u64, u64>) -> Next {
+            self.round += 1;
+            match self.round {
+                1 => out.emit_tracked(Stamp::default(), 7, 7),
+                2 => {
+                    let notice = Notice::Settled(vec![(ROOT, Verdict::Acked)]);
+                    self.acker.send(notice).expect("room");
+                }
+                _ => return Next::Done,
+            }
+            self.clock.advance(Duration::from_secs(30));
+            Next::More
+        }
+        fn ack(&mut self, _: u64) {
+            self.said.lock().expect("no panic").push("acked");
+        }
+        fn fail(&mut self, _: u64, _: FailReason) -> Result<(), RunError> {
+            self.said.lock().expect("no panic").push("failed");
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_tree_that_has_ended_does_not_time_out_because_its_spout_was_busy() {
+        let (clock, said) = (Arc::new(ManualClock::new()), Arc::default());
+        let (acker, inbox) = bounded(1);
+        let (to_acker, _accounts) = bounded(8);
+        let shared = shared_by(&clock, 0, 1, std::slice::from_ref(&acker));
+        let acks = AckOut::new(vec![to_acker], 1, None);
+        let out = Collector::new(vec![], acks, Some(Inbox::new(inbox)), MarkPacer::new(0), None);
+        let (_, gate) = bounded(1);
+        let executor = SpoutExecutor {
+            spout: Late { round: 0, clock, acker, said: Arc::clone(&said) },
+            out: SpoutCollector::new(out, 0, None, Arc::clone(&shared)),
+            shared,
+            gate,
+            number: 0,
+            place: 0,
+            timeout_ns: 30_000_000_000,
+            flush_interval_ns: 0,
+            state: SpoutState::default(),
+        };
+        let context = TaskContext { component: "late".into(), index: 0, tasks: 1 };
+        executor.run(&context, &mut || {}).expect("it ends");
+        assert_eq!(*said.lock().expect("no panic"), ["acked"]);
+    }
+}

@@ -319,3 +319,30 @@ pub(crate) fn spawn(
         .spawn(run)
         .map_err(|error| RunError::Spawn { name, message: error.to_string() })
 }
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use weir_dataflow::testing::AllAtOnce;
+    use weir_dataflow::{ManualClock, Meter};
+
+    /// What executors share, on a clock that stands still. `lap` is the records that may be in flight.
+    pub(crate) fn shared(lap: usize, parties: usize, inboxes: &[Sender<Notice>]) -> Arc<Shared> {
+        shared_by(&Arc::new(ManualClock::new()), lap, parties, inboxes)
+    }
+
+    /// The same, on a clock that somebody moves.
+    pub(crate) fn shared_by(
+        clock: &Arc<ManualClock>,
+        lap: usize,
+        parties: usize,
+        inboxes: &[Sender<Notice>],
+    ) -> Arc<Shared> {
+        let load = Arc::new(AllAtOnce { records: 0, spacing_ns: 1 });
+        let meter = Arc::new(Meter::counting());
+        let clock = Arc::<ManualClock>::clone(clock);
+        let context = RunContext::new(clock, load, Arc::clone(&meter));
+        let tracker = Tracker::new(meter, lap, parties, inboxes.to_vec());
+        Shared::new(context, tracker, inboxes.to_vec(), None, WaitStrategy::Block, parties)
+    }
+}

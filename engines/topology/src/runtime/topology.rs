@@ -38,6 +38,8 @@ pub(crate) struct Component {
     pub(crate) inputs: Vec<(usize, &'static str)>,
     /// Whether a bolt reads from it.
     pub(crate) subscribed: bool,
+    /// How many routes each of its tasks has.
+    pub(crate) subscriptions: u64,
     pub(crate) launch: Launch,
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// One value of a tuple. Clones share what is long.
 ///
 /// Values have a total order and are equal as in Java: floating-point numbers by their bits, so that
-/// `NaN` equals itself and `0.0` is not `-0.0`.
+/// `0.0` is not `-0.0`, and there is one `NaN`, the greatest number, which equals itself.
 ///
 /// It can be serialised, unless it is or holds an [`Object`], which is an error.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -123,6 +123,11 @@ impl Value {
     }
 }
 
+/// All that is not a number, as one.
+const fn one_nan(number: f64) -> f64 {
+    if number.is_nan() { f64::NAN } else { number }
+}
+
 impl PartialEq for Value {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -148,7 +153,7 @@ impl Ord for Value {
         match (self, other) {
             (Self::Bool(a), Self::Bool(b)) => a.cmp(b),
             (Self::Int(a), Self::Int(b)) => a.cmp(b),
-            (Self::Float(a), Self::Float(b)) => a.total_cmp(b),
+            (Self::Float(a), Self::Float(b)) => one_nan(*a).total_cmp(&one_nan(*b)),
             (Self::Text(a), Self::Text(b)) => a.cmp(b),
             (Self::Bytes(a), Self::Bytes(b)) => a.cmp(b),
             (Self::List(a), Self::List(b)) => a.cmp(b),
@@ -165,7 +170,7 @@ impl Hash for Value {
             Self::Null => {}
             Self::Bool(value) => value.hash(state),
             Self::Int(value) => value.hash(state),
-            Self::Float(value) => value.to_bits().hash(state),
+            Self::Float(value) => one_nan(*value).to_bits().hash(state),
             Self::Text(value) => value.hash(state),
             Self::Bytes(value) => value.hash(state),
             Self::List(value) => value.hash(state),
@@ -280,6 +285,18 @@ impl From<Object> for Value {
 mod tests {
     use super::*;
     use crate::values;
+
+    /// What a computation gives that has no answer differs by machine.
+    #[test]
+    fn there_is_one_nan_and_it_is_the_greatest_number() {
+        let nan = Value::from(f64::NAN);
+        for other in [-f64::NAN, f64::from_bits(0x7ff8_0000_0000_0001), f64::from_bits(u64::MAX)] {
+            let other = Value::from(other);
+            assert_eq!(other, nan);
+            assert_eq!(weir_dataflow::hash_of(&other), weir_dataflow::hash_of(&nan));
+            assert!(other > f64::INFINITY.into());
+        }
+    }
 
     #[test]
     fn equality_is_that_of_the_order_and_of_the_hash() {

@@ -139,7 +139,16 @@ impl TopologyBuilder {
         let component = self.components.len();
         let (id, inputs) = (id.into(), Vec::new());
         let subscribed = false;
-        self.components.push(Component { id, tasks, kind, channels, inputs, subscribed, launch });
+        self.components.push(Component {
+            id,
+            tasks,
+            kind,
+            channels,
+            inputs,
+            subscribed,
+            subscriptions: 0,
+            launch,
+        });
         Stream { identity: Arc::clone(&self.identity), component, tasks, subscribers }
     }
 
@@ -150,6 +159,9 @@ impl TopologyBuilder {
         stream: &Stream<T>,
         make: impl Fn(&TaskContext) -> F + Send + Sync + 'static,
     ) {
+        if let Some(component) = self.components.get_mut(stream.component) {
+            component.subscriptions += 1;
+        }
         stream.subscribe(Box::new(Local(make)));
     }
 
@@ -177,7 +189,9 @@ impl TopologyBuilder {
                 *channels += stream.tasks as u32;
             }
         }
-        self.components[stream.component].subscribed |= !queues.is_empty();
+        let emitting = &mut self.components[stream.component];
+        emitting.subscribed |= !queues.is_empty();
+        emitting.subscriptions += 1;
         stream.subscribe(Box::new(Switched { queues, make }));
     }
 
@@ -194,8 +208,13 @@ impl TopologyBuilder {
             return Err(error);
         }
         for component in &self.components {
+            let (id, subscriptions) = (|| component.id.to_string(), component.subscriptions);
             if component.kind != NodeKind::Source && component.inputs.is_empty() {
-                return Err(TopologyError::NoInputs { id: component.id.to_string() });
+                return Err(TopologyError::NoInputs { id: id() });
+            }
+            if subscriptions > ROUTES_PER_TASK {
+                let most = ROUTES_PER_TASK;
+                return Err(TopologyError::Subscriptions { id: id(), subscriptions, most });
             }
         }
         if !self.components.iter().any(|component| component.kind == NodeKind::Source) {
@@ -309,7 +328,8 @@ impl<I: Data, O: Data> BoltDeclarer<'_, I, O> {
             self.topology.errors.push(TopologyError::ForeignStream { id });
             return self;
         }
-        self.topology.components[stream.component].subscribed = true;
+        let emitting = &mut self.topology.components[stream.component];
+        (emitting.subscribed, emitting.subscriptions) = (true, emitting.subscriptions + 1);
         let component = &mut self.topology.components[self.stream.component];
         component.inputs.push((stream.component, label));
         let firsts = component.channels.clone();

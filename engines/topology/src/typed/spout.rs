@@ -71,6 +71,9 @@ pub trait Spout: 'static {
     fn close(&mut self) {}
 }
 
+/// Ended trees that are remembered among the open ones, beside as many as are open.
+const SPARE: usize = 1024;
+
 /// What a spout emits into.
 pub struct SpoutCollector<T, Id> {
     pub(crate) out: Collector<T>,
@@ -134,6 +137,9 @@ impl<T: Data, Id: Send + 'static> SpoutCollector<T, Id> {
         self.pending.insert_new(root, id);
         if self.order.back().is_none_or(|(last, _)| *last <= stamp.index) {
             self.order.push_back((stamp.index, root));
+            if self.order.len() > 2 * self.pending.len() + SPARE {
+                self.forget_ended();
+            }
         } else {
             self.again.insert((stamp.index, root));
         }
@@ -142,6 +148,13 @@ impl<T: Data, Id: Send + 'static> SpoutCollector<T, Id> {
         self.advance(stamp.index.saturating_add(1), stamp.watermark);
         self.out.begin_run(stamp, root, account);
         self.out.emit(value);
+    }
+
+    /// Ended trees behind one that stays open need no place.
+    #[cold]
+    fn forget_ended(&mut self) {
+        let pending = &self.pending;
+        self.order.retain(|(_, root)| pending.contains(*root));
     }
 
     /// Begins a tree whose first edges add up to `xor`.
@@ -213,5 +226,38 @@ impl<T, Id> std::fmt::Debug for SpoutCollector<T, Id> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let pending = self.pending.len();
         f.debug_struct("SpoutCollector").field("pending", &pending).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(any(loom, shuttle))))]
+mod tests {
+    use super::*;
+    use crate::runtime::acker::AckOut;
+    use crate::runtime::progress::MarkPacer;
+    use crate::runtime::sync::channel::bounded;
+    use crate::runtime::task::testing::shared;
+
+    /// A tree stays open while a million others begin and end: what is remembered of them is bounded,
+    /// and what is settled is what it would be.
+    #[test]
+    fn ended_trees_behind_an_open_one_take_no_room() {
+        let (to_acker, accounts) = bounded(1);
+        let acks = AckOut::new(vec![to_acker], usize::MAX, None);
+        let out = Collector::new(vec![], acks, None, MarkPacer::new(0), None);
+        let mut out = SpoutCollector::<u64, u64>::new(out, 0, None, shared(0, 1, &[]));
+        let first = out.next_root;
+        for index in 0..1_000_000 {
+            out.emit_tracked(Stamp { index, ..Stamp::default() }, index, index);
+            out.out.accounts.clear();
+            out.out.route().expect("there is no route");
+            if index > 0 {
+                assert_eq!(out.close_tree(first + index), Some(index));
+            }
+            assert!(out.order.len() <= SPARE + 4, "{}", out.order.len());
+        }
+        assert_eq!(out.settled(), 0);
+        assert_eq!(out.close_tree(first), Some(0));
+        assert_eq!(out.settled(), 1_000_000);
+        drop(accounts);
     }
 }

@@ -14,4 +14,5 @@ mod limit;
 mod queue;
 mod stage;
 
-use stage::{explore, shared, start};
+use crate::runtime::task::testing::shared;
+use stage::{explore, start};
