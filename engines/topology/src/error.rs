@@ -162,6 +162,14 @@ pub enum TopologyError {
         /// The name.
         name: String,
     },
+    /// A topology that has ended, or that there never was.
+    #[error(
+        "a topology named {name} is not alive, or is being killed: submit one of that name first"
+    )]
+    NotAlive {
+        /// The name.
+        name: String,
+    },
     /// Tuples in place of a spout that there is not.
     #[error("there is no spout {id} to take the place of: name one that the topology declares")]
     UnknownSpout {

@@ -65,7 +65,8 @@ impl Completed {
 impl LocalCluster {
     /// Runs a topology with given tuples in place of spouts until every tuple has been acked or has
     /// failed, and all queues are empty. Spouts that are not replaced must be exhausted some time.
-    /// Storm's `Testing.completeTopology`.
+    /// Simulated time moves on, a second at a time, for as long as that takes. Storm's
+    /// `Testing.completeTopology`.
     pub fn complete_topology(
         &self,
         mut topology: StormTopology,
@@ -79,6 +80,7 @@ impl LocalCluster {
         let name = format!("completed-{:p}", Arc::as_ptr(&capture.list()));
         let options = SubmitOptions::default();
         let running = self.submit(&name, conf, topology, options, Some(capture.clone()))?;
+        running.await_spouts();
         let summary = running.join()?;
         Ok(Completed { emitted: capture.take(), summary })
     }
