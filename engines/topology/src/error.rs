@@ -176,6 +176,14 @@ pub enum TopologyError {
         /// The name.
         id: String,
     },
+    /// Tuples in place of a spout's on a stream that it does not declare.
+    #[error("spout {id} has no stream {stream} to put tuples on: name one that it declares")]
+    UnmockedStream {
+        /// The spout.
+        id: String,
+        /// The stream.
+        stream: String,
+    },
     /// A metric that a task cannot take on.
     #[error("metric {name} cannot be registered: {why}")]
     Metric {
