@@ -16,31 +16,23 @@ const TEXT: &str = "to be or not to be that is the question";
 struct ReliableLines {
     lines: Vec<&'static str>,
     waiting: VecDeque<i64>,
-    open: usize,
 }
 
 impl ReliableLines {
     fn new(count: i64) -> Self {
-        Self { lines: vec![TEXT; count as usize], waiting: (0..count).collect(), open: 0 }
+        Self { lines: vec![TEXT; count as usize], waiting: (0..count).collect() }
     }
 }
 
 impl RichSpout for ReliableLines {
     fn next_tuple(&mut self, collector: &mut SpoutOutputCollector) -> ComponentResult {
         if let Some(number) = self.waiting.pop_front() {
-            self.open += 1;
             collector.emit(values![self.lines[number as usize]], number)?;
         }
         Ok(())
     }
 
-    fn ack(&mut self, _: Value) -> ComponentResult {
-        self.open -= 1;
-        Ok(())
-    }
-
     fn fail(&mut self, message_id: Value) -> ComponentResult {
-        self.open -= 1;
         self.waiting.extend(message_id.as_int());
         Ok(())
     }

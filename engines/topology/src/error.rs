@@ -175,11 +175,27 @@ pub enum TopologyError {
         /// The name.
         name: String,
     },
+    /// A topology that has ended, or that there never was.
+    #[error(
+        "a topology named {name} is not alive, or is being killed: submit one of that name first"
+    )]
+    NotAlive {
+        /// The name.
+        name: String,
+    },
     /// Tuples in place of a spout that there is not.
     #[error("there is no spout {id} to take the place of: name one that the topology declares")]
     UnknownSpout {
         /// The name.
         id: String,
+    },
+    /// Tuples in place of a spout's on a stream that it does not declare.
+    #[error("spout {id} has no stream {stream} to put tuples on: name one that it declares")]
+    UnmockedStream {
+        /// The spout.
+        id: String,
+        /// The stream.
+        stream: String,
     },
     /// A metric that a task cannot take on.
     #[error("metric {name} cannot be registered: {why}")]

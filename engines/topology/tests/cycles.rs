@@ -30,7 +30,7 @@ fn open_files() -> usize {
     fs::read_dir("/proc/self/fd").expect("proc").count()
 }
 
-fn start_and_stop(cluster: &LocalCluster, cycle: i64) {
+fn start_and_stop(lasting: &LocalCluster, cycle: i64) {
     let feeder = FeederSpout::new(["number"]).expect("fields");
     let spout = feeder.clone();
     let mut builder = TopologyBuilder::new();
@@ -38,10 +38,14 @@ fn start_and_stop(cluster: &LocalCluster, cycle: i64) {
     builder.set_bolt("ack", || Ack, 2).shuffle_grouping("numbers");
     let topology = builder.create_topology().expect("a topology");
     feeder.feed(values![cycle], cycle);
-    let running = cluster.submit_topology("cycle", Config::new(), topology).expect("submitted");
-    // Some are killed with a tuple under way, some without, some are only dropped.
-    if cycle % 3 != 0 {
-        running.kill(KillOptions::NOW).expect("it ends");
+    let submit = |cluster: &LocalCluster| {
+        cluster.submit_topology("cycle", Config::new(), topology).expect("submitted")
+    };
+    // Some are killed with a tuple under way, some without, some are only dropped with their cluster.
+    if cycle % 3 == 0 {
+        drop(submit(&LocalCluster::new()));
+    } else {
+        submit(lasting).kill(KillOptions::NOW).expect("it ends");
     }
 }
 

@@ -1,7 +1,6 @@
 //! A topology run to completion on given tuples.
 
 use super::{FixedTupleSpout, LocalCluster, SubmitOptions, TopologySummary};
-use crate::component::OutputFieldsDeclarer;
 use crate::testing::{Capture, Captured};
 use crate::topology::Factory;
 use crate::{Config, DEFAULT_STREAM, RichSpout, StormTopology, TopologyError, Values};
@@ -12,7 +11,8 @@ use weir_dataflow::RunError;
 /// Tuples to take the place of spouts.
 #[derive(Clone, Debug, Default)]
 pub struct MockedSources {
-    tuples: BTreeMap<String, Vec<Values>>,
+    /// By spout: streams and what goes on them, in order.
+    tuples: BTreeMap<String, Vec<(Arc<str>, Values)>>,
 }
 
 impl MockedSources {
@@ -24,7 +24,20 @@ impl MockedSources {
 
     /// These tuples in place of a spout, on its default stream, shared out evenly over its tasks.
     #[must_use]
-    pub fn add(mut self, spout: &str, tuples: impl IntoIterator<Item = Values>) -> Self {
+    pub fn add(self, spout: &str, tuples: impl IntoIterator<Item = Values>) -> Self {
+        self.add_to(spout, DEFAULT_STREAM, tuples)
+    }
+
+    /// These tuples in place of a spout, on one of its streams, behind those that it has already.
+    #[must_use]
+    pub fn add_to(
+        mut self,
+        spout: &str,
+        stream: &str,
+        tuples: impl IntoIterator<Item = Values>,
+    ) -> Self {
+        let stream: Arc<str> = stream.into();
+        let tuples = tuples.into_iter().map(|values| (Arc::clone(&stream), values));
         self.tuples.entry(spout.to_owned()).or_default().extend(tuples);
         self
     }
@@ -65,7 +78,8 @@ impl Completed {
 impl LocalCluster {
     /// Runs a topology with given tuples in place of spouts until every tuple has been acked or has
     /// failed, and all queues are empty. Spouts that are not replaced must be exhausted some time.
-    /// Storm's `Testing.completeTopology`.
+    /// Simulated time moves on, a second at a time, for as long as that takes. Storm's
+    /// `Testing.completeTopology`.
     pub fn complete_topology(
         &self,
         mut topology: StormTopology,
@@ -79,6 +93,7 @@ impl LocalCluster {
         let name = format!("completed-{:p}", Arc::as_ptr(&capture.list()));
         let options = SubmitOptions::default();
         let running = self.submit(&name, conf, topology, options, Some(capture.clone()))?;
+        running.await_spouts();
         let summary = running.join()?;
         Ok(Completed { emitted: capture.take(), summary })
     }
@@ -87,18 +102,23 @@ impl LocalCluster {
 fn replace(
     topology: &mut StormTopology,
     id: &str,
-    tuples: Vec<Values>,
+    tuples: Vec<(Arc<str>, Values)>,
 ) -> Result<(), TopologyError> {
     let unknown = || TopologyError::UnknownSpout { id: id.to_owned() };
     let component = topology.components.get_mut(id).ok_or_else(unknown)?;
     if !component.factory.is_spout() {
         return Err(unknown());
     }
-    let fields = component.streams.streams.get(DEFAULT_STREAM).map(|stream| stream.fields.clone());
-    let spout = FixedTupleSpout::new(fields.unwrap_or_else(crate::Fields::none), tuples)?;
-    let streams: OutputFieldsDeclarer = component.streams.clone();
+    let declared = &component.streams.streams;
+    if let Some((stream, _)) = tuples.iter().find(|(stream, _)| !declared.contains_key(&**stream)) {
+        return Err(TopologyError::UnmockedStream {
+            id: id.to_owned(),
+            stream: stream.to_string(),
+        });
+    }
+    // What the spout declares stays: that is not asked of this one.
+    let spout = FixedTupleSpout::on_streams(tuples);
     component.factory =
         Factory::Spout(Arc::new(move || Box::new(spout.clone()) as Box<dyn RichSpout>));
-    component.streams = streams;
     Ok(())
 }

@@ -2,10 +2,10 @@
 
 use crate::component::{ComponentResult, IntoFields};
 use crate::{
-    Config, Fields, OutputFieldsDeclarer, RichSpout, SpoutOutputCollector, TopologyContext,
-    TopologyError, Value, Values, Waker,
+    Config, DEFAULT_STREAM, Fields, OutputFieldsDeclarer, RichSpout, SpoutOutputCollector,
+    TopologyContext, TopologyError, Value, Values, Waker,
 };
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What became of the tuples of a [`FeederSpout`].
@@ -21,21 +21,39 @@ pub struct FeederStatus {
 struct Feed {
     waiting: VecDeque<(Values, Value)>,
     status: FeederStatus,
-    wakers: Vec<Waker>,
+    /// By a number of their own: the spouts that are open.
+    wakers: BTreeMap<u64, Waker>,
+    opened: u64,
 }
 
 /// A spout that emits what it is fed from outside. Clones share the feed: one is given to the
 /// topology, another is fed and asked. Storm's class of that name, with its trackers.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct FeederSpout {
     fields: Fields,
     feed: Arc<Mutex<Feed>>,
+    /// Its number, of one that has been opened.
+    open: Option<u64>,
+}
+
+impl Clone for FeederSpout {
+    fn clone(&self) -> Self {
+        Self { fields: self.fields.clone(), feed: Arc::clone(&self.feed), open: None }
+    }
+}
+
+impl Drop for FeederSpout {
+    fn drop(&mut self) {
+        if let Some(open) = self.open {
+            self.feed_mut().wakers.remove(&open);
+        }
+    }
 }
 
 impl FeederSpout {
     /// A spout of tuples with these fields.
     pub fn new(fields: impl IntoFields) -> Result<Self, TopologyError> {
-        Ok(Self { fields: fields.into_fields()?, feed: Arc::default() })
+        Ok(Self { fields: fields.into_fields()?, feed: Arc::default(), open: None })
     }
 
     fn feed_mut(&self) -> MutexGuard<'_, Feed> {
@@ -46,7 +64,7 @@ impl FeederSpout {
     pub fn feed(&self, values: Values, message_id: impl Into<Value>) {
         let mut feed = self.feed_mut();
         feed.waiting.push_back((values, message_id.into()));
-        let wakers = feed.wakers.clone();
+        let wakers: Vec<_> = feed.wakers.values().cloned().collect();
         drop(feed);
         wakers.iter().for_each(Waker::wake);
     }
@@ -66,7 +84,12 @@ impl FeederSpout {
 
 impl RichSpout for FeederSpout {
     fn open(&mut self, _: &Config, context: &TopologyContext) -> ComponentResult {
-        self.feed_mut().wakers.push(context.waker());
+        let mut feed = self.feed_mut();
+        feed.opened += 1;
+        let number = feed.opened;
+        feed.wakers.insert(number, context.waker());
+        drop(feed);
+        self.open = Some(number);
         Ok(())
     }
 
@@ -98,7 +121,7 @@ impl RichSpout for FeederSpout {
 #[derive(Clone, Debug)]
 pub struct FixedTupleSpout {
     fields: Fields,
-    tuples: Arc<[Values]>,
+    tuples: Arc<[(Arc<str>, Values)]>,
     next: usize,
     tasks: usize,
 }
@@ -109,8 +132,15 @@ impl FixedTupleSpout {
         fields: impl IntoFields,
         tuples: impl IntoIterator<Item = Values>,
     ) -> Result<Self, TopologyError> {
+        let stream: Arc<str> = DEFAULT_STREAM.into();
+        let tuples = tuples.into_iter().map(|values| (Arc::clone(&stream), values));
+        Ok(Self { fields: fields.into_fields()?, ..Self::on_streams(tuples) })
+    }
+
+    /// A spout of tuples on streams that somebody else declares.
+    pub(super) fn on_streams(tuples: impl IntoIterator<Item = (Arc<str>, Values)>) -> Self {
         let tuples = tuples.into_iter().collect();
-        Ok(Self { fields: fields.into_fields()?, tuples, next: 0, tasks: 1 })
+        Self { fields: Fields::none(), tuples, next: 0, tasks: 1 }
     }
 }
 
@@ -122,10 +152,10 @@ impl RichSpout for FixedTupleSpout {
     }
 
     fn next_tuple(&mut self, collector: &mut SpoutOutputCollector) -> ComponentResult {
-        if let Some(values) = self.tuples.get(self.next) {
+        if let Some((stream, values)) = self.tuples.get(self.next) {
             let message_id = i64::try_from(self.next).unwrap_or(i64::MAX);
             self.next += self.tasks;
-            collector.emit(values.clone(), message_id)?;
+            collector.emit_to(stream, values.clone(), message_id)?;
         }
         Ok(())
     }
@@ -136,5 +166,29 @@ impl RichSpout for FixedTupleSpout {
 
     fn declare_output_fields(&self, declarer: &mut OutputFieldsDeclarer) {
         declarer.declare(&self.fields);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::MockContext;
+
+    #[test]
+    fn only_open_spouts_are_woken() {
+        let feeder = FeederSpout::new(["x"]).expect("a field");
+        let opened = || {
+            let mut spout = feeder.clone();
+            spout.open(&Config::new(), &MockContext::new("s", 1).build()).expect("it opens");
+            spout
+        };
+        let (first, second) = (opened(), opened());
+        assert_eq!(feeder.feed_mut().wakers.len(), 2);
+        // A copy of an open spout is not open.
+        drop(first.clone());
+        drop(first);
+        assert_eq!(feeder.feed_mut().wakers.len(), 1);
+        drop(second);
+        assert!(feeder.feed_mut().wakers.is_empty());
     }
 }

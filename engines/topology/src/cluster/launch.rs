@@ -112,6 +112,8 @@ impl Launch<'_> {
         let timeout = conf.seconds(Config::TOPOLOGY_MESSAGE_TIMEOUT_SECS)?;
         let never = Duration::from_nanos(u64::MAX);
         let flush = conf.millis(Config::TOPOLOGY_BATCH_FLUSH_INTERVAL_MILLIS)?;
+        // Senders wait on the queue itself; a setting that cannot be is refused all the same.
+        WaitStrategy::of_back_pressure(conf)?;
         let positive = |key: &str| conf.count(key).map(|count| count.unwrap_or(1).max(1));
         Ok(TopologyConfig {
             parallelism: 1,
@@ -179,6 +181,8 @@ impl Launch<'_> {
         let sample_rate = self.conf.float(Config::TOPOLOGY_STATS_SAMPLE_RATE)?.unwrap_or_default();
         Sampler::new(sample_rate, 0)?;
         WaitStrategy::of_spout(&conf)?;
+        // What has no effect here is checked all the same.
+        conf.flag(Config::TOPOLOGY_DEBUG)?;
         let restarts = conf.int(Config::WEIR_EXECUTOR_RESTARTS)?.unwrap_or(0);
         Ok(ExecutorPlan {
             id: id.into(),

@@ -1,14 +1,13 @@
 //! The cluster.
 
-use super::running::{RunningTopology, Submission};
+use super::running::{KillOptions, RunningTopology, Submission, TopologySummary};
+use super::site::{STEP, Site, Time};
 use crate::metrics::{Consumers, MetricsConsumer};
-use crate::runtime::topology::Watch;
 use crate::testing::Capture;
 use crate::{Config, StormTopology, TopologyError};
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use weir_dataflow::{Clock, ManualClock, SystemClock};
+use weir_dataflow::{Clock, ManualClock, RunError, SystemClock};
 
 /// How a topology is submitted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,59 +32,42 @@ pub struct SubmitOptions {
 /// assert_eq!(summary.components[0].total().acked, 3);
 /// # Ok::<(), weir_topology::TopologyError>(())
 /// ```
+///
+/// As in Storm, what has been submitted runs whether or not anybody keeps the handle that
+/// [`submit_topology`](Self::submit_topology) returns. When the cluster is dropped, it kills the
+/// topologies that nobody has a handle to; the others go on until the last handle is dropped.
+/// [`shutdown`](Self::shutdown) kills them all.
 #[derive(Debug)]
+#[must_use = "dropping a cluster kills the topologies that nobody has a handle to"]
 pub struct LocalCluster {
-    time: Time,
-    topologies: Mutex<BTreeMap<String, Weak<RunningTopology>>>,
+    site: Arc<Site>,
     consumers: Mutex<Consumers>,
-}
-
-#[derive(Debug)]
-enum Time {
-    Real(Arc<dyn Clock>),
-    Simulated(Arc<ManualClock>),
 }
 
 impl LocalCluster {
     /// A cluster on the system's clock.
-    #[must_use]
     pub fn new() -> Self {
         Self::on_clock(Arc::new(SystemClock::new()))
     }
 
     /// A cluster on a clock of the caller's, which goes on by itself.
-    #[must_use]
     pub fn on_clock(clock: Arc<dyn Clock>) -> Self {
         Self::on(Time::Real(clock))
     }
 
     /// A cluster whose time stands still unless [`advance_time`](Self::advance_time) moves it.
-    #[must_use]
     pub fn with_simulated_time() -> Self {
         Self::on(Time::Simulated(Arc::new(ManualClock::new())))
     }
 
     fn on(time: Time) -> Self {
-        Self { time, topologies: Mutex::default(), consumers: Mutex::default() }
-    }
-
-    fn topologies(&self) -> MutexGuard<'_, BTreeMap<String, Weak<RunningTopology>>> {
-        self.topologies.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn alive(&self) -> Vec<Arc<RunningTopology>> {
-        let mut topologies = self.topologies();
-        topologies.retain(|_, topology| topology.strong_count() > 0);
-        topologies.values().filter_map(Weak::upgrade).collect()
+        Self { site: Arc::new(Site::new(time)), consumers: Mutex::default() }
     }
 
     /// The cluster's clock.
     #[must_use]
     pub fn clock(&self) -> Arc<dyn Clock> {
-        match &self.time {
-            Time::Real(clock) => Arc::clone(clock),
-            Time::Simulated(clock) => Arc::clone(clock) as Arc<dyn Clock>,
-        }
+        self.site.clock()
     }
 
     /// Has the metrics that components register told to somebody, of all topologies that are submitted
@@ -98,7 +80,8 @@ impl LocalCluster {
         self.consumers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts a topology. No other that runs here may have its name.
+    /// Starts a topology. No other that runs here may have its name. It goes on when the handle is
+    /// dropped, for as long as there is the cluster.
     pub fn submit_topology(
         &self,
         name: &str,
@@ -131,51 +114,62 @@ impl LocalCluster {
             name: name.to_owned(),
             topology,
             conf,
-            clock: self.clock(),
-            watch: match self.time {
-                Time::Real(_) => Watch::No,
-                Time::Simulated(_) => Watch::Census,
-            },
             capture,
+            site: Arc::clone(&self.site),
             consumers: self.consumers().clone(),
         }));
-        {
-            let mut topologies = self.topologies();
-            if topologies.get(name).is_some_and(|other| other.strong_count() > 0) {
-                return Err(TopologyError::NameTaken { name: name.to_owned() });
-            }
-            topologies.insert(name.to_owned(), Arc::downgrade(&running));
+        if !self.site.admit(&running) {
+            return Err(TopologyError::NameTaken { name: name.to_owned() });
         }
-        if !options.inactive {
-            running.activate()?;
+        if !options.inactive
+            && let Err(error) = running.activate()
+        {
+            self.site.remove(name);
+            return Err(error);
         }
         self.await_quiet();
         Ok(running)
     }
 
+    /// The topology of that name, if it has not ended.
+    #[must_use]
+    pub fn topology(&self, name: &str) -> Option<Arc<RunningTopology>> {
+        self.site.alive(name)
+    }
+
+    /// Kills the topology of that name: see [`RunningTopology::kill`].
+    pub fn kill_topology(
+        &self,
+        name: &str,
+        options: KillOptions,
+    ) -> Result<TopologySummary, RunError> {
+        let not_alive = || TopologyError::NotAlive { name: name.to_owned() };
+        self.topology(name).ok_or_else(not_alive)?.kill(options)
+    }
+
+    /// Kills all topologies at once, whoever has handles to them.
+    pub fn shutdown(self) {
+        for topology in self.site.take_all() {
+            // Who wants to know how it ended has a handle.
+            let _ = topology.kill(KillOptions::NOW);
+        }
+    }
+
     /// Moves simulated time, a second at a time, and after each step waits until nothing can happen
     /// any more at that time. On the system's clock it does nothing.
     pub fn advance_time(&self, by: Duration) {
-        self.advance_time_in_steps(by, Duration::from_secs(1));
+        self.site.advance(by, STEP);
     }
 
     /// Moves simulated time in steps of a length of one's own.
     pub fn advance_time_in_steps(&self, by: Duration, step: Duration) {
-        let Time::Simulated(clock) = &self.time else { return };
-        let mut left = by;
-        self.await_quiet();
-        while left > Duration::ZERO {
-            let step = step.max(Duration::from_nanos(1)).min(left);
-            left -= step;
-            clock.advance(step);
-            self.await_quiet();
-        }
+        self.site.advance(by, step);
     }
 
     /// Waits until nothing can happen any more at the time that simulated time stands at. On the
     /// system's clock it does nothing.
     pub fn await_quiet(&self) {
-        self.alive().iter().for_each(|topology| topology.await_quiet());
+        self.site.await_quiet();
     }
 }
 
@@ -187,9 +181,7 @@ impl Default for LocalCluster {
 
 impl Drop for LocalCluster {
     fn drop(&mut self) {
-        for topology in self.alive() {
-            // Who wants to know how it ended kills it.
-            let _ = topology.kill(super::KillOptions::NOW);
-        }
+        // A topology ends with the last handle to it.
+        drop(self.site.take_all());
     }
 }

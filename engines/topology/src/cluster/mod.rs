@@ -4,8 +4,10 @@ mod complete;
 mod counting;
 mod feeder;
 mod launch;
+mod lifecycle;
 mod local;
 mod running;
+mod site;
 
 pub use complete::{Completed, MockedSources};
 pub use feeder::{FeederSpout, FeederStatus, FixedTupleSpout};

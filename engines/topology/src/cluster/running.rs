@@ -1,6 +1,8 @@
 //! A topology that has been submitted.
 
 use super::launch::Launch;
+use super::lifecycle::Lifecycle;
+use super::site::Site;
 use crate::metrics::{Consumers, TopologyMetrics, TopologyStats};
 use crate::nanos::nanos;
 use crate::report::ReportedError;
@@ -11,17 +13,19 @@ use crate::typed::Report;
 use crate::{Config, StormTopology, TopologyError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use weir_dataflow::{Clock, RunError};
+use weir_dataflow::RunError;
 
 /// What a submitted topology is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TopologyStatus {
-    /// It was submitted inactive and has not been activated: nothing has been opened or prepared.
+    /// It was submitted inactive and has not been activated, or is just about to be.
     Submitted,
     /// Spouts emit.
     Active,
     /// Spouts do not emit; what is under way is handled.
     Inactive,
+    /// It is being killed: spouts do not emit any more, and open trees may go on for a while.
+    Killed,
     /// It has ended.
     Ended,
 }
@@ -40,7 +44,8 @@ pub struct TopologySummary {
 /// How a topology is killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KillOptions {
-    /// How long open trees may go on before the topology ends; it ends earlier when none is open.
+    /// How long open trees may go on before the topology ends; it ends earlier when none is open. On a
+    /// cluster with simulated time, [`RunningTopology::kill`] moves that on.
     pub wait: Duration,
 }
 
@@ -52,21 +57,14 @@ impl KillOptions {
 /// How often it is looked whether all has been processed.
 const LOOK_NS: u64 = 1_000_000;
 
-enum State {
-    Submitted,
-    Running(Run),
-    /// What [`RunningTopology::join`] and the like have to say, until they have said it.
-    Ended(Option<Result<TopologySummary, RunError>>),
-}
-
 /// What it takes to start a topology.
 pub(super) struct Submission {
     pub(super) name: String,
     pub(super) topology: StormTopology,
     pub(super) conf: Config,
-    pub(super) clock: Arc<dyn Clock>,
-    pub(super) watch: Watch,
     pub(super) capture: Option<Capture>,
+    /// Where it runs.
+    pub(super) site: Arc<Site>,
     pub(super) consumers: Consumers,
 }
 
@@ -77,23 +75,19 @@ enum Counted {
     Ended(TopologyMetrics),
 }
 
-/// A topology that has been submitted. It ends with [`kill`](Self::kill), with its cluster, or by
-/// itself once all its spouts are exhausted.
+/// A topology that has been submitted. It runs until somebody kills it, until all its spouts are
+/// exhausted, until it fails, or until neither its cluster nor a handle to it is left.
 pub struct RunningTopology {
     submission: Submission,
     errors: Arc<Mutex<Vec<ReportedError>>>,
-    state: Mutex<State>,
+    lifecycle: Lifecycle,
     counted: Mutex<Counted>,
 }
 
 impl RunningTopology {
     pub(super) fn new(submission: Submission) -> Self {
-        let (state, counted) = (Mutex::new(State::Submitted), Mutex::new(Counted::Nothing));
-        Self { submission, errors: Arc::default(), state, counted }
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        let (lifecycle, counted) = (Lifecycle::new(), Mutex::new(Counted::Nothing));
+        Self { submission, errors: Arc::default(), lifecycle, counted }
     }
 
     fn counted(&self) -> MutexGuard<'_, Counted> {
@@ -109,35 +103,26 @@ impl RunningTopology {
     /// What it is doing.
     #[must_use]
     pub fn status(&self) -> TopologyStatus {
-        match &*self.state() {
-            State::Submitted => TopologyStatus::Submitted,
-            State::Ended(_) => TopologyStatus::Ended,
-            State::Running(run) if run.is_finished() => TopologyStatus::Ended,
-            State::Running(run) if run.shared.is_active() => TopologyStatus::Active,
-            State::Running(_) => TopologyStatus::Inactive,
-        }
+        self.lifecycle.status()
     }
 
-    /// Has its spouts emit; what was submitted inactive is opened and prepared only by this.
+    /// Has its spouts emit; what was submitted inactive is opened and prepared only by this. One that
+    /// has ended or is being killed cannot be active again.
     pub fn activate(&self) -> Result<(), TopologyError> {
-        let mut state = self.state();
-        match &*state {
-            State::Submitted => *state = State::Running(self.launch()?),
-            State::Running(run) => run.shared.set_active(true),
-            State::Ended(_) => {}
+        if self.lifecycle.activate(|| self.launch())? {
+            return Ok(());
         }
-        Ok(())
+        Err(TopologyError::NotAlive { name: self.name().to_owned() })
     }
 
     fn launch(&self) -> Result<Run, TopologyError> {
-        let Submission { name, topology, conf, clock, watch, capture, consumers } =
-            &self.submission;
+        let Submission { name, topology, conf, capture, site, consumers } = &self.submission;
         let launch = Launch {
             name,
             topology,
             conf: &normalised_conf(topology, conf),
-            clock: Arc::clone(clock),
-            watch: *watch,
+            clock: site.clock(),
+            watch: site.watch(),
             capture: capture.clone(),
             errors: Arc::clone(&self.errors),
             consumers: consumers.clone(),
@@ -149,9 +134,7 @@ impl RunningTopology {
 
     /// Has its spouts stop emitting. What is under way is handled; acks and fails still come.
     pub fn deactivate(&self) {
-        if let State::Running(run) = &*self.state() {
-            run.shared.set_active(false);
-        }
+        self.lifecycle.deactivate();
     }
 
     /// The errors that its components have reported.
@@ -174,7 +157,7 @@ impl RunningTopology {
     /// these, for no longer than `most`. Returns whether that is so. Whether trees have ended, and what
     /// bolts will do at some later time, is another matter. Storm's `Testing.trackedWait`.
     pub fn await_processed(&self, emitted: u64, most: Duration) -> bool {
-        let clock = &self.submission.clock;
+        let clock = self.submission.site.clock();
         let most_ns = nanos(most);
         let until_ns = clock.now_ns().saturating_add(most_ns);
         loop {
@@ -187,7 +170,7 @@ impl RunningTopology {
                 return true;
             }
             // When it is quiet, nothing can happen unless time goes on, which is not up to this.
-            let waits_in_vain = self.submission.watch == Watch::Census;
+            let waits_in_vain = self.submission.site.watch() == Watch::Census;
             if waits_in_vain || clock.now_ns() >= until_ns || self.status() == TopologyStatus::Ended
             {
                 return false;
@@ -197,43 +180,40 @@ impl RunningTopology {
     }
 
     /// Ends it: its spouts stop, open trees may go on for a while, what is in the queues is handled,
-    /// and all threads are joined. An error is why it ended before.
+    /// and all threads are joined. An error is why it ended before. Simulated time moves on for as long
+    /// as trees are open and may go on, a second at a time, as by
+    /// [`LocalCluster::advance_time`](crate::LocalCluster::advance_time).
     pub fn kill(&self, options: KillOptions) -> Result<TopologySummary, RunError> {
-        if let State::Running(run) = &*self.state() {
-            run.shared.set_active(false);
-            run.shared.await_no_tree(options.wait);
-            run.shared.end();
+        if let Some(shared) = self.lifecycle.begin_kill() {
+            self.submission.site.await_no_tree(&shared, options.wait);
+            shared.end();
         }
         self.join()
     }
 
     /// Waits for the end of it: for ever, unless its spouts are exhausted some time, somebody kills
-    /// it, or it fails.
+    /// it, or it fails. One that was submitted inactive is waited for, too, until somebody activates or
+    /// kills it. This does not move simulated time.
     pub fn join(&self) -> Result<TopologySummary, RunError> {
-        let mut state = self.state();
-        let ended = match std::mem::replace(&mut *state, State::Ended(None)) {
-            State::Running(run) => {
-                let ended = run.join();
-                let metrics = self.metrics();
-                *self.counted() = Counted::Ended(metrics.clone());
-                let errors = self.errors();
-                ended.map(|components| TopologySummary { components, errors, metrics })
-            }
-            State::Ended(Some(ended)) => ended,
-            State::Submitted | State::Ended(None) => Ok(TopologySummary::default()),
-        };
-        *state = State::Ended(Some(ended.clone()));
-        ended
+        self.lifecycle.join(|ended| {
+            let metrics = self.metrics();
+            *self.counted() = Counted::Ended(metrics.clone());
+            let errors = self.errors();
+            ended.map(|components| TopologySummary { components, errors, metrics })
+        })
+    }
+
+    /// Waits until its spouts have ended, and moves simulated time to that end.
+    pub(super) fn await_spouts(&self) {
+        if let Some(shared) = self.lifecycle.shared() {
+            self.submission.site.await_spouts(&shared);
+        }
     }
 
     /// Waits until nothing can happen at the time that the cluster's clock stands at.
     pub(super) fn await_quiet(&self) {
-        let shared = match &*self.state() {
-            State::Running(run) => Arc::clone(&run.shared),
-            _ => return,
-        };
-        if let Some(census) = &shared.census {
-            census.await_quiet(self.submission.clock.now_ns());
+        if let Some(shared) = self.lifecycle.shared() {
+            shared.await_quiet();
         }
     }
 }

@@ -68,8 +68,8 @@ keys! {
     TOPOLOGY_PRODUCER_BATCH_DYNAMIC = "topology.producer.batch.dynamic", false;
     /// The longest that gathered tuples wait, in milliseconds.
     TOPOLOGY_BATCH_FLUSH_INTERVAL_MILLIS = "topology.batch.flush.interval.millis", 1;
-    /// How a spout waits that has emitted nothing: `progressive`, `park` or `busy`; Storm's class
-    /// names are taken, too.
+    /// How a spout waits that has emitted nothing: `progressive`, `park`, `busy`, or `sleep` as in
+    /// older topologies; Storm's class names are taken, too.
     TOPOLOGY_SPOUT_WAIT_STRATEGY = "topology.spout.wait.strategy", "progressive";
     /// Idle rounds of a spout without a pause.
     TOPOLOGY_SPOUT_WAIT_PROGRESSIVE_LEVEL1_COUNT = "topology.spout.wait.progressive.level1.count", 0;
@@ -93,18 +93,19 @@ keys! {
     /// The pause of a bolt with the strategy `park`, in microseconds.
     TOPOLOGY_BOLT_WAIT_PARK_MICROSEC = "topology.bolt.wait.park.microsec", 100;
     /// How a producer waits for room in a receive queue: `progressive`, `park`, `busy` or `block`;
-    /// Storm's class names are taken, too.
+    /// Storm's class names are taken, too. It is checked and has no effect, nor has what belongs to it:
+    /// a producer waits on the queue itself, which costs nothing and ends as soon as there is room.
     TOPOLOGY_BACKPRESSURE_WAIT_STRATEGY = "topology.backpressure.wait.strategy", "progressive";
-    /// Rounds of such a producer without a pause.
+    /// Rounds of such a producer without a pause. No effect.
     TOPOLOGY_BACKPRESSURE_WAIT_PROGRESSIVE_LEVEL1_COUNT =
         "topology.backpressure.wait.progressive.level1.count", 1;
-    /// Rounds of such a producer with the shortest pause, after those.
+    /// Rounds of such a producer with the shortest pause, after those. No effect.
     TOPOLOGY_BACKPRESSURE_WAIT_PROGRESSIVE_LEVEL2_COUNT =
         "topology.backpressure.wait.progressive.level2.count", 1000;
-    /// The pause of such a producer after that, in milliseconds.
+    /// The pause of such a producer after that, in milliseconds. No effect.
     TOPOLOGY_BACKPRESSURE_WAIT_PROGRESSIVE_LEVEL3_SLEEP_MILLIS =
         "topology.backpressure.wait.progressive.level3.sleep.millis", 1;
-    /// The pause of such a producer with the strategy `park`, in microseconds.
+    /// The pause of such a producer with the strategy `park`, in microseconds. No effect.
     TOPOLOGY_BACKPRESSURE_WAIT_PARK_MICROSEC = "topology.backpressure.wait.park.microsec", 100;
     /// Whether shuffles take no notice of how full their targets are.
     TOPOLOGY_DISABLE_LOADAWARE_MESSAGING = "topology.disable.loadaware.messaging", false;
@@ -114,7 +115,8 @@ keys! {
     TOPOLOGY_MAX_ERROR_REPORT_PER_INTERVAL = "topology.max.error.report.per.interval", 5;
     /// That interval, in seconds.
     TOPOLOGY_ERROR_THROTTLE_INTERVAL_SECS = "topology.error.throttle.interval.secs", 10;
-    /// Whether every emission is logged.
+    /// Whether every emission is logged. It is checked and has no effect, as there is no log to write
+    /// to: a [`TaskHook`](crate::TaskHook) is told of every emission.
     TOPOLOGY_DEBUG = "topology.debug", false;
     /// Where stateful bolts keep their state: `memory`, or `disk`.
     TOPOLOGY_STATE_PROVIDER = "topology.state.provider", "memory";
@@ -142,7 +144,7 @@ keys! {
     TOPOLOGY_TRIDENT_BATCH_EMIT_INTERVAL_MILLIS = "topology.trident.batch.emit.interval.millis", 500;
     /// The id under which a transactional topology keeps its progress.
     TOPOLOGY_TRANSACTIONAL_ID = "topology.transactional.id";
-    /// The pause of a spout with nothing to emit, in older topologies, in milliseconds.
+    /// The pause of a spout with the strategy `sleep`, in milliseconds.
     TOPOLOGY_SLEEP_SPOUT_WAIT_STRATEGY_TIME_MS = "topology.sleep.spout.wait.strategy.time.ms", 1;
     /// Serialisers of Storm. Nothing is serialised here; it can be set for the topology only.
     TOPOLOGY_KRYO_REGISTER = "topology.kryo.register";

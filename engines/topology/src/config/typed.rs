@@ -48,7 +48,7 @@ pub struct TopologyConfig {
     /// What an executor does that has nothing to do (`topology.bolt.wait.strategy`).
     pub wait: WaitStrategy,
     /// The longest that gathered tuples wait while their task is busy; a task that runs out of input
-    /// hands over at once (`topology.flush.tuple.freq.millis`).
+    /// hands over at once (`topology.batch.flush.interval.millis`).
     pub flush_interval: Duration,
     /// Tuples that a queue holds (`topology.executor.receive.buffer.size`). Queues are made of
     /// batches: there is room for as many full ones as this comes to, and for one at least. More room

@@ -1,8 +1,10 @@
 //! Flow control: how many tuples are handed over at once, what waits for room and how.
 //!
-//! [`BatchSize`] and [`WaitStrategy`] are the policies that executors follow. [`ReceiveQueue`],
-//! [`PendingEmits`] and [`BackPressureTracker`] are Storm's queue of an executor and what goes with it,
-//! for whoever builds an executor of their own; a topology's own executors have queues that block.
+//! [`BatchSize`] and [`WaitStrategy`] are the policies that executors follow. [`ReceiveQueue`], its
+//! [`Publisher`]s, [`PendingEmits`] and [`BackPressureTracker`] are Storm's queue of an executor and what
+//! goes with it, as a model: with an overflow, and with senders that go on when there is no room.
+//! Topologies do without these. Their queues are bounded, a sender waits for room, whatever it sends
+//! next stays behind what has no room, and nothing is dropped.
 
 mod back_pressure;
 mod batch_size;

@@ -80,6 +80,17 @@ struct Keys {
     level2: &'static str,
     level3_millis: &'static str,
     park_micros: &'static str,
+    /// Of a use that has the strategy of older topologies, too.
+    sleep_millis: Option<&'static str>,
+}
+
+impl Keys {
+    fn names(&self) -> &'static str {
+        match self.sleep_millis {
+            Some(_) => "progressive, park, busy, block or sleep",
+            None => "progressive, park, busy or block",
+        }
+    }
 }
 
 impl WaitStrategy {
@@ -93,6 +104,7 @@ impl WaitStrategy {
                 level2: Config::TOPOLOGY_SPOUT_WAIT_PROGRESSIVE_LEVEL2_COUNT,
                 level3_millis: Config::TOPOLOGY_SPOUT_WAIT_PROGRESSIVE_LEVEL3_SLEEP_MILLIS,
                 park_micros: Config::TOPOLOGY_SPOUT_WAIT_PARK_MICROSEC,
+                sleep_millis: Some(Config::TOPOLOGY_SLEEP_SPOUT_WAIT_STRATEGY_TIME_MS),
             },
         )
     }
@@ -107,12 +119,14 @@ impl WaitStrategy {
                 level2: Config::TOPOLOGY_BOLT_WAIT_PROGRESSIVE_LEVEL2_COUNT,
                 level3_millis: Config::TOPOLOGY_BOLT_WAIT_PROGRESSIVE_LEVEL3_SLEEP_MILLIS,
                 park_micros: Config::TOPOLOGY_BOLT_WAIT_PARK_MICROSEC,
+                sleep_millis: None,
             },
         )
     }
 
-    /// How a producer waits for room in a queue: `topology.backpressure.wait.strategy` and what
-    /// belongs to it.
+    /// How a producer waits for room in a queue of its own making: what
+    /// `topology.backpressure.wait.strategy` and what belongs to it say. Executors take no notice of it:
+    /// see [`Config::TOPOLOGY_BACKPRESSURE_WAIT_STRATEGY`].
     pub fn of_back_pressure(conf: &Config) -> Result<Self, TopologyError> {
         Self::of(
             conf,
@@ -122,6 +136,7 @@ impl WaitStrategy {
                 level2: Config::TOPOLOGY_BACKPRESSURE_WAIT_PROGRESSIVE_LEVEL2_COUNT,
                 level3_millis: Config::TOPOLOGY_BACKPRESSURE_WAIT_PROGRESSIVE_LEVEL3_SLEEP_MILLIS,
                 park_micros: Config::TOPOLOGY_BACKPRESSURE_WAIT_PARK_MICROSEC,
+                sleep_millis: None,
             },
         )
     }
@@ -130,6 +145,7 @@ impl WaitStrategy {
         let count = |key| conf.count(key).map(|count| count.unwrap_or(0));
         let rounds = |key| count(key).map(|count| u32::try_from(count).unwrap_or(u32::MAX));
         let name = conf.text(keys.strategy)?.unwrap_or_default();
+        let sleeps_millis = keys.sleep_millis.map(count).transpose()?;
         match name.rsplit('.').next().unwrap_or_default() {
             "progressive" | "WaitStrategyProgressive" => Ok(Self::Progressive {
                 level1: rounds(keys.level1)?,
@@ -141,10 +157,13 @@ impl WaitStrategy {
             }
             "busy" => Ok(Self::BusySpin),
             "block" => Ok(Self::Block),
+            "sleep" | "SleepSpoutWaitStrategy" if let Some(millis) = sleeps_millis => {
+                Ok(Self::Park { micros: (millis as u64).saturating_mul(1_000) })
+            }
             _ => Err(TopologyError::BadSetting {
                 key: keys.strategy.to_owned(),
                 value: name,
-                wanted: "progressive, park, busy or block".to_owned(),
+                wanted: keys.names().to_owned(),
             }),
         }
     }
@@ -224,6 +243,21 @@ mod tests {
             error.to_string(),
             "topology.bolt.wait.strategy is dozing: it must be progressive, park, busy or block"
         );
+    }
+
+    /// The strategy that spouts had before Storm 2.
+    #[test]
+    fn only_spouts_sleep() {
+        let (spout, bolt) =
+            (Config::TOPOLOGY_SPOUT_WAIT_STRATEGY, Config::TOPOLOGY_BOLT_WAIT_STRATEGY);
+        for name in ["sleep", "org.apache.storm.spout.SleepSpoutWaitStrategy"] {
+            let conf = Config::new().set(spout, name).set(bolt, name);
+            let park = |micros| Ok(WaitStrategy::Park { micros });
+            assert_eq!(WaitStrategy::of_spout(&conf), park(1_000));
+            assert!(WaitStrategy::of_bolt(&conf).is_err(), "{name}");
+            let conf = conf.set(Config::TOPOLOGY_SLEEP_SPOUT_WAIT_STRATEGY_TIME_MS, 7);
+            assert_eq!(WaitStrategy::of_spout(&conf), park(7_000));
+        }
     }
 
     #[test]

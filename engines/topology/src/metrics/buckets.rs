@@ -51,6 +51,12 @@ impl<V: Copy> TimeWindows<V> {
     }
 }
 
+impl TimeWindows<f64> {
+    pub(super) fn plus(self, other: Self) -> Self {
+        self.with(other, |a, b| a + b)
+    }
+}
+
 impl TimeWindows<u64> {
     pub(super) fn plus(self, other: Self) -> Self {
         self.with(other, |a, b| a + b)

@@ -70,8 +70,10 @@ impl Latency {
         lock(&self.0).turn(now_ms);
     }
 
-    pub(crate) fn read(&self, now_ms: u64) -> TimeWindows<f64> {
-        lock(&self.0).averages_ms(now_ms)
+    /// The averages, in milliseconds, and of how many samples they are.
+    pub(crate) fn read(&self, now_ms: u64) -> (TimeWindows<f64>, TimeWindows<f64>) {
+        let stat = lock(&self.0);
+        (stat.averages_ms(now_ms), stat.samples(now_ms))
     }
 }
 

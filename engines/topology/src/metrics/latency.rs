@@ -59,6 +59,12 @@ impl LatencyStat {
         self.buckets.turn_every_ms()
     }
 
+    /// How many there were. Broken where a bucket counts in part.
+    #[must_use]
+    pub fn samples(&self, now_ms: u64) -> TimeWindows<f64> {
+        self.buckets.read(now_ms).map(|all| all.count)
+    }
+
     /// The average, in milliseconds; 0 where nothing has been recorded.
     #[must_use]
     pub fn averages_ms(&self, now_ms: u64) -> TimeWindows<f64> {
@@ -87,5 +93,8 @@ mod tests {
         // Of the three that are first half a bucket is left: 1.5 of 3 ms, and one of 13.
         assert_eq!(averages(&stat, 650_000), [(4.5 + 13.0) / 2.5, 5.5, 5.5, 5.5]);
         assert_eq!(averages(&stat, 10_000_000), [0.0, 5.5, 5.5, 5.5]);
+        let samples = |stat: &LatencyStat, now| stat.samples(now).by_name().map(|(_, n)| n);
+        assert_eq!(samples(&stat, 650_000), [2.5, 4.0, 4.0, 4.0]);
+        assert_eq!(samples(&stat, 10_000_000), [0.0, 4.0, 4.0, 4.0]);
     }
 }

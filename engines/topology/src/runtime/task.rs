@@ -244,19 +244,32 @@ impl Shared {
         !matches!(self.open_trees[spout].load(Ordering::Acquire), 1 | ENDED)
     }
 
-    /// Waits, after the run was made inactive, until no tree is open, or for `most`. On a clock that
-    /// somebody else moves, it waits only for what can happen without that.
+    /// Whether, after the run was made inactive, trees are open that may still go on.
+    pub(crate) fn awaits_trees(&self) -> bool {
+        let open = || (0..self.open_trees.len()).any(|spout| self.has_open_trees(spout));
+        !self.stopped() && !self.is_ending() && open()
+    }
+
+    /// Whether spouts have not ended that will do so by themselves, if ever.
+    pub(crate) fn awaits_spouts(&self) -> bool {
+        let mut spouts = self.open_trees.iter();
+        let mut alive = || spouts.any(|spout| spout.load(Ordering::Acquire) != ENDED);
+        !self.stopped() && !self.is_ending() && alive()
+    }
+
+    /// Waits, after the run was made inactive, until no tree is open, or for `most`.
     pub(crate) fn await_no_tree(&self, most: Duration) {
         let clock = &self.context.clock;
-        if let Some(census) = &self.census {
-            census.await_quiet(clock.now_ns());
-            return;
-        }
-        let most_ns = nanos(most);
-        let until_ns = clock.now_ns().saturating_add(most_ns);
-        let open = || (0..self.open_trees.len()).any(|spout| self.has_open_trees(spout));
-        while open() && !self.stopped() && clock.now_ns() < until_ns {
+        let until_ns = clock.now_ns().saturating_add(nanos(most));
+        while self.awaits_trees() && clock.now_ns() < until_ns {
             clock.sleep_until(clock.now_ns().saturating_add(LOOK_NS).min(until_ns));
+        }
+    }
+
+    /// Waits until nothing can happen at the time that the clock stands at, if somebody moves it.
+    pub(crate) fn await_quiet(&self) {
+        if let Some(census) = &self.census {
+            census.await_quiet(self.context.clock.now_ns());
         }
     }
 

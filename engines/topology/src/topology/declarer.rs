@@ -53,7 +53,7 @@ macro_rules! settings {
                 self.add_configuration(Config::TOPOLOGY_MAX_SPOUT_PENDING, pending)
             }
 
-            /// Whether its emissions are logged.
+            /// Whether its emissions are logged. No effect: see [`Config::TOPOLOGY_DEBUG`].
             pub fn set_debug(self, debug: bool) -> Self {
                 self.add_configuration(Config::TOPOLOGY_DEBUG, debug)
             }

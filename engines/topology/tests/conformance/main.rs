@@ -25,6 +25,7 @@ mod emissions;
 mod groupings;
 mod measures;
 mod named;
+mod pressed;
 mod queues;
 mod rotating;
 mod skips;

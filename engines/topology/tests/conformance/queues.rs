@@ -1,14 +1,16 @@
-//! Cases of receive queues, batches, back-pressure and waiting.
+//! Cases of receive queues, batches, back-pressure and waiting. What a topology shows that runs, is
+//! taken from one; the rest is about Storm's queue in `flow_control`, which topologies do without, and
+//! about the policies there, which they follow.
 
 use crate::case::{Case, Outcome, equal};
+use crate::pressed::{self, Queues};
 use serde_json::Value as Json;
 use std::cell::Cell;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_topology::flow_control::{
-    BackPressureTracker, BatchSize, Consumer, Pause, PendingEmits, Publisher, ReceiveQueue,
-    WaitStrategy,
+    BackPressureTracker, BatchSize, Consumer, Pause, PendingEmits, ReceiveQueue, WaitStrategy,
 };
 use weir_topology::{Config, TaskId};
 
@@ -73,50 +75,18 @@ fn take_one(queue: &Queue) -> Vec<u64> {
     one.1
 }
 
-const MESSAGES: u64 = 20_000;
-
-/// What comes out while so many producers publish as many messages each, from 0 on.
-fn produced(queue: &Queue, producers: usize) -> Result<Vec<u64>, String> {
-    let publish = |mut publisher: Publisher<u64>| {
-        for message in 0..MESSAGES {
-            publisher.publish(message).map_err(|error| error.to_string())?;
-        }
-        while publisher.gathered() > 0 {
-            publisher.flush().map_err(|error| error.to_string())?;
-        }
-        Ok::<(), String>(())
-    };
-    std::thread::scope(|scope| {
-        let mut threads = Vec::new();
-        for _ in 0..producers {
-            let publisher = queue.publisher();
-            let named = std::thread::Builder::new().name("producer".into());
-            let spawned = named.spawn_scoped(scope, || publish(publisher));
-            threads.push(spawned.map_err(|error| error.to_string())?);
-        }
-        let mut kept = Kept::default();
-        while threads.iter().any(|thread| !thread.is_finished()) {
-            queue.consume(&mut kept, || true);
-        }
-        queue.consume(&mut kept, || true);
-        for thread in threads {
-            thread.join().map_err(|_| "a producer panicked")??;
-        }
-        Ok(kept.0)
-    })
-}
-
 fn first_first(case: &Case<'_>) -> Outcome {
     let params = case.part("params");
     let (size, batch) = (params.count("size")?, params.count("batch")?);
     let producers = params.count("producers")?;
     case.says("input", "publish FIRST before producers start")?;
     case.says("expected", "FIRST is consumed first")?;
-    let queue = queue(size, BatchSize::fixed(batch, size));
-    queue.publisher().publish(u64::MAX).map_err(|error| error.to_string())?;
-    let messages = produced(&queue, producers)?;
-    equal("the first", &messages.first(), &Some(&u64::MAX))?;
-    equal("how many", &messages.len(), &(producers * MESSAGES as usize + 1))
+    let queues = Queues { size, batch, dynamic: false };
+    let messages = pressed::produced(queues, producers, Some(i64::MAX))?;
+    equal("the first", &messages.first(), &Some(&i64::MAX))?;
+    let mut counts = BTreeMap::new();
+    messages[1..].iter().for_each(|message| *counts.entry(message).or_insert(0) += 1);
+    equal("each as often", &counts.values().all(|count| *count == producers), &true)
 }
 
 fn in_order(case: &Case<'_>) -> Outcome {
@@ -127,10 +97,8 @@ fn in_order(case: &Case<'_>) -> Outcome {
     case.says("input", "publish 0,1,2,...")?;
     let missing = if batch == 1 { ", none missing" } else { "" };
     case.says("expected", &format!("consumed in order{missing}"))?;
-    let batch =
-        if dynamic { BatchSize::dynamic(batch, size) } else { BatchSize::fixed(batch, size) };
-    let messages = produced(&queue(size, batch), producers)?;
-    equal("one after the other", &messages.iter().copied().eq(0..MESSAGES), &true)
+    let messages = pressed::produced(Queues { size, batch, dynamic }, producers, None)?;
+    equal("one after the other", &messages.iter().copied().eq(0..messages.len() as i64), &true)
 }
 
 fn rejected_when_full(case: &Case<'_>) -> Outcome {
@@ -147,7 +115,10 @@ fn rejected_when_full(case: &Case<'_>) -> Outcome {
     let after = expected.part("after_draining_one");
     take_one(&queue);
     equal("the size after one", &queue.len(), &after.count("size")?)?;
-    equal("try_publish", &publisher.try_publish(0).is_ok(), &after.flag("try_publish")?)
+    equal("try_publish", &publisher.try_publish(0).is_ok(), &after.flag("try_publish")?)?;
+    // A topology rejects nothing: its producer waits.
+    let queues = Queues { size, batch: params.count("batch")?, dynamic: false };
+    equal("in a topology", &pressed::pressed(queues, 100)?, &(0..100).collect())
 }
 
 fn overflow_in_order(case: &Case<'_>) -> Outcome {
@@ -165,7 +136,10 @@ fn overflow_in_order(case: &Case<'_>) -> Outcome {
             overflowed.map_err(|message| format!("{message} is lost"))?;
         }
     }
-    equal("messages", &drain(&queue), &(0..100).collect())
+    equal("messages", &drain(&queue), &(0..100).collect())?;
+    // In a topology there is no overflow between executors.
+    let queues = Queues { size, batch: 1, dynamic: false };
+    equal("in a topology", &pressed::pressed(queues, 100)?, &(0..100).collect())
 }
 
 fn dynamic_batches(case: &Case<'_>) -> Outcome {
@@ -358,7 +332,12 @@ fn pending_emits(case: &Case<'_>) -> Outcome {
         arrived.extend(drain(&open));
     }
     arrived.extend(take_one(&full));
-    equal("in order", &arrived, &VecDeque::from([1, 3, 2, 5, 4]))
+    equal("in order", &arrived, &VecDeque::from([1, 3, 2, 5, 4]))?;
+    // The last message for the full queue must be in that, behind one in the bolt's hands, before the
+    // one for the other queue goes.
+    let (queues, messages) = (Queues { size: 1, batch: 1, dynamic: false }, 20);
+    let done = pressed::overtaken(queues, messages)?;
+    equal("nobody overtakes in a topology", &(done >= messages - 2), &true)
 }
 
 fn parked(case: &Case<'_>) -> Outcome {

@@ -3,7 +3,8 @@
 use crate::components::{Count, Split};
 use std::time::Duration;
 use weir_topology::{
-    Config, FeederSpout, FixedTupleSpout, KillOptions, LocalCluster, MockedSources, SubmitOptions,
+    ComponentResult, Config, FeederSpout, FixedTupleSpout, KillOptions, LocalCluster,
+    MockedSources, OutputFieldsDeclarer, RichSpout, SpoutOutputCollector, SubmitOptions,
     TopologyBuilder, TopologyStatus, Value, values,
 };
 
@@ -64,4 +65,56 @@ fn a_topology_submitted_inactive_prepares_nothing_until_it_is_activated() {
     let summary = running.kill(KillOptions::NOW).expect("it ends");
     assert_eq!(summary.components[1].total().executed, 2);
     assert_eq!(running.status(), TopologyStatus::Ended);
+}
+
+/// A spout with streams of its own.
+struct Streams;
+
+impl RichSpout for Streams {
+    fn next_tuple(&mut self, _: &mut SpoutOutputCollector) -> ComponentResult {
+        Ok(())
+    }
+    fn declare_output_fields(&self, declarer: &mut OutputFieldsDeclarer) {
+        declarer.declare_stream("shouts", ["sentence"]);
+        declarer.declare_stream("whispers", ["sentence"]);
+    }
+}
+
+#[test]
+fn tuples_take_the_place_of_a_spouts_on_any_of_its_streams() {
+    let mut builder = TopologyBuilder::new();
+    builder.set_spout("voices", || Streams, 1);
+    builder
+        .set_basic_bolt("split", || Split, 1)
+        .shuffle_grouping(("voices", "shouts"))
+        .shuffle_grouping(("voices", "whispers"));
+    let topology = builder.create_topology().expect("a topology");
+    let complete =
+        |sources| LocalCluster::new().complete_topology(topology.clone(), Config::new(), sources);
+    let sources = MockedSources::new()
+        .add_to("voices", "shouts", [values!["to be"]])
+        .add_to("voices", "whispers", [values!["or not"]])
+        .add_to("voices", "shouts", [values!["to be"]]);
+    let done = complete(sources).expect("it completes");
+    assert_eq!(done.read_stream("voices", "shouts"), [values!["to be"], values!["to be"]]);
+    assert_eq!(done.read_stream("voices", "whispers"), [values!["or not"]]);
+    assert_eq!(done.read_tuples("split").len(), 6);
+    let error = complete(MockedSources::new().add("voices", [values!["hm"]])).expect_err("none");
+    assert!(error.to_string().contains("spout voices has no stream default"), "{error}");
+}
+
+#[test]
+fn settings_that_cannot_be_are_refused_even_where_they_have_no_effect() {
+    for (key, value) in [
+        (Config::TOPOLOGY_DEBUG, "loud"),
+        (Config::TOPOLOGY_BACKPRESSURE_WAIT_STRATEGY, "dozing"),
+        (Config::TOPOLOGY_BACKPRESSURE_WAIT_PROGRESSIVE_LEVEL1_COUNT, "few"),
+        (Config::TOPOLOGY_SPOUT_WAIT_STRATEGY, "dozing"),
+        (Config::TOPOLOGY_SLEEP_SPOUT_WAIT_STRATEGY_TIME_MS, "long"),
+    ] {
+        let topology = word_count().create_topology().expect("a topology");
+        let conf = Config::new().set(key, value);
+        let error = LocalCluster::new().submit_topology("t", conf, topology).expect_err(key);
+        assert!(error.to_string().starts_with(&format!("{key} is {value}")), "{error}");
+    }
 }

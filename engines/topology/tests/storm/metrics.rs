@@ -175,6 +175,34 @@ fn derived_timeout_fail_stat() {
     }
 }
 
+/// Tasks that no tuple was measured of have no say in an average, though they have done as much.
+#[test]
+fn averages_are_over_what_was_measured() {
+    let (cluster, feeder) =
+        (LocalCluster::with_simulated_time(), FeederSpout::new(["delay"]).expect("fields"));
+    let spout = feeder.clone();
+    let mut builder = TopologyBuilder::new();
+    builder.set_spout("spout", move || spout.clone(), 1);
+    builder.set_bolt("delays", Delays::default, 16).shuffle_grouping("spout");
+    // One tuple of twenty is measured, and each task gets four.
+    let conf = Config::new()
+        .set(Config::TOPOLOGY_DISABLE_LOADAWARE_MESSAGING, true)
+        .set(Config::TOPOLOGY_STATS_SAMPLE_RATE, 0.05);
+    let topology = builder.create_topology().expect("a topology");
+    let running = cluster.submit_topology("t", conf, topology).expect("submitted");
+    (0..64).for_each(|id| feeder.feed(values![2], id));
+    cluster.advance_time(Duration::from_secs(3));
+    let metrics = running.metrics();
+    let from = weir_topology::StreamId::from("spout");
+    let tasks = || metrics.components["delays"].tasks().map(|task| task.inputs[&from]);
+    let measured = tasks().filter(|input| input.process_samples.all_time > 0.0).count();
+    assert!((1..16).contains(&measured), "{measured} of 16 tasks have a sample");
+    assert!(tasks().all(|input| input.acked.all_time == 4));
+    let all = metrics.components["delays"].input("spout");
+    assert_eq!(all.process_latency_ms.all_time, 2_000.0);
+    assert_eq!(all.process_samples.all_time, tasks().map(|i| i.process_samples.all_time).sum());
+}
+
 #[test]
 fn a_rate_of_samples_that_is_none_is_refused() {
     let mut builder = TopologyBuilder::new();

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use weir_topology::grouping::{Chosen, GroupingContext, GroupingError, StreamGrouping};
+use weir_topology::state::{KeyValue, StatefulBolt};
 use weir_topology::{
-    ComponentResult, Config, EmitInfo, FeederSpout, FixedTupleSpout, KillOptions, LocalCluster,
-    MockedSources, OutputCollector, OutputFieldsDeclarer, RichBolt, RichSpout,
+    ComponentError, ComponentResult, Config, EmitInfo, FeederSpout, FixedTupleSpout, KillOptions,
+    LocalCluster, MockedSources, OutputCollector, OutputFieldsDeclarer, RichBolt, RichSpout,
     SpoutOutputCollector, TaskHook, TaskId, TopologyBuilder, TopologyContext, TreeInfo, Tuple,
     TupleInfo, Value, values,
 };
@@ -251,6 +252,77 @@ fn on_time_that_stands_still_nothing_is_waited_for_in_vain() {
     feeder.feed(values!["to be"], 1);
     assert!(running.await_processed(1, Duration::MAX));
     assert!(!running.await_processed(2, Duration::MAX));
+}
+
+/// Counts numbers, with a state.
+#[derive(Default)]
+struct Stateful;
+
+impl StatefulBolt for Stateful {
+    type State = KeyValue<String, i64>;
+
+    fn execute(
+        &mut self,
+        tuple: Tuple,
+        state: &mut Self::State,
+        out: &mut OutputCollector,
+    ) -> ComponentResult {
+        state.put("seen".into(), state.get_or(&"seen".into(), 0)? + 1)?;
+        out.ack(&tuple);
+        Ok(())
+    }
+}
+
+/// Checkpoints are not what whoever waits for a number of tuples waits for.
+#[test]
+fn checkpoints_are_no_tuples() {
+    let (cluster, feeder) =
+        (LocalCluster::with_simulated_time(), FeederSpout::new(["x"]).expect("fields"));
+    let spout = feeder.clone();
+    let mut builder = TopologyBuilder::new();
+    builder.set_spout("spout", move || spout.clone(), 1);
+    builder.set_stateful_bolt("count", Stateful::default, 1).shuffle_grouping("spout");
+    let topology = builder.create_topology().expect("a topology");
+    let running = cluster.submit_topology("t", Config::new(), topology).expect("submitted");
+    cluster.advance_time(Duration::from_secs(10));
+    assert!(!running.await_processed(1, Duration::ZERO));
+    feeder.feed(values![1], 1);
+    assert!(running.await_processed(1, Duration::ZERO));
+    assert!(!running.await_processed(2, Duration::ZERO));
+}
+
+/// Dies of every other tuple.
+#[derive(Clone, Default)]
+struct Dies(Arc<Mutex<bool>>);
+
+impl RichBolt for Dies {
+    fn execute(&mut self, tuple: Tuple, out: &mut OutputCollector) -> ComponentResult {
+        let mut dies = lock(&self.0);
+        *dies = !*dies;
+        if *dies {
+            return Err(ComponentError::fatal("it dies"));
+        }
+        out.ack(&tuple);
+        Ok(())
+    }
+}
+
+/// A tuple that its executor died of has been executed, too.
+#[test]
+fn what_an_executor_died_of_is_processed() {
+    let (cluster, feeder) =
+        (LocalCluster::with_simulated_time(), FeederSpout::new(["x"]).expect("fields"));
+    let (spout, dies) = (feeder.clone(), Dies::default());
+    let mut builder = TopologyBuilder::new();
+    builder.set_spout("spout", move || spout.clone(), 1);
+    builder.set_bolt("dies", move || dies.clone(), 1).shuffle_grouping("spout");
+    let topology = builder.create_topology().expect("a topology");
+    let conf = Config::new().set(Config::WEIR_EXECUTOR_RESTARTS, -1);
+    let running = cluster.submit_topology("t", conf, topology).expect("submitted");
+    (0..10).for_each(|id| feeder.feed(values![id], id));
+    assert!(running.await_processed(10, Duration::ZERO));
+    let status = feeder.status();
+    assert_eq!((status.acked.len(), status.failed.len()), (5, 5));
 }
 
 /// Takes its time.
