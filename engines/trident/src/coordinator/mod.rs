@@ -8,5 +8,9 @@ mod spout;
 
 pub use emitter::TridentSpoutExecutor;
 pub use managed::ManagedSpout;
+pub(crate) use master::refuse_without_ackers;
 pub use master::{BATCH_STREAM, COMMIT_STREAM, MasterBatchCoordinator, SUCCESS_STREAM};
 pub use spout::TridentSpoutCoordinator;
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use super::{LocalDrpc, Request, ReturnInfo};
 use crate::batch::BatchId;
+use crate::coordinator::refuse_without_ackers;
 use crate::output::Outputs;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -77,6 +78,7 @@ impl DrpcSpout {
 
 impl RichSpout for DrpcSpout {
     fn open(&mut self, _conf: &Config, context: &TopologyContext) -> ComponentResult {
+        refuse_without_ackers(context)?;
         self.outputs.prepare(context);
         let tasks = self.targets.iter().flat_map(|id| context.component_tasks(id));
         self.tasks = tasks.copied().collect();

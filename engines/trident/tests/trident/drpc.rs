@@ -125,3 +125,30 @@ fn a_stream_is_split_and_merged() {
     assert_eq!(ask("the man"), [values![7], values!["man"], values!["the"]]);
     assert_eq!(ask("hello"), [values![5], values!["hello"]]);
 }
+
+#[test]
+fn a_topology_answers_several_functions_wherever_they_are_defined() {
+    let (topology, server) = (TridentTopology::new(), drpc());
+    let _ = topology.new_drpc_stream("echo", &server).project(["args"]);
+    let feeder = FeederBatchSpout::new(["sentence"]).expect("fields");
+    let (counts, _) = word_counts(&topology, &feeder);
+    let _ = topology
+        .new_drpc_stream("count", &server)
+        .group_by(["args"])
+        .state_query(&counts, ["args"], MapGet, ["count"])
+        .project(["count"]);
+    let _ = topology
+        .new_drpc_stream("split", &server)
+        .each(["args"], Split, ["word"])
+        .project(["word"]);
+    let (_cluster, running) = run(&topology);
+    feeder.feed([values!["to be or not to be"]]);
+    feeder.await_committed();
+    let ask = |function: &str, args: &str| {
+        sorted(server.execute_tuples(function, args).expect("an answer"))
+    };
+    assert_eq!(ask("echo", "x y"), [values!["x y"]]);
+    assert_eq!(ask("count", "be"), [values![2]]);
+    assert_eq!(ask("split", "x y"), [values!["x"], values!["y"]]);
+    running.kill(weir_topology::KillOptions::NOW).expect("it ends");
+}
