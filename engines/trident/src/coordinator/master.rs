@@ -17,7 +17,10 @@ pub const COMMIT_STREAM: &str = "$commit";
 /// The stream on which it is told that batches have been committed.
 pub const SUCCESS_STREAM: &str = "$success";
 
+/// Where the master keeps which batch is next to be committed.
 pub(crate) const CURRENT_TX: &str = "currtx";
+/// The batch that is next to be committed when nothing is known.
+pub(crate) const FIRST_TX: i64 = 1;
 const CURRENT_ATTEMPTS: &str = "currattempts";
 
 /// Begins and commits the batches of some spouts, which then have their tuples in common batches.
@@ -74,9 +77,10 @@ pub(crate) fn refuse_without_ackers(context: &TopologyContext) -> ComponentResul
 
 /// Storm keeps the current batch and the attempts with every spout, and believes the greatest.
 fn stored(states: &[TransactionalState]) -> Result<(i64, BTreeMap<i64, i64>), ComponentError> {
-    let (mut current, mut attempts) = (1, BTreeMap::new());
+    let (mut current, mut attempts) = (FIRST_TX, BTreeMap::new());
     for state in states {
-        current = current.max(state.get(CURRENT_TX)?.and_then(|tx| tx.as_int()).unwrap_or(1));
+        current =
+            current.max(state.get(CURRENT_TX)?.and_then(|tx| tx.as_int()).unwrap_or(FIRST_TX));
         let stored = state.get(CURRENT_ATTEMPTS)?;
         for pair in stored.as_ref().and_then(Value::as_list).unwrap_or_default() {
             if let Some([Value::Int(txid), Value::Int(attempt)]) = pair.as_list() {

@@ -69,7 +69,7 @@ impl<P: OpaquePartitionedSpout> TridentSpout for Opaque<P> {
         place: &SpoutPlace<'_>,
     ) -> Result<Box<dyn BatchCoordinator>, ComponentError> {
         let coordinator = self.0.coordinator(place)?;
-        Ok(Box::new(Coordinating { coordinator, same_again: false }))
+        Ok(Box::new(Coordinating::new(coordinator, false, place)))
     }
 
     fn emitter(&self, place: &SpoutPlace<'_>) -> Result<Box<dyn BatchEmitter>, ComponentError> {
@@ -147,6 +147,7 @@ impl BatchEmitter for Emitter {
         metadata: &Value,
         collector: &mut TridentCollector<'_>,
     ) -> ComponentResult {
+        self.emitted.remove(&attempt.txid);
         self.refresh(metadata)?;
         let before = self.emitted.range(..attempt.txid).next_back().map(|(_, left)| left.clone());
         let before = before.unwrap_or_default();
@@ -170,9 +171,11 @@ impl BatchEmitter for Emitter {
         }
         self.changed = false;
         for (id, left) in self.emitted.remove(&attempt.txid).unwrap_or_default() {
-            if let Some((_, state)) = self.partitions.get_mut(&id) {
-                state.put(attempt.txid, left)?;
-            }
+            // Partitions are not given away before what was emitted of them is committed.
+            let (_, state) = self.partitions.get_mut(&id).ok_or_else(|| {
+                ComponentError::failed(format!("{attempt} has tuples of {id}, which has gone"))
+            })?;
+            state.put(attempt.txid, left)?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! What spouts over partitioned sources have in common.
 
-use super::{BatchCoordinator, SpoutPlace};
+use super::{BatchCoordinator, SpoutPlace, Turn};
 use weir_topology::{ComponentError, Value};
 
 /// A partition of a source. Storm's `ISpoutPartition`.
@@ -40,22 +40,43 @@ pub trait PartitionCoordinator: 'static {
 
 /// Tells emitters the partitions. For a batch that comes again they are those of the first attempt if
 /// it has to be the same.
+///
+/// With other partitions than those of the batch before, a partition may be another task's. That task can
+/// only go on with it when the one that had it is done with it: so such a batch fails, and with it those
+/// behind it, until all before it have been committed. In Storm both tasks emit the same tuples.
 pub(super) struct Coordinating {
-    pub(super) coordinator: Box<dyn PartitionCoordinator>,
-    pub(super) same_again: bool,
+    coordinator: Box<dyn PartitionCoordinator>,
+    same_again: bool,
+    turn: Turn,
+}
+
+impl Coordinating {
+    pub(super) fn new(
+        coordinator: Box<dyn PartitionCoordinator>,
+        same_again: bool,
+        place: &SpoutPlace<'_>,
+    ) -> Self {
+        Self { coordinator, same_again, turn: place.next_to_be_committed() }
+    }
 }
 
 impl BatchCoordinator for Coordinating {
     fn initialize_transaction(
         &mut self,
-        _txid: i64,
-        _previous: Option<&Value>,
+        txid: i64,
+        previous: Option<&Value>,
         current: Option<&Value>,
     ) -> Result<Value, ComponentError> {
-        match current {
-            Some(current) if self.same_again => Ok(current.clone()),
-            _ => self.coordinator.partitions_for_batch(),
+        let partitions = match current {
+            Some(current) if self.same_again => current.clone(),
+            _ => self.coordinator.partitions_for_batch()?,
+        };
+        if previous.is_some_and(|before| *before != partitions) && !self.turn.has_come(txid)? {
+            return Err(ComponentError::failed(format!(
+                "the partitions have changed: batch {txid} waits until those before it are committed"
+            )));
         }
+        Ok(partitions)
     }
 
     fn is_ready(&mut self, txid: i64) -> bool {

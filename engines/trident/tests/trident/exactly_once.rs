@@ -101,3 +101,27 @@ fn batches_that_come_again_count_again_in_other_states() {
     assert!(held.iter().all(|(key, count)| *count >= want[key]), "nothing is lost");
     assert_ne!(held, want);
 }
+
+#[test]
+fn partitions_that_come_and_go_with_batches_in_flight() {
+    for pending in [2, 4] {
+        let backings = [(); 3].map(|()| MemoryBacking::default());
+        let of = backings.clone();
+        let state = move |_: &Config, partition: PartitionId| -> Result<_, ComponentError> {
+            Ok(OpaqueMap::new(of[partition.index].clone()))
+        };
+        count(Opaque(numbers().changing()), state, pending, 31);
+        assert_eq!(held(&backings, |held| held.curr), oracle(), "opaque, {pending} pending");
+        let backings = [(); 3].map(|()| MemoryBacking::default());
+        let of = backings.clone();
+        let state = move |_: &Config, partition: PartitionId| -> Result<_, ComponentError> {
+            Ok(TransactionalMap::new(of[partition.index].clone()))
+        };
+        count(Partitioned(numbers().changing()), state, pending, 37);
+        assert_eq!(
+            held(&backings, |held| held.value),
+            oracle(),
+            "transactional, {pending} pending"
+        );
+    }
+}
