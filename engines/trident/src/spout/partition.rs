@@ -1,7 +1,8 @@
 //! What spouts over partitioned sources have in common.
 
 use super::{BatchCoordinator, SpoutPlace, Turn};
-use weir_topology::{ComponentError, Value};
+use std::collections::BTreeMap;
+use weir_topology::{ComponentError, ComponentResult, Value};
 
 /// A partition of a source. Storm's `ISpoutPartition`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -48,6 +49,9 @@ pub(super) struct Coordinating {
     coordinator: Box<dyn PartitionCoordinator>,
     same_again: bool,
     turn: Turn,
+    /// The partitions of the batches under way, as far as they have come here since this one or one
+    /// before it failed.
+    told: BTreeMap<i64, Value>,
 }
 
 impl Coordinating {
@@ -56,7 +60,7 @@ impl Coordinating {
         same_again: bool,
         place: &SpoutPlace<'_>,
     ) -> Self {
-        Self { coordinator, same_again, turn: place.next_to_be_committed() }
+        Self { coordinator, same_again, turn: place.next_to_be_committed(), told: BTreeMap::new() }
     }
 }
 
@@ -64,19 +68,27 @@ impl BatchCoordinator for Coordinating {
     fn initialize_transaction(
         &mut self,
         txid: i64,
-        previous: Option<&Value>,
+        _previous: Option<&Value>,
         current: Option<&Value>,
     ) -> Result<Value, ComponentError> {
         let partitions = match current {
             Some(current) if self.same_again => current.clone(),
             _ => self.coordinator.partitions_for_batch()?,
         };
-        if previous.is_some_and(|before| *before != partitions) && !self.turn.has_come(txid)? {
+        self.told.split_off(&txid);
+        let same = self.told.get(&(txid - 1)) == Some(&partitions);
+        if !same && !self.turn.has_come(txid)? {
             return Err(ComponentError::failed(format!(
                 "the partitions have changed: batch {txid} waits until those before it are committed"
             )));
         }
+        self.told.insert(txid, partitions.clone());
         Ok(partitions)
+    }
+
+    fn success(&mut self, txid: i64) -> ComponentResult {
+        self.told = self.told.split_off(&txid);
+        Ok(())
     }
 
     fn is_ready(&mut self, txid: i64) -> bool {

@@ -29,8 +29,9 @@ fn ends(topology: &TridentTopology, conf: Config) -> String {
     let conf = conf
         .set(Config::TOPOLOGY_TRIDENT_BATCH_EMIT_INTERVAL_MILLIS, 0)
         .set(Config::TOPOLOGY_MESSAGE_TIMEOUT_SECS, 1);
-    let running = LocalCluster::new().submit_topology("mistaken", conf, built);
-    running.and_then(|running| running.join()).map(drop).expect_err("a mistake").to_string()
+    let cluster = LocalCluster::new();
+    let running = cluster.submit_topology("mistaken", conf, built);
+    running.expect("submitted").join().map(drop).expect_err("a mistake").to_string()
 }
 
 fn numbers(topology: &TridentTopology, row: Values) -> Stream {
