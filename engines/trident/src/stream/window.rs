@@ -14,7 +14,11 @@ use weir_topology::IntoFields;
 impl Stream {
     /// Aggregates windows over batches, in each partition by itself. The result of a window comes out with
     /// the batch that ends after the window does, and has the fields of `output`. Tuples and results are
-    /// kept in a store.
+    /// kept in a store, batch by batch until they are committed: windows are as exact as a state would be,
+    /// behind transactional and opaque spouts.
+    ///
+    /// A store that outlives its process goes with the progress of the spouts and with the number of
+    /// tasks: if one of them begins anew, the store has to be emptied.
     #[must_use]
     pub fn window_in<K>(
         &self,
