@@ -45,7 +45,6 @@ fn single(where_to: BatchToPartition, part: Running) -> Running {
 
 impl Stream {
     /// Aggregates each partition of each batch by itself. What comes out has the fields of `output` only.
-    #[must_use]
     pub fn partition_aggregate<K>(
         &self,
         input: impl IntoFields,
@@ -58,7 +57,6 @@ impl Stream {
     /// Aggregates each batch as a whole. What comes out has the fields of `output` only. A
     /// [`CombinerAggregator`](crate::operation::CombinerAggregator) aggregates each partition before
     /// anything is sent on; what is left then is done in one task per batch.
-    #[must_use]
     pub fn aggregate<K>(
         &self,
         input: impl IntoFields,
@@ -71,13 +69,11 @@ impl Stream {
     /// Of each partition of each batch, the tuple with the least value of a field; of several, the last.
     /// For the least of a whole batch, repartition first: [`global`](Self::global) or
     /// [`batch_global`](Self::batch_global). Storm's `minBy`.
-    #[must_use]
     pub fn min_by(&self, field: &str) -> Self {
         self.extreme_by(field, Ordering::Less)
     }
 
     /// The same with the greatest value. Storm's `maxBy`.
-    #[must_use]
     pub fn max_by(&self, field: &str) -> Self {
         self.extreme_by(field, Ordering::Greater)
     }

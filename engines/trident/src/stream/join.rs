@@ -15,7 +15,6 @@ fn mismatch(operation: &'static str, message: impl Into<String>) -> TridentError
 impl TridentTopology {
     /// The tuples of several streams in one, under the names of the first stream's fields. All must have
     /// as many fields.
-    #[must_use]
     pub fn merge(&self, streams: &[&Stream]) -> Stream {
         let (Some(first), Ok(())) = (streams.first(), self.own("merge", streams)) else {
             return self.nothing(mismatch("merge", "give it at least one stream of this topology"));
@@ -39,7 +38,6 @@ impl TridentTopology {
 
     /// Joins two streams on equal values of their key fields, within each batch. What comes out has the key
     /// fields and then the other fields of each stream, under the names of `output`.
-    #[must_use]
     pub fn join(
         &self,
         left: (&Stream, impl IntoFields),
@@ -54,7 +52,6 @@ impl TridentTopology {
     }
 
     /// The same; a stream that is [`JoinType::Outer`] may have no tuple with a key that the other has.
-    #[must_use]
     pub fn join_with(
         &self,
         (left, left_on, left_join): (&Stream, impl IntoFields, JoinType),
@@ -70,7 +67,6 @@ impl TridentTopology {
     }
 
     /// Joins any number of streams.
-    #[must_use]
     pub fn join_all(
         &self,
         streams: &[(&Stream, Fields, JoinType)],

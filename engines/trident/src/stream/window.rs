@@ -19,7 +19,6 @@ impl Stream {
     ///
     /// A store that outlives its process goes with the progress of the spouts and with the number of
     /// tasks: if one of them begins anew, the store has to be emptied.
-    #[must_use]
     pub fn window_in<K>(
         &self,
         store: impl WindowsStoreFactory,
@@ -52,7 +51,6 @@ impl Stream {
     }
 
     /// Aggregates windows over batches; tuples and results are kept in memory.
-    #[must_use]
     pub fn window<K>(
         &self,
         window: WindowConfig,
@@ -64,7 +62,6 @@ impl Stream {
     }
 
     /// Windows of so many tuples, each in one window.
-    #[must_use]
     pub fn tumbling_window<K>(
         &self,
         length: usize,
@@ -76,7 +73,6 @@ impl Stream {
     }
 
     /// Windows of so many tuples, cut anew after so many.
-    #[must_use]
     pub fn sliding_window<K>(
         &self,
         (length, slide): (usize, usize),
@@ -89,7 +85,6 @@ impl Stream {
     }
 
     /// Windows of so long a time, each tuple in one window.
-    #[must_use]
     pub fn tumbling_time_window<K>(
         &self,
         length: Duration,
@@ -101,7 +96,6 @@ impl Stream {
     }
 
     /// Windows of so long a time, cut anew after so long.
-    #[must_use]
     pub fn sliding_time_window<K>(
         &self,
         (length, slide): (Duration, Duration),

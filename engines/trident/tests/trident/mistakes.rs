@@ -9,8 +9,8 @@ use weir_trident::spout::{
     Batched, FixedBatchSpout, PartitionCoordinator, Partitioned, PartitionedEmitter,
     PartitionedSpout, SpoutPartition, SpoutPlace,
 };
-use weir_trident::state::MemoryMapState;
-use weir_trident::{Stream, TransactionAttempt, TridentTopology, TridentTuple};
+use weir_trident::state::{MemoryMapState, PartitionId, StateFactory};
+use weir_trident::{Stream, TransactionAttempt, TridentError, TridentTopology, TridentTuple};
 
 /// Emits these values.
 #[derive(Clone)]
@@ -147,4 +147,45 @@ fn nothing_by_which_a_batch_could_come_again() {
     let _ = topology.new_stream("silent", Partitioned(Silent)).project(["x"]);
     let error = ends(&topology, Config::new());
     assert!(error.contains("emit_new returned null for 1:0 of partition only"), "{error}");
+}
+
+/// Makes states that need so many partitions.
+struct Needs(usize);
+
+impl StateFactory for Needs {
+    type State = MemoryMapState;
+    fn make_state(&self, _: &Config, _: PartitionId) -> Result<MemoryMapState, ComponentError> {
+        Ok(MemoryMapState::new())
+    }
+    fn required_partitions(&self) -> Option<usize> {
+        Some(self.0)
+    }
+}
+
+fn persist(stream: &Stream, partitions: usize) {
+    let nothing = |_: &mut MemoryMapState, _: &[TridentTuple], _: &mut TridentCollector<'_>| Ok(());
+    stream.partition_persist(Needs(partitions), ["number"], nothing, Fields::none());
+}
+
+#[test]
+fn numbers_of_partitions_that_cannot_be() {
+    let topology = TridentTopology::new();
+    let spread = numbers(&topology, values![1]).shuffle().project(["number"]);
+    persist(&spread, 2);
+    persist(&spread, 3);
+    let error = topology.build().expect_err("2 and 3");
+    assert!(matches!(error, TridentError::Partitions { one: 2, other: 3, .. }), "{error}");
+    let topology = TridentTopology::new();
+    // The spout has one task, and so has what follows it.
+    persist(&numbers(&topology, values![1]), 2);
+    let error = topology.build().expect_err("at most 1");
+    assert!(matches!(error, TridentError::Parallelism { fixed: 2, most: 1, .. }), "{error}");
+}
+
+#[test]
+fn a_hint_that_nothing_would_follow() {
+    let topology = TridentTopology::new();
+    let _ = numbers(&topology, values![1]).shuffle().parallelism_hint(2);
+    let error = topology.build().expect_err("a repartition has no tasks").to_string();
+    assert!(error.contains("parallelism_hint: it follows a repartition"), "{error}");
 }

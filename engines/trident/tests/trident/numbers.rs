@@ -48,11 +48,24 @@ pub(crate) struct Numbers {
     reached: Reached,
     /// How many batches have been asked for while partitions come and go, if they do.
     changes: Option<Arc<AtomicU64>>,
+    /// Whether an emitter, the coordinator and the master die now and then.
+    dies: Option<[Flaky; 3]>,
 }
 
 impl Numbers {
     pub(crate) fn new(partitions: i64, end: i64, batch: i64) -> Self {
-        Self { partitions, end, batch, reached: Arc::default(), changes: None }
+        Self { partitions, end, batch, reached: Arc::default(), changes: None, dies: None }
+    }
+
+    /// The same with an emitter, a coordinator and a master that die now and then.
+    pub(crate) fn dying(self, dies: &[Flaky; 3]) -> Self {
+        Self { dies: Some(dies.clone()), ..self }
+    }
+
+    fn maybe_die(&self, place: usize) {
+        if let Some(dies) = &self.dies {
+            dies[place].maybe_die();
+        }
     }
 
     /// The same with other partitions after every third batch, until there are all for good. With each
@@ -64,12 +77,18 @@ impl Numbers {
 
 impl PartitionCoordinator for Numbers {
     fn partitions_for_batch(&mut self) -> Result<Value, ComponentError> {
+        self.maybe_die(1);
         let asked = self.changes.as_ref().map(|asked| asked.fetch_add(1, Ordering::Relaxed));
         Ok(match asked {
             Some(asked) if asked < CHANGING => 1 + asked.cast_signed() / 3 % self.partitions,
             _ => self.partitions,
         }
         .into())
+    }
+
+    fn is_ready(&mut self, _: i64) -> bool {
+        self.maybe_die(2);
+        true
     }
 
     fn is_exhausted(&mut self, txid: i64) -> bool {
@@ -100,6 +119,7 @@ impl Emitter {
         partition: &SpoutPartition,
         from: i64,
     ) -> i64 {
+        self.numbers.maybe_die(0);
         let to = (from + size).min(self.numbers.end);
         (from..to).for_each(|number| out.emit(values![number]));
         let mut reached = self.numbers.reached.lock().expect("no panic");

@@ -70,7 +70,7 @@ fn windows_of_time_come_out_with_a_later_batch() {
     for (number, seconds, want) in [(1, 3, vec![]), (2, 8, vec![]), (4, 1, vec![values![3, 1]])] {
         feeder.feed([values![number]]);
         cluster.advance_time(Duration::from_secs(seconds));
-        feeder.await_committed();
+        assert!(feeder.await_committed_for(Duration::from_secs(20)), "not committed");
         assert_eq!(state.tuples(), want, "after {number}");
     }
     running.kill(KillOptions::NOW).expect("it ends");
