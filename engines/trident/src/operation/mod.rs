@@ -12,7 +12,9 @@ mod prototype;
 
 pub use aggregate::{Aggregator, CombinerAggregator, ReducerAggregator};
 pub(crate) use aggregate::{AnyAggregator, AnyState};
-pub use builtin::{Count, CountAsAggregator, Debug, FilterNull, FirstN, Negate, Split, Sum};
+pub use builtin::{
+    Count, CountAsAggregator, Debug, Equals, FilterNull, FirstN, FirstNBy, Negate, Split, Sum,
+};
 pub(crate) use collector::Sink;
 pub use collector::TridentCollector;
 pub(crate) use combine::{Combining, Reducing, SingleEmit};

@@ -113,7 +113,7 @@ impl WindowProcessor {
 
 impl Processor for WindowProcessor {
     fn prepare(&mut self, setup: &Setup<'_>) -> ComponentResult {
-        let context = setup.context.topology().ok_or_else(lost)?.clone();
+        let context = setup.context.topology().clone();
         let most = context.topology_config().count(Config::TOPOLOGY_MAX_SPOUT_PENDING)?;
         let (at_ns, prefix) =
             (now_ns(&context), format!("{}|{}|", self.number, context.task_index()));

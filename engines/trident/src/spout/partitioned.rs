@@ -7,7 +7,6 @@ use super::{
 use crate::batch::TransactionAttempt;
 use crate::operation::TridentCollector;
 use crate::store::{RotatingTransactionalState, TransactionalState};
-use std::fmt;
 use weir_topology::{ComponentError, ComponentResult, Config, Fields, Value};
 
 /// A source with partitions, each of which can emit what it emitted before once more. Storm's
@@ -161,11 +160,5 @@ impl BatchEmitter for Emitter {
 
     fn close(&mut self) {
         self.emitter.close();
-    }
-}
-
-impl fmt::Debug for Emitter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Emitter").field("task", &self.task).finish_non_exhaustive()
     }
 }

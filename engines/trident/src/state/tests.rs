@@ -152,3 +152,16 @@ fn a_transactional_map_refuses_a_batch_from_before_what_it_has() {
     let error = late.expect_err("the spout began anew").to_string();
     assert!(error.contains("(1) is behind the state's batch (900)"), "{error}");
 }
+
+#[test]
+fn one_state_serves_groups_and_all_there_is_also_behind_a_pointer() {
+    let map = OpaqueMap::new(CachedMap::new(MemoryBacking::default(), 3));
+    let mut state = SnapshottableMap::new(map, values!["$all"]);
+    state.begin_commit(Some(1)).expect("memory");
+    assert_eq!(add(&mut state, "a", 4), 4);
+    let mut all: Box<dyn Snapshottable> = Box::new(state);
+    let add_one = &mut |stored: &Value| Ok((stored.as_int().unwrap_or(0) + 1).into());
+    assert_eq!(Snapshottable::update(&mut all, add_one).expect("memory"), 1.into());
+    all.commit(Some(1)).expect("memory");
+    assert_eq!(Snapshottable::get(&mut all).expect("memory"), 1.into());
+}

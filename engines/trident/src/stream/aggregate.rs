@@ -7,9 +7,9 @@ use crate::operation::{Aggregation, AnyAggregator, Extreme, Kind, Prototype, Sin
 use crate::plan::Partitioning;
 use crate::processor::{AggregatePart, AggregateProcessor, Input};
 use crate::state::PartitionId;
-use crate::tuple::TupleFactory;
+use crate::tuple::{TridentTuple, TupleFactory};
 use std::cmp::Ordering;
-use weir_topology::{Fields, IntoFields};
+use weir_topology::{ComponentError, Fields, IntoFields};
 
 /// One aggregation, what it sees and what it emits.
 #[derive(Clone, Debug)]
@@ -81,11 +81,42 @@ impl Stream {
     fn extreme_by(&self, field: &str, wanted: Ordering) -> Self {
         match self.check("min_by and max_by", [field]) {
             Ok(_) => {
-                let (fields, field) = (self.output_fields(), field.to_owned());
-                self.partition_aggregate(fields.clone(), Extreme { field, wanted }, fields)
+                let field = field.to_owned();
+                let compare = move |one: &TridentTuple, other: &TridentTuple| {
+                    Ok(one.get(&*field)?.cmp(other.get(&*field)?))
+                };
+                self.extreme(compare, wanted)
             }
             Err(error) => self.fail(error),
         }
+    }
+
+    /// Of each partition of each batch, the least tuple in an order of one's own; of several, the last. An
+    /// error of the comparison fails the batch. Storm's `min` with a comparator.
+    pub fn min_with<C>(&self, compare: C) -> Self
+    where
+        C: FnMut(&TridentTuple, &TridentTuple) -> Result<Ordering, ComponentError>,
+        C: Clone + Send + 'static,
+    {
+        self.extreme(compare, Ordering::Less)
+    }
+
+    /// The same with the greatest tuple. Storm's `max` with a comparator.
+    pub fn max_with<C>(&self, compare: C) -> Self
+    where
+        C: FnMut(&TridentTuple, &TridentTuple) -> Result<Ordering, ComponentError>,
+        C: Clone + Send + 'static,
+    {
+        self.extreme(compare, Ordering::Greater)
+    }
+
+    fn extreme<C>(&self, compare: C, wanted: Ordering) -> Self
+    where
+        C: FnMut(&TridentTuple, &TridentTuple) -> Result<Ordering, ComponentError>,
+        C: Clone + Send + 'static,
+    {
+        let fields = self.output_fields();
+        self.partition_aggregate(fields.clone(), Extreme { compare, wanted }, fields)
     }
 
     /// Begins several aggregations side by side.

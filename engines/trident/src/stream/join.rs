@@ -16,8 +16,11 @@ impl TridentTopology {
     /// The tuples of several streams in one, under the names of the first stream's fields. All must have
     /// as many fields.
     pub fn merge(&self, streams: &[&Stream]) -> Stream {
-        let (Some(first), Ok(())) = (streams.first(), self.own("merge", streams)) else {
-            return self.nothing(mismatch("merge", "give it at least one stream of this topology"));
+        if let Err(error) = self.own("merge", streams) {
+            return self.nothing(error);
+        }
+        let Some(first) = streams.first() else {
+            return self.nothing(mismatch("merge", "give it at least one stream"));
         };
         let fields = first.output_fields();
         let mut forward = Vec::new();
@@ -62,7 +65,7 @@ impl TridentTopology {
             (Ok(left_on), Ok(right_on)) => {
                 self.join_all(&[(left, left_on, left_join), (right, right_on, right_join)], output)
             }
-            (Err(error), _) | (_, Err(error)) => left.fail(error.into()),
+            (Err(error), _) | (_, Err(error)) => self.nothing(error.into()),
         }
     }
 

@@ -189,3 +189,15 @@ fn a_hint_that_nothing_would_follow() {
     let error = topology.build().expect_err("a repartition has no tasks").to_string();
     assert!(error.contains("parallelism_hint: it follows a repartition"), "{error}");
 }
+
+#[test]
+fn streams_of_another_topology() {
+    let (one, other) = (TridentTopology::new(), TridentTopology::new());
+    let foreign = numbers(&other, values![1]);
+    let _ = one.merge(&[&numbers(&one, values![1]), &foreign]);
+    let error = one.build().expect_err("a foreign stream");
+    assert!(matches!(error, TridentError::Foreign { operation: "merge" }), "{error}");
+    let one = TridentTopology::new();
+    let _ = one.join((&foreign, ["number", "number"]), (&foreign, ["number"]), ["number"]);
+    one.build().expect_err("a field twice is an error of the topology that joins");
+}
