@@ -8,6 +8,7 @@ mod context;
 mod convert;
 mod extreme;
 mod function;
+mod multi;
 mod prototype;
 
 pub use aggregate::{Aggregator, CombinerAggregator, ReducerAggregator};
@@ -23,4 +24,5 @@ pub(crate) use convert::Kind;
 pub use convert::{Aggregation, PersistentAggregation};
 pub(crate) use extreme::Extreme;
 pub use function::{Filter, Function};
+pub use multi::MultiReducer;
 pub(crate) use prototype::Prototype;

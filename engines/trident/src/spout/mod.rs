@@ -17,3 +17,6 @@ pub use partition::{PartitionCoordinator, SpoutPartition};
 pub use partitioned::{Partitioned, PartitionedEmitter, PartitionedSpout};
 pub(crate) use view::Turn;
 pub use view::{BatchCoordinator, BatchEmitter, SpoutPlace, TridentSpout};
+
+#[cfg(test)]
+mod tests;

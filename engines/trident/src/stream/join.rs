@@ -2,8 +2,9 @@
 
 use super::{Stream, TridentTopology};
 use crate::TridentError;
+use crate::operation::{MultiReducer, Prototype};
 use crate::plan::{JoinType, Joiner};
-use crate::processor::{ForwardProcessor, MultiProcessor};
+use crate::processor::{AnyMultiReducer, ForwardProcessor, MultiProcessor};
 use crate::tuple::TupleFactory;
 use std::rc::Rc;
 use weir_topology::{Fields, IntoFields};
@@ -117,6 +118,40 @@ impl TridentTopology {
             let reducer = Box::new(joiner.clone());
             Box::new(MultiProcessor { reducer, inputs: inputs.clone(), output: factory.clone() })
         }))
+    }
+
+    /// Reduces the partitions of several streams, each batch by itself. The reducer sees some fields of each
+    /// stream; what it emits has the fields of `output`. Streams are not repartitioned: a state of the
+    /// reducer has what is in one task. Storm's `multiReduce`.
+    pub fn multi_reduce<R>(
+        &self,
+        streams: &[(&Stream, Fields)],
+        reducer: R,
+        output: impl IntoFields,
+    ) -> Stream
+    where
+        R: MultiReducer + Clone + Send,
+    {
+        let reduced = || {
+            let of: Vec<&Stream> = streams.iter().map(|(stream, _)| *stream).collect();
+            self.own("multi_reduce", &of)?;
+            let first = of
+                .first()
+                .ok_or_else(|| mismatch("multi_reduce", "give it at least one stream"))?;
+            let seen = |(stream, fields): &(&Stream, Fields)| {
+                TupleFactory::projection("multi_reduce", &stream.output_fields(), fields)
+            };
+            let inputs = streams.iter().map(seen).collect::<Result<Vec<_>, _>>()?;
+            let nodes = of.iter().map(|stream| stream.node).collect();
+            let factory = TupleFactory::fresh(output.into_fields()?);
+            let reducer: Prototype<dyn AnyMultiReducer> =
+                Prototype::cloned(reducer, |one| Box::new(one) as Box<dyn AnyMultiReducer>);
+            Ok(first.after(nodes, factory.fields().clone(), false, move || {
+                let (inputs, output) = (inputs.clone(), factory.clone());
+                Box::new(MultiProcessor { reducer: reducer.make(), inputs, output })
+            }))
+        };
+        reduced().unwrap_or_else(|error| self.nothing(error))
     }
 
     fn own(&self, operation: &'static str, streams: &[&Stream]) -> Result<(), TridentError> {

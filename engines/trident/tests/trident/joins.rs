@@ -2,8 +2,13 @@
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};
-use weir_topology::{ComponentError, Config, Fields, LocalCluster, Value, Values, values};
-use weir_trident::operation::{Debug, Equals, FirstNBy, ReducerAggregator};
+use weir_topology::{
+    ComponentError, ComponentResult, Config, Fields, IntoFields, LocalCluster, Value, Values,
+    values,
+};
+use weir_trident::operation::{
+    Debug, Equals, FirstNBy, MultiReducer, ReducerAggregator, TridentCollector,
+};
 use weir_trident::spout::{Batched, FixedBatchSpout};
 use weir_trident::state::MemoryMapState;
 use weir_trident::{JoinType, Stream, TridentTopology, TridentTuple};
@@ -209,4 +214,44 @@ fn tuples_are_written_down() {
     let written = String::from_utf8(lines.0.lock().expect("no panic").clone()).expect("text");
     assert_eq!(written.lines().count(), 5, "{written}");
     assert!(written.starts_with("DEBUG(n): "), "{written}");
+}
+
+/// Emits the difference of two streams' sums of a batch.
+#[derive(Clone)]
+struct Difference;
+
+impl MultiReducer for Difference {
+    type State = [i64; 2];
+    fn init(&mut self) -> [i64; 2] {
+        [0; 2]
+    }
+    fn execute(
+        &mut self,
+        sums: &mut [i64; 2],
+        from: usize,
+        tuple: &TridentTuple,
+        _: &mut TridentCollector<'_>,
+    ) -> ComponentResult {
+        sums[from] += tuple.int(0)?;
+        Ok(())
+    }
+    fn complete(&mut self, sums: [i64; 2], out: &mut TridentCollector<'_>) -> ComponentResult {
+        out.emit(values![sums[0] - sums[1]]);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_reducer_over_two_streams() {
+    // Batches are [1, 2], [3, 4] and [5].
+    let topology = TridentTopology::new();
+    let (all, field) = (numbers(&topology), |name| [name].into_fields().expect("one field"));
+    let odd = all.filter(["odd"], |tuple: &TridentTuple| Ok(tuple.int(0)? == 1));
+    let streams = [(&all, field("number")), (&odd, field("number"))];
+    let even = topology.multi_reduce(&streams, Difference, ["even"]);
+    assert_eq!(rows_of(&topology, &even), [values![0], values![2], values![4]]);
+    let topology = TridentTopology::new();
+    let _ = topology.multi_reduce(&[(&numbers(&topology), field("size"))], Difference, ["even"]);
+    let error = topology.build().expect_err("no such field").to_string();
+    assert!(error.contains("size"), "{error}");
 }
