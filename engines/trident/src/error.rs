@@ -29,8 +29,11 @@ pub enum TridentError {
         /// What does not fit, and the remedy.
         message: String,
     },
-    /// Requests and batches of spouts come at different times and cannot meet in a batch.
-    #[error("streams of DRPC and of other spouts are merged or joined: query a state instead")]
+    /// Requests are batches by themselves: they come at other times than those of spouts, and of other
+    /// functions, and cannot meet them in a batch.
+    #[error(
+        "a stream of DRPC is merged or joined with another one, of DRPC or a spout: query a state instead"
+    )]
     MixedSources,
     /// Streams of two topologies.
     #[error("{operation}: a stream or state of another topology: define both in one topology")]
@@ -49,6 +52,18 @@ pub enum TridentError {
         fixed: usize,
         /// What it may be.
         most: usize,
+    },
+    /// States of one component that need different numbers of partitions.
+    #[error(
+        "{what} has states that must have {one} and {other} partitions: repartition between them"
+    )]
+    Partitions {
+        /// The component.
+        what: String,
+        /// What one must have.
+        one: usize,
+        /// What another must have.
+        other: usize,
     },
     /// A parallelism, length or amount that must be more.
     #[error("{what} is {value}: it must be {wanted}")]

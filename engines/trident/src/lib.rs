@@ -49,6 +49,8 @@
 //! | opaque: an attempt may be another batch | no | yes | no |
 //! | neither | no | no | no |
 //!
+//! All of it rests on ackers: a topology whose `topology.acker.executors` is 0 ends with an error.
+//!
 //! # How it becomes a topology
 //!
 //! Operations between two repartitionings run in one bolt. A master coordinator, a spout, begins
@@ -75,6 +77,7 @@ pub mod store;
 mod stream;
 mod subtopology;
 pub mod tuple;
+mod wakers;
 pub mod window;
 
 pub use batch::{BatchId, BatchToPartition, TransactionAttempt};

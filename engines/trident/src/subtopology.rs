@@ -86,7 +86,7 @@ impl BatchBolt for SubtopologyBolt {
         for (number, make) in &self.what.states {
             states.insert(*number, make(conf, partition)?);
         }
-        let topology = Some(context.clone());
+        let topology = context.clone();
         let context = TridentOperationContext { conf: conf.clone(), partition, topology };
         for operation in &self.what.operations {
             let mut processor = (operation.make)();

@@ -76,7 +76,7 @@ pub enum RateChoice {
 pub enum Parallelism {
     /// What serves each engine well on a small machine.
     Auto,
-    /// The same number for both.
+    /// The same number for all engines.
     Of(usize),
 }
 

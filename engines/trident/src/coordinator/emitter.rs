@@ -48,9 +48,11 @@ struct Sending<'a, 'c> {
 impl Sink for Sending<'_, '_> {
     fn emit(&mut self, values: Values) {
         if self.failure.is_ok() {
-            let tuple = self.factory.of(values.iter().cloned());
-            self.failure = (0..self.outputs.len())
-                .try_for_each(|stream| self.outputs.emit(stream, &tuple, self.collector));
+            self.failure = self.factory.check(0, values.len()).and_then(|()| {
+                let tuple = self.factory.of(values.iter().cloned());
+                (0..self.outputs.len())
+                    .try_for_each(|stream| self.outputs.emit(stream, &tuple, self.collector))
+            });
         }
     }
     fn report_error(&mut self, message: &str) {

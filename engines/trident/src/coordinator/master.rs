@@ -17,7 +17,10 @@ pub const COMMIT_STREAM: &str = "$commit";
 /// The stream on which it is told that batches have been committed.
 pub const SUCCESS_STREAM: &str = "$success";
 
-const CURRENT_TX: &str = "currtx";
+/// Where the master keeps which batch is next to be committed.
+pub(crate) const CURRENT_TX: &str = "currtx";
+/// The batch that is next to be committed when nothing is known.
+pub(crate) const FIRST_TX: i64 = 1;
 const CURRENT_ATTEMPTS: &str = "currattempts";
 
 /// Begins and commits the batches of some spouts, which then have their tuples in common batches.
@@ -25,7 +28,10 @@ const CURRENT_ATTEMPTS: &str = "currattempts";
 ///
 /// At most `topology.max.spout.pending` batches are under way, 1 if it is not set, and at most one
 /// begins per `topology.trident.batch.emit.interval.millis`. A batch begins if any of the spouts is
-/// ready.
+/// ready. Unlike in Storm, a batch never begins before one with a smaller id.
+///
+/// Without an acker nothing is known of what became of a batch: [`open`](RichSpout::open) refuses
+/// `topology.acker.executors` of 0.
 pub struct MasterBatchCoordinator {
     spouts: Vec<ManagedSpout>,
     life: Option<Life>,
@@ -57,11 +63,24 @@ impl MasterBatchCoordinator {
     }
 }
 
+/// Batches are known to be done, or to have failed, because their trees are acked or failed.
+pub(crate) fn refuse_without_ackers(context: &TopologyContext) -> ComponentResult {
+    let key = Config::TOPOLOGY_ACKER_EXECUTORS;
+    match context.topology_config().count(key)? {
+        Some(0) => Err(ComponentError::fatal(format!(
+            "{key} is 0, but batches cannot be committed, nor come again, without an acker: set it to \
+             at least 1"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 /// Storm keeps the current batch and the attempts with every spout, and believes the greatest.
 fn stored(states: &[TransactionalState]) -> Result<(i64, BTreeMap<i64, i64>), ComponentError> {
-    let (mut current, mut attempts) = (1, BTreeMap::new());
+    let (mut current, mut attempts) = (FIRST_TX, BTreeMap::new());
     for state in states {
-        current = current.max(state.get(CURRENT_TX)?.and_then(|tx| tx.as_int()).unwrap_or(1));
+        current =
+            current.max(state.get(CURRENT_TX)?.and_then(|tx| tx.as_int()).unwrap_or(FIRST_TX));
         let stored = state.get(CURRENT_ATTEMPTS)?;
         for pair in stored.as_ref().and_then(Value::as_list).unwrap_or_default() {
             if let Some([Value::Int(txid), Value::Int(attempt)]) = pair.as_list() {
@@ -103,8 +122,10 @@ impl Life {
             out.emit_to(COMMIT_STREAM, values![id.clone()], id)?;
         }
         for txid in self.transactions.candidates() {
+            // Batches begin in order: each goes on behind the one before it. (Storm asks for the next
+            // one, which may have become ready in between.)
             if !self.is_ready(txid) || self.is_over(txid) {
-                continue;
+                break;
             }
             let Order::Begin(attempt) = self.transactions.begin(txid) else { continue };
             self.store_attempts()?;
@@ -124,6 +145,7 @@ impl Life {
 
 impl RichSpout for MasterBatchCoordinator {
     fn open(&mut self, conf: &Config, context: &TopologyContext) -> ComponentResult {
+        refuse_without_ackers(context)?;
         let states: Vec<_> = self
             .spouts
             .iter()

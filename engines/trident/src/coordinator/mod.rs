@@ -9,4 +9,8 @@ mod spout;
 pub use emitter::TridentSpoutExecutor;
 pub use managed::ManagedSpout;
 pub use master::{BATCH_STREAM, COMMIT_STREAM, MasterBatchCoordinator, SUCCESS_STREAM};
+pub(crate) use master::{CURRENT_TX, FIRST_TX, refuse_without_ackers};
 pub use spout::TridentSpoutCoordinator;
+
+#[cfg(test)]
+mod tests;

@@ -2,7 +2,7 @@
 
 use super::ReturnInfo;
 use crate::operation::{AnyState, TridentCollector};
-use crate::processor::MultiReducer;
+use crate::processor::AnyMultiReducer;
 use crate::tuple::TridentTuple;
 use std::sync::Arc;
 use weir_topology::{ComponentError, ComponentResult, Values};
@@ -16,7 +16,7 @@ struct Answer {
     rows: Vec<Values>,
 }
 
-impl MultiReducer for Returning {
+impl AnyMultiReducer for Returning {
     fn init(&mut self) -> AnyState {
         Box::new(Answer::default())
     }

@@ -1,5 +1,6 @@
 //! Where requests wait.
 
+use crate::wakers::{Registered, Wakers};
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
@@ -53,7 +54,7 @@ pub(crate) struct Request {
 #[derive(Default)]
 struct Function {
     waiting: VecDeque<Request>,
-    wakers: Vec<Waker>,
+    wakers: Wakers,
 }
 
 struct Shared {
@@ -99,27 +100,33 @@ impl LocalDrpc {
     pub fn execute_tuples(&self, function: &str, args: &str) -> Result<Vec<Values>, DrpcError> {
         let (sender, answer) = bounded(1);
         let request = Request { args: args.to_owned(), info: Arc::new(ReturnInfo(sender)) };
+        // Not what keeps it: whoever has the request lets go of it if there will be no answer.
+        let info = Arc::downgrade(&request.info);
         let wakers = {
             let mut functions = self.functions();
             let asked = functions.entry(function.to_owned()).or_default();
             asked.waiting.push_back(request);
             asked.wakers.clone()
         };
-        wakers.iter().for_each(Waker::wake);
+        wakers.wake();
         let function = function.to_owned();
         match answer.recv_timeout(self.0.timeout) {
             Ok(Some(rows)) => Ok(rows),
             // A topology that ends lets go of the requests that it has taken.
             Ok(None) | Err(RecvTimeoutError::Disconnected) => Err(DrpcError::Failed { function }),
             Err(RecvTimeoutError::Timeout) => {
+                // Nobody waits for it any more: a topology that begins now is not to do it.
+                if let Some(asked) = self.functions().get_mut(&function) {
+                    asked.waiting.retain(|request| Arc::as_ptr(&request.info) != info.as_ptr());
+                }
                 Err(DrpcError::TimedOut { function, after: self.0.timeout })
             }
         }
     }
 
     /// A task that takes requests wants to be woken when there is one.
-    pub(super) fn register(&self, function: &str, waker: Waker) {
-        self.functions().entry(function.to_owned()).or_default().wakers.push(waker);
+    pub(super) fn register(&self, function: &str, waker: Waker) -> Registered {
+        self.functions().entry(function.to_owned()).or_default().wakers.add(waker)
     }
 
     pub(super) fn take(&self, function: &str) -> Option<Request> {
@@ -132,5 +139,18 @@ impl fmt::Debug for LocalDrpc {
         let functions = self.functions();
         let waiting = functions.iter().map(|(name, function)| (name, function.waiting.len()));
         f.debug_map().entries(waiting).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_nobody_waits_for_any_more_is_not_answered() {
+        let server = LocalDrpc::with_timeout(Duration::from_millis(1));
+        let error = server.execute("f", "x").expect_err("no topology");
+        assert!(matches!(error, DrpcError::TimedOut { .. }), "{error}");
+        assert!(server.take("f").is_none());
     }
 }

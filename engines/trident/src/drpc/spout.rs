@@ -2,7 +2,9 @@
 
 use super::{LocalDrpc, Request, ReturnInfo};
 use crate::batch::BatchId;
+use crate::coordinator::refuse_without_ackers;
 use crate::output::Outputs;
+use crate::wakers::Registered;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use weir_topology::{
@@ -17,6 +19,7 @@ pub(crate) const FIELDS: [&str; 2] = ["args", "return-info"];
 pub(crate) struct DrpcSpout {
     function: String,
     server: LocalDrpc,
+    registered: Option<Registered>,
     outputs: Outputs,
     coord_stream: String,
     /// The components that get its tuples, and then their tasks.
@@ -39,6 +42,7 @@ impl DrpcSpout {
         Self {
             function: function.to_owned(),
             server: server.clone(),
+            registered: None,
             outputs,
             coord_stream: coord_stream.to_owned(),
             targets,
@@ -77,13 +81,14 @@ impl DrpcSpout {
 
 impl RichSpout for DrpcSpout {
     fn open(&mut self, _conf: &Config, context: &TopologyContext) -> ComponentResult {
+        refuse_without_ackers(context)?;
         self.outputs.prepare(context);
         let tasks = self.targets.iter().flat_map(|id| context.component_tasks(id));
         self.tasks = tasks.copied().collect();
         // Ids of requests differ from task to task, and from those of a task that was here before.
         let moment = i64::try_from(context.now_ns() >> 10).unwrap_or(0) & 0xffff_ffff;
         self.last = (i64::from(context.task_id()) << 48) + (moment << 16);
-        self.server.register(&self.function, context.waker());
+        self.registered = Some(self.server.register(&self.function, context.waker()));
         Ok(())
     }
 

@@ -53,13 +53,20 @@ pub(super) fn execute(
 
 fn configuration(engine: &TridentEngine) -> Config {
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    let timeout = engine.message_timeout;
-    let seconds = timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0);
     Config::new()
         .set(Config::TOPOLOGY_MAX_SPOUT_PENDING, count(engine.max_batches_in_flight.get()))
-        .set(Config::TOPOLOGY_MESSAGE_TIMEOUT_SECS, i64::try_from(seconds).unwrap_or(i64::MAX))
+        .set(
+            Config::TOPOLOGY_MESSAGE_TIMEOUT_SECS,
+            i64::try_from(timeout_secs(engine)).unwrap_or(i64::MAX),
+        )
         // The spouts see to the interval, so that batches lie on the time axis of the load.
         .set(Config::TOPOLOGY_TRIDENT_BATCH_EMIT_INTERVAL_MILLIS, 0)
+}
+
+/// Topologies have whole seconds.
+fn timeout_secs(engine: &TridentEngine) -> u64 {
+    let timeout = engine.message_timeout;
+    timeout.as_secs() + u64::from(timeout.subsec_nanos() > 0)
 }
 
 fn of_trident(error: TridentError) -> RunError {
@@ -74,7 +81,7 @@ fn summary(engine: &TridentEngine, ended: &TopologySummary, batches: &Batches) -
     let settings = [
         ("batch_interval_ms", (engine.batch_interval.as_secs_f64() * 1e3).to_string()),
         ("max_batches_in_flight", engine.max_batches_in_flight.to_string()),
-        ("message_timeout_ms", engine.message_timeout.as_millis().to_string()),
+        ("message_timeout_ms", timeout_secs(engine).saturating_mul(1000).to_string()),
         ("parallelism", engine.parallelism.to_string()),
     ];
     let tuples = ended.components.iter().map(|report| report.total().executed).sum();

@@ -5,6 +5,8 @@ use super::{
 };
 use crate::batch::BatchId;
 use crate::tuple::TridentTuple;
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
 use weir_topology::{ComponentError, ComponentResult, Value, values};
 
 /// Counts tuples. Storm's `Count`.
@@ -122,35 +124,59 @@ impl Function for Split {
     }
 }
 
-/// Writes every tuple to the log of [`TridentCollector::report_error`]'s kind: a line per tuple, for
-/// whoever looks for a mistake. Storm's `Debug`, which writes to the standard output.
-#[derive(Clone, Debug, Default)]
+/// Keeps every tuple and writes it down, a line each, for whoever looks for a mistake. Storm's `Debug`.
+#[derive(Clone)]
 pub struct Debug {
     name: String,
+    to: Arc<Mutex<dyn Write + Send>>,
 }
 
 impl Debug {
-    /// Lines that begin with a name.
+    /// Writes lines that begin with a name to the standard error.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        Self { name: name.to_owned() }
+        Self::to(name, std::io::stderr())
+    }
+
+    /// Writes lines that begin with a name somewhere.
+    pub fn to(name: &str, to: impl Write + Send + 'static) -> Self {
+        Self { name: name.to_owned(), to: Arc::new(Mutex::new(to)) }
     }
 }
 
-impl Function for Debug {
-    fn execute(
-        &mut self,
-        tuple: &TridentTuple,
-        collector: &mut TridentCollector<'_>,
-    ) -> ComponentResult {
-        collector.report_error(&format!("DEBUG({}): {tuple}", self.name));
-        collector.emit(weir_topology::Values::none());
-        Ok(())
+impl Default for Debug {
+    fn default() -> Self {
+        Self::named("")
+    }
+}
+
+impl std::fmt::Debug for Debug {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Debug").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Filter for Debug {
+    fn is_keep(&mut self, tuple: &TridentTuple) -> Result<bool, ComponentError> {
+        let mut to = self.to.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever reads it may have gone: the tuples go on all the same.
+        let _ = writeln!(to, "DEBUG({}): {tuple}", self.name);
+        Ok(true)
+    }
+}
+
+/// Keeps the tuples whose values are all equal. Storm's `Equals`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Equals;
+
+impl Filter for Equals {
+    fn is_keep(&mut self, tuple: &TridentTuple) -> Result<bool, ComponentError> {
+        Ok(tuple.values().windows(2).all(|pair| pair[0] == pair[1]))
     }
 }
 
 /// The first tuples of a batch, in the order in which they come. Storm's `FirstN` without a sort
-/// field.
+/// field; with one it is [`FirstNBy`].
 #[derive(Clone, Copy, Debug)]
 pub struct FirstN(pub usize);
 
@@ -180,6 +206,62 @@ impl Aggregator for FirstN {
         _state: usize,
         _collector: &mut TridentCollector<'_>,
     ) -> ComponentResult {
+        Ok(())
+    }
+}
+
+/// The first tuples of a batch in the order of a field; of equal ones, those that came first. Storm's
+/// `FirstN` with a sort field.
+#[derive(Clone, Debug)]
+pub struct FirstNBy {
+    n: usize,
+    field: String,
+    reverse: bool,
+}
+
+impl FirstNBy {
+    /// The `n` tuples with the least values of the field.
+    #[must_use]
+    pub fn new(n: usize, field: &str) -> Self {
+        Self { n, field: field.to_owned(), reverse: false }
+    }
+
+    /// Those with the greatest, the greatest first.
+    #[must_use]
+    pub fn reverse(self) -> Self {
+        Self { reverse: true, ..self }
+    }
+}
+
+impl Aggregator for FirstNBy {
+    type State = Vec<(Value, TridentTuple)>;
+    fn init(
+        &mut self,
+        _batch: BatchId,
+        _collector: &mut TridentCollector<'_>,
+    ) -> Result<Self::State, ComponentError> {
+        Ok(Vec::new())
+    }
+    fn aggregate(
+        &mut self,
+        state: &mut Self::State,
+        tuple: &TridentTuple,
+        _collector: &mut TridentCollector<'_>,
+    ) -> ComponentResult {
+        state.push((tuple.get(&*self.field)?.clone(), tuple.clone()));
+        Ok(())
+    }
+    fn complete(
+        &mut self,
+        mut state: Self::State,
+        collector: &mut TridentCollector<'_>,
+    ) -> ComponentResult {
+        state.sort_by(
+            |(one, _), (other, _)| {
+                if self.reverse { other.cmp(one) } else { one.cmp(other) }
+            },
+        );
+        state.iter().take(self.n).for_each(|(_, tuple)| collector.emit(tuple.to_values()));
         Ok(())
     }
 }

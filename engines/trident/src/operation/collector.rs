@@ -17,7 +17,8 @@ impl<'a> TridentCollector<'a> {
         Self(sink)
     }
 
-    /// Emits the values of the operation's output fields. The operations behind work on them at once;
+    /// Emits the values of the operation's output fields, one for each: another number of them is an
+    /// error, which ends the executor. The operations behind work on them at once;
     /// if one of these fails the batch, that is reported when the operation at hand returns.
     pub fn emit(&mut self, values: Values) {
         self.0.emit(values);

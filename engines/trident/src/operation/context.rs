@@ -8,7 +8,7 @@ use weir_topology::{Config, TopologyContext};
 pub struct TridentOperationContext {
     pub(crate) conf: Config,
     pub(crate) partition: PartitionId,
-    pub(crate) topology: Option<TopologyContext>,
+    pub(crate) topology: TopologyContext,
 }
 
 impl TridentOperationContext {
@@ -24,9 +24,9 @@ impl TridentOperationContext {
         self.partition
     }
 
-    /// The place in the topology underneath; `None` outside of one.
+    /// The place in the topology underneath.
     #[must_use]
-    pub const fn topology(&self) -> Option<&TopologyContext> {
-        self.topology.as_ref()
+    pub const fn topology(&self) -> &TopologyContext {
+        &self.topology
     }
 }

@@ -6,15 +6,17 @@ use crate::tuple::TridentTuple;
 use std::cmp::Ordering;
 use weir_topology::{ComponentError, ComponentResult};
 
-/// Emits the tuple whose value of a field compares to those of all others in one way; of several, the
-/// last. Storm's `Min` and `Max`.
-#[derive(Clone, Debug)]
-pub(crate) struct Extreme {
-    pub(crate) field: String,
+/// Emits the tuple that compares to all others in one way; of several, the last. Storm's `Min` and `Max`.
+#[derive(Clone)]
+pub(crate) struct Extreme<C> {
+    pub(crate) compare: C,
     pub(crate) wanted: Ordering,
 }
 
-impl Aggregator for Extreme {
+impl<C> Aggregator for Extreme<C>
+where
+    C: FnMut(&TridentTuple, &TridentTuple) -> Result<Ordering, ComponentError> + 'static,
+{
     type State = Option<TridentTuple>;
 
     fn init(
@@ -32,7 +34,7 @@ impl Aggregator for Extreme {
         _collector: &mut TridentCollector<'_>,
     ) -> ComponentResult {
         let stays = match state {
-            Some(best) => best.get(&*self.field)?.cmp(tuple.get(&*self.field)?) == self.wanted,
+            Some(best) => (self.compare)(best, tuple)? == self.wanted,
             None => false,
         };
         if !stays {

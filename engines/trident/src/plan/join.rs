@@ -1,7 +1,7 @@
 //! Joining the streams of a batch.
 
 use crate::operation::{AnyState, TridentCollector};
-use crate::processor::MultiReducer;
+use crate::processor::AnyMultiReducer;
 use crate::tuple::TridentTuple;
 use hashbrown::HashMap;
 use weir_dataflow::FastState;
@@ -59,7 +59,7 @@ fn foreign() -> ComponentError {
     ComponentError::fatal("a join got the state of another operation")
 }
 
-impl MultiReducer for Joiner {
+impl AnyMultiReducer for Joiner {
     fn init(&mut self) -> AnyState {
         Box::new(JoinState::default())
     }

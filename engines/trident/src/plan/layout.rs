@@ -86,13 +86,18 @@ fn parallelism(
         let most = nodes().map(most).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().min();
         let has = |state: &&super::StateDef| nodes().any(|node| state.nodes.contains(&node.id));
         let states = definition.states.iter().filter(has);
-        let fixed = states.filter_map(|state| state.required_partitions).max();
+        let fixed: BTreeSet<usize> = states.filter_map(|state| state.required_partitions).collect();
+        let what = || members.iter().map(|at| ids[*at].as_str()).collect::<Vec<_>>().join(", ");
+        if let (Some(one), Some(other)) = (fixed.first(), fixed.last())
+            && one != other
+        {
+            return Err(TridentError::Partitions { what: what(), one: *one, other: *other });
+        }
+        let fixed = fixed.first().copied();
         let hint = nodes().filter_map(|node| node.parallelism).max().unwrap_or(1);
         let chosen = match (fixed, most) {
             (Some(fixed), Some(most)) if most < fixed => {
-                let what =
-                    members.iter().map(|at| ids[*at].as_str()).collect::<Vec<_>>().join(", ");
-                return Err(TridentError::Parallelism { what, fixed, most });
+                return Err(TridentError::Parallelism { what: what(), fixed, most });
             }
             (Some(fixed), _) => fixed,
             (None, most) => hint.min(most.unwrap_or(usize::MAX)),

@@ -12,6 +12,7 @@ use weir_topology::{Fields, IntoFields};
 /// be the answer. Storm's `completeDRPC`.
 pub(super) fn complete(definition: &mut Definition) -> Result<(), TridentError> {
     let parts = definition.parts();
+    let mut answers = Vec::new();
     for part in 0..parts.iter().max().map_or(0, |last| last + 1) {
         let nodes = || definition.nodes.iter().filter(|node| parts[node.id] == part);
         let drpc = nodes().find(|node| matches!(node.kind, NodeKind::Drpc { .. }));
@@ -19,10 +20,10 @@ pub(super) fn complete(definition: &mut Definition) -> Result<(), TridentError> 
         if nodes().filter(|node| node.is_source()).count() > 1 {
             return Err(TridentError::MixedSources);
         }
-        let last = nodes().map(|node| node.id).max().unwrap_or(drpc);
-        answer(definition, drpc, last)?;
+        answers.push((drpc, nodes().map(|node| node.id).max().unwrap_or(drpc)));
     }
-    Ok(())
+    // Answers are nodes, too: the parts of the graph are those of before.
+    answers.into_iter().try_for_each(|(drpc, last)| answer(definition, drpc, last))
 }
 
 fn answer(definition: &mut Definition, drpc: NodeId, last: NodeId) -> Result<(), TridentError> {

@@ -99,6 +99,11 @@ impl Out<'_> {
         }
     }
 
+    /// The batch is lost.
+    pub(crate) fn fail(&mut self, error: ComponentError) {
+        self.failure.get_or_insert(error);
+    }
+
     fn execute(&mut self, at: usize, from: usize, tuple: &TridentTuple) -> ComponentResult {
         let place = at - self.first;
         let (head, slots) = self.slots.split_at_mut(place + 1);

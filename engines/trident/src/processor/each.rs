@@ -118,7 +118,10 @@ impl Processor for MapProcessor {
         out: &mut Out<'_>,
     ) -> ComponentResult {
         let output = &self.output;
-        (self.mapping)(tuple, &mut |values| out.send(&output.of(values.iter().cloned())))
+        (self.mapping)(tuple, &mut |values| match output.check(0, values.len()) {
+            Ok(()) => out.send(&output.of(values.iter().cloned())),
+            Err(error) => out.fail(error),
+        })
     }
 }
 

@@ -38,6 +38,10 @@ pub(crate) struct Appending<'a, 'o> {
 
 impl Sink for Appending<'_, '_> {
     fn emit(&mut self, values: Values) {
+        let before = self.parent.map_or(0, TridentTuple::len);
+        if let Err(error) = self.factory.check(before, values.len()) {
+            return self.out.fail(error);
+        }
         let values = values.iter().cloned();
         let tuple = match self.parent {
             Some(parent) => self.factory.appended(parent, values),

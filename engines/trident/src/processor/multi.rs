@@ -2,12 +2,16 @@
 
 use super::{Appending, Out, Processor, Setup};
 use crate::batch::BatchId;
-use crate::operation::{AnyState, TridentCollector};
+use crate::operation::{AnyState, TridentCollector, TridentOperationContext};
 use crate::tuple::{TridentTuple, TupleFactory};
 use weir_topology::{ComponentError, ComponentResult};
 
-/// Takes the tuples of several streams in a batch. Storm's `MultiReducer`.
-pub(crate) trait MultiReducer: 'static {
+/// Takes the tuples of several streams in a batch: any
+/// [`MultiReducer`](crate::operation::MultiReducer).
+pub(crate) trait AnyMultiReducer: 'static {
+    fn prepare(&mut self, _context: &TridentOperationContext) -> ComponentResult {
+        Ok(())
+    }
     fn init(&mut self) -> AnyState;
     fn execute(
         &mut self,
@@ -21,19 +25,20 @@ pub(crate) trait MultiReducer: 'static {
         state: AnyState,
         collector: &mut TridentCollector<'_>,
     ) -> ComponentResult;
+    fn cleanup(&mut self) {}
 }
 
-/// Runs a [`MultiReducer`]. Storm's `MultiReducerProcessor`.
+/// Runs a reducer of several streams. Storm's `MultiReducerProcessor`.
 pub(crate) struct MultiProcessor {
-    pub(crate) reducer: Box<dyn MultiReducer>,
+    pub(crate) reducer: Box<dyn AnyMultiReducer>,
     /// What is seen of the tuples of each stream.
     pub(crate) inputs: Vec<TupleFactory>,
     pub(crate) output: TupleFactory,
 }
 
 impl Processor for MultiProcessor {
-    fn prepare(&mut self, _setup: &Setup<'_>) -> ComponentResult {
-        Ok(())
+    fn prepare(&mut self, setup: &Setup<'_>) -> ComponentResult {
+        self.reducer.prepare(setup.context)
     }
 
     fn start_batch(&mut self, _: BatchId, _: &mut Out<'_>) -> Result<AnyState, ComponentError> {
@@ -60,5 +65,9 @@ impl Processor for MultiProcessor {
     ) -> ComponentResult {
         let mut sink = Appending { factory: &self.output, parent: None, out };
         self.reducer.complete(state, &mut TridentCollector::new(&mut sink))
+    }
+
+    fn cleanup(&mut self) {
+        self.reducer.cleanup();
     }
 }

@@ -4,17 +4,17 @@ use super::{Appending, Input, Out, Processor, Setup};
 use crate::batch::BatchId;
 use crate::operation::{AnyAggregator, AnyState, Sink, TridentCollector};
 use crate::tuple::{TridentTuple, TupleFactory};
-use crate::window::{Content, Cut, WindowsStore, WindowsStoreFactory};
-use std::collections::{BTreeSet, VecDeque};
+use crate::window::{Cut, Journal, Taken, WindowsStoreFactory};
 use std::sync::Arc;
 use weir_topology::{ComponentError, ComponentResult, Config, TopologyContext, Value, Values};
 
 /// Gathers the tuples of batches in windows, and aggregates each window that is full. Storm's
 /// `WindowTridentProcessor`.
 ///
-/// The result of a window is kept in the store, and which batch it went out with, until the batch is
-/// sure to be committed: one that comes again has the same results. Tuples of a batch that comes again are
-/// not taken a second time. Storm forgets a result while its batch is being committed.
+/// Tuples and results are kept batch by batch until the batch is sure to be committed. One that comes
+/// again with the same tuples has the same results; with others it, and those behind it, are taken anew.
+/// Storm takes the tuples of a batch once, whatever it comes again with, and forgets a result while its
+/// batch is being committed.
 pub(crate) struct WindowProcessor {
     pub(crate) aggregator: Box<dyn AnyAggregator>,
     pub(crate) input: Input,
@@ -29,15 +29,8 @@ pub(crate) struct WindowProcessor {
 
 /// What it has from its preparation on.
 pub(crate) struct Life {
-    store: Box<dyn WindowsStore>,
-    prefix: String,
+    journal: Journal,
     context: TopologyContext,
-    content: Content,
-    /// Batches that have been taken.
-    taken: BTreeSet<i64>,
-    next_trigger: i64,
-    /// Results that have not gone out with any batch.
-    pending: VecDeque<i64>,
     /// Batches that may be under way at once.
     most: i64,
 }
@@ -50,92 +43,30 @@ fn now_ns(context: &TopologyContext) -> i64 {
     i64::try_from(context.now_ns()).unwrap_or(i64::MAX)
 }
 
-fn ints(value: &Value) -> Vec<i64> {
-    value.as_list().unwrap_or_default().iter().filter_map(Value::as_int).collect()
+/// Takes down what an aggregator emits, and reports.
+#[derive(Default)]
+struct Results {
+    rows: Vec<Value>,
+    errors: Vec<String>,
 }
-
-fn list(ints: impl IntoIterator<Item = i64>) -> Value {
-    ints.into_iter().map(Value::from).collect::<Vec<_>>().into()
-}
-
-impl Life {
-    fn key(&self, kind: &str, number: i64) -> String {
-        format!("{}{kind}|{number:020}", self.prefix)
-    }
-
-    fn meta_key(&self) -> String {
-        format!("{}meta", self.prefix)
-    }
-
-    /// What is to be kept beside tuples and results. Times are kept as ages: clocks begin anew.
-    fn meta(&self) -> Value {
-        let Content { next_number, since_cut, next_cut_ns, .. } = self.content;
-        let now = now_ns(&self.context);
-        let since_cut = i64::try_from(since_cut).unwrap_or(i64::MAX);
-        let numbers =
-            list([next_number, since_cut, next_cut_ns.saturating_sub(now), self.next_trigger, now]);
-        vec![numbers, list(self.taken.iter().copied())].into()
-    }
-
-    /// Finds what a task before this one has kept.
-    fn recover(&mut self) -> ComponentResult {
-        let meta = self.store.get(&[self.meta_key()])?.pop().unwrap_or_default();
-        let Some([numbers, taken]) = meta.as_list() else { return Ok(()) };
-        let [next_number, since_cut, until_cut, next_trigger, then] = ints(numbers)[..] else {
-            return Err(lost());
-        };
-        let now = now_ns(&self.context);
-        self.content.next_number = next_number;
-        self.content.since_cut = usize::try_from(since_cut).map_err(|_| lost())?;
-        self.content.next_cut_ns = now.saturating_add(until_cut);
-        (self.next_trigger, self.taken) = (next_trigger, ints(taken).into_iter().collect());
-        let keys = self.store.keys(&format!("{}tu|", self.prefix))?;
-        for (key, row) in keys.iter().zip(self.store.get(&keys)?) {
-            let number = key.rsplit('|').next().and_then(|number| number.parse().ok());
-            let (Some(number), Some([at, values @ ..])) = (number, row.as_list()) else {
-                return Err(lost());
-            };
-            let at_ns = now.saturating_sub(then.saturating_sub(at.as_int().unwrap_or(then)));
-            self.content.tuples.push_back((number, at_ns, Values::from(values.to_vec())));
-        }
-        let sent_keys = self.store.keys(&format!("{}ip|", self.prefix))?;
-        let sent: BTreeSet<i64> = self.store.get(&sent_keys)?.iter().flat_map(ints).collect();
-        for key in self.store.keys(&format!("{}tr|", self.prefix))? {
-            let number = key.rsplit('|').next().and_then(|number| number.parse().ok());
-            self.pending.extend(number.filter(|number| !sent.contains(number)));
-        }
-        Ok(())
-    }
-
-    /// Forgets the results of batches that are committed: those that cannot be under way beside this one.
-    fn forget(&mut self, txid: i64) -> ComponentResult {
-        let committed = txid.saturating_sub(self.most);
-        let old = self.store.keys(&format!("{}ip|", self.prefix))?;
-        let limit = self.key("ip", committed.max(0));
-        let old: Vec<String> = old.into_iter().filter(|key| *key <= limit).collect();
-        if old.is_empty() {
-            return Ok(());
-        }
-        let sent = self.store.get(&old)?;
-        let results = sent.iter().flat_map(ints).map(|trigger| self.key("tr", trigger));
-        let gone: Vec<String> = results.chain(old.iter().cloned()).collect();
-        self.store.remove(&gone)
-    }
-}
-
-/// Takes down what an aggregator emits.
-struct Results(Vec<Value>);
 
 impl Sink for Results {
     fn emit(&mut self, values: Values) {
-        self.0.push(values.into());
+        self.rows.push(values.into());
     }
-    fn report_error(&mut self, _message: &str) {}
+    fn report_error(&mut self, message: &str) {
+        self.errors.push(message.to_owned());
+    }
 }
 
 impl WindowProcessor {
-    fn aggregate(&mut self, batch: BatchId, window: Vec<Values>) -> Result<Value, ComponentError> {
-        let mut results = Results(Vec::new());
+    fn aggregate(
+        &mut self,
+        batch: BatchId,
+        window: Vec<Values>,
+        out: &mut Out<'_>,
+    ) -> Result<Value, ComponentError> {
+        let mut results = Results::default();
         let mut collector = TridentCollector::new(&mut results);
         let mut state = self.aggregator.init(batch, &mut collector)?;
         for values in window {
@@ -143,91 +74,54 @@ impl WindowProcessor {
             self.aggregator.aggregate(&mut state, &tuple, &mut collector)?;
         }
         self.aggregator.complete(state, &mut collector)?;
-        Ok(results.0.into())
+        results.errors.iter().for_each(|message| out.report_error(message));
+        Ok(results.rows.into())
     }
 
-    /// Takes the tuples of a batch, and keeps the results of the windows that they complete.
-    fn take(&mut self, batch: BatchId, tuples: Vec<TridentTuple>) -> ComponentResult {
-        let life = self.life.as_mut().ok_or_else(lost)?;
-        let now = now_ns(&life.context);
-        let before: BTreeSet<i64> =
-            life.content.tuples.iter().map(|(number, ..)| *number).collect();
-        let mut windows = life.content.advance(now);
-        if life.taken.insert(batch.key()) {
-            for tuple in tuples {
-                windows.extend(life.content.add(now, tuple.to_values()));
+    /// The results that go out with a batch: those of an earlier attempt, if it had the same tuples.
+    fn take(
+        &mut self,
+        batch: BatchId,
+        tuples: Vec<Values>,
+        out: &mut Out<'_>,
+    ) -> Result<Vec<Value>, ComponentError> {
+        let Life { journal, context, most } = self.life.as_mut().ok_or_else(lost)?;
+        let (at_ns, most) = (now_ns(context), *most);
+        // What is asked is answered once: it does not come again.
+        let next = journal.next();
+        let (txid, committed) = batch.txid().map_or((next, next), |txid| (txid, txid - most));
+        let mut results = journal.results(txid, &tuples);
+        if results.is_none() {
+            journal.take_back(txid, most)?;
+            let windows = journal.cut(at_ns, &tuples);
+            let made = windows.into_iter().map(|window| self.aggregate(batch, window, out));
+            let made = made.collect::<Result<Vec<_>, _>>();
+            let journal = &mut self.life.as_mut().ok_or_else(lost)?.journal;
+            let kept = made.and_then(|results| {
+                journal.keep(txid, Taken { at_ns, tuples, results: results.clone() })?;
+                Ok(results)
+            });
+            if kept.is_err() {
+                journal.rebuild();
             }
-            let keep = usize::try_from(life.most).unwrap_or(usize::MAX).saturating_mul(2);
-            while life.taken.len() > keep.max(64) {
-                life.taken.pop_first();
-            }
+            results = Some(kept?);
         }
-        let mut entries = Vec::new();
-        for window in windows {
-            let result = self.aggregate(batch, window)?;
-            let life = self.life.as_mut().ok_or_else(lost)?;
-            entries.push((life.key("tr", life.next_trigger), result));
-            life.pending.push_back(life.next_trigger);
-            life.next_trigger += 1;
-        }
-        let life = self.life.as_mut().ok_or_else(lost)?;
-        for (number, at_ns, values) in &life.content.tuples {
-            if !before.contains(number) {
-                let row: Vec<Value> =
-                    std::iter::once((*at_ns).into()).chain(values.iter().cloned()).collect();
-                entries.push((life.key("tu", *number), row.into()));
-            }
-        }
-        entries.push((life.meta_key(), life.meta()));
-        life.store.put(entries)?;
-        let left: BTreeSet<i64> = life.content.tuples.iter().map(|(number, ..)| *number).collect();
-        let gone: Vec<String> = before.difference(&left).map(|n| life.key("tu", *n)).collect();
-        if gone.is_empty() { Ok(()) } else { life.store.remove(&gone) }
-    }
-
-    /// The results that go out with a batch: those of an earlier attempt, if there was one.
-    fn results(&mut self, batch: BatchId) -> Result<Vec<Value>, ComponentError> {
-        let life = self.life.as_mut().ok_or_else(lost)?;
-        let key = life.key("ip", batch.key());
-        let mut sent = Value::Null;
-        if batch.attempt() > 0 {
-            sent = life.store.get(std::slice::from_ref(&key))?.pop().unwrap_or_default();
-        }
-        let triggers = if sent.is_null() {
-            let triggers: Vec<i64> = life.pending.drain(..).collect();
-            if batch.txid().is_some() && !triggers.is_empty() {
-                life.store.put(vec![(key, list(triggers.iter().copied()))])?;
-            }
-            triggers
-        } else {
-            ints(&sent)
-        };
-        let keys: Vec<String> = triggers.iter().map(|trigger| life.key("tr", *trigger)).collect();
-        let results = life.store.get(&keys)?;
-        match batch.txid() {
-            Some(txid) => life.forget(txid)?,
-            None => life.store.remove(&keys)?,
-        }
-        Ok(results)
+        self.life.as_mut().ok_or_else(lost)?.journal.committed(committed, at_ns)?;
+        Ok(results.unwrap_or_default())
     }
 }
 
 impl Processor for WindowProcessor {
     fn prepare(&mut self, setup: &Setup<'_>) -> ComponentResult {
-        let context = setup.context.topology().ok_or_else(lost)?.clone();
+        let context = setup.context.topology().clone();
         let most = context.topology_config().count(Config::TOPOLOGY_MAX_SPOUT_PENDING)?;
-        let mut life = Life {
-            store: self.stores.create()?,
-            prefix: format!("{}|{}|", self.number, context.task_index()),
-            content: Content::new(self.cut, now_ns(&context)),
+        let (at_ns, prefix) =
+            (now_ns(&context), format!("{}|{}|", self.number, context.task_index()));
+        self.life = Some(Life {
+            journal: Journal::open(self.stores.create()?, prefix, self.cut, at_ns)?,
             context,
-            taken: BTreeSet::new(),
-            next_trigger: 0,
-            pending: VecDeque::new(),
             most: most.and_then(|most| i64::try_from(most).ok()).unwrap_or(1).max(1),
-        };
-        life.recover()?;
-        self.life = Some(life);
+        });
         self.aggregator.prepare(setup.context)
     }
 
@@ -254,8 +148,8 @@ impl Processor for WindowProcessor {
         out: &mut Out<'_>,
     ) -> ComponentResult {
         let tuples: Box<Vec<TridentTuple>> = state.downcast().map_err(|_| lost())?;
-        self.take(batch, *tuples)?;
-        let results = self.results(batch)?;
+        let tuples = tuples.iter().map(TridentTuple::to_values).collect();
+        let results = self.take(batch, tuples, out)?;
         let mut sink = Appending { factory: &self.output, parent: None, out };
         for row in results.iter().filter_map(Value::as_list).flatten() {
             let values = row.as_list().ok_or_else(lost)?;
@@ -266,7 +160,7 @@ impl Processor for WindowProcessor {
 
     fn cleanup(&mut self) {
         if let Some(life) = &mut self.life {
-            life.store.shutdown();
+            life.journal.shutdown();
         }
         self.aggregator.cleanup();
     }

@@ -3,27 +3,32 @@
 use super::{BatchCoordinator, BatchEmitter, SpoutPlace, SpoutTask, TridentSpout};
 use crate::batch::TransactionAttempt;
 use crate::operation::TridentCollector;
+use crate::wakers::{Registered, Wakers};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use weir_topology::{
-    ComponentError, ComponentResult, Fields, IntoFields, TopologyError, Value, Values, Waker,
+    ComponentError, ComponentResult, Fields, IntoFields, TopologyError, Value, Values,
 };
 
 #[derive(Debug, Default)]
 struct Feed {
-    /// What was fed, batch after batch.
-    batches: Vec<Vec<Values>>,
-    /// Which of these a batch has.
-    given: BTreeMap<i64, usize>,
+    /// How many batches were fed, given to a transaction, and committed.
+    fed: usize,
+    given: usize,
     committed: usize,
+    /// Those that are not committed.
+    batches: BTreeMap<usize, Vec<Values>>,
+    /// Which of these a transaction has.
+    of: BTreeMap<i64, usize>,
     closed: bool,
-    wakers: Vec<Waker>,
 }
 
 #[derive(Debug, Default)]
 struct Shared {
     feed: Mutex<Feed>,
     progress: Condvar,
+    wakers: Wakers,
 }
 
 /// A spout whose batches are fed from outside; a batch that comes again is the same. Its tasks share
@@ -48,21 +53,17 @@ impl FeederBatchSpout {
     /// Has a batch emitted.
     pub fn feed(&self, batch: impl IntoIterator<Item = Values>) {
         let mut feed = self.feed_mut();
-        feed.batches.push(batch.into_iter().collect());
-        Self::wake(feed);
+        let number = feed.fed;
+        feed.batches.insert(number, batch.into_iter().collect());
+        feed.fed += 1;
+        drop(feed);
+        self.shared.wakers.wake();
     }
 
     /// Nothing will be fed any more.
     pub fn close(&self) {
-        let mut feed = self.feed_mut();
-        feed.closed = true;
-        Self::wake(feed);
-    }
-
-    fn wake(feed: MutexGuard<'_, Feed>) {
-        let wakers = feed.wakers.clone();
-        drop(feed);
-        wakers.iter().for_each(Waker::wake);
+        self.feed_mut().closed = true;
+        self.shared.wakers.wake();
     }
 
     /// How many of the batches have been committed.
@@ -71,12 +72,21 @@ impl FeederBatchSpout {
         self.feed_mut().committed
     }
 
-    /// Waits until all batches that have been fed are committed. On simulated time somebody else has to
-    /// advance it meanwhile.
+    /// Waits until all batches that have been fed are committed: for ever, if the topology is not running
+    /// any more. On simulated time somebody else has to advance it meanwhile.
     pub fn await_committed(&self) {
         let feed = self.feed_mut();
-        let all = |feed: &mut Feed| feed.committed < feed.batches.len();
-        drop(self.shared.progress.wait_while(feed, all).unwrap_or_else(PoisonError::into_inner));
+        let open = |feed: &mut Feed| feed.committed < feed.fed;
+        drop(self.shared.progress.wait_while(feed, open).unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The same, but no longer than so long (in real time). Returns whether all are committed.
+    #[must_use]
+    pub fn await_committed_for(&self, longest: Duration) -> bool {
+        let feed = self.feed_mut();
+        let open = |feed: &mut Feed| feed.committed < feed.fed;
+        let waited = self.shared.progress.wait_timeout_while(feed, longest, open);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
     }
 }
 
@@ -85,8 +95,8 @@ impl TridentSpout for FeederBatchSpout {
         &self,
         place: &SpoutPlace<'_>,
     ) -> Result<Box<dyn BatchCoordinator>, ComponentError> {
-        self.feed_mut().wakers.push(place.context.waker());
-        Ok(Box::new(Coordinator(self.clone())))
+        let registered = self.shared.wakers.add(place.context.waker());
+        Ok(Box::new(Coordinator { spout: self.clone(), _registered: registered }))
     }
 
     fn emitter(&self, place: &SpoutPlace<'_>) -> Result<Box<dyn BatchEmitter>, ComponentError> {
@@ -98,7 +108,10 @@ impl TridentSpout for FeederBatchSpout {
     }
 }
 
-struct Coordinator(FeederBatchSpout);
+struct Coordinator {
+    spout: FeederBatchSpout,
+    _registered: Registered,
+}
 
 impl BatchCoordinator for Coordinator {
     fn initialize_transaction(
@@ -108,30 +121,35 @@ impl BatchCoordinator for Coordinator {
         _current: Option<&Value>,
     ) -> Result<Value, ComponentError> {
         // A batch that began because of another spout has nothing of this one.
-        let batch = self.0.feed_mut().given.get(&txid).copied();
+        let batch = self.spout.feed_mut().of.get(&txid).copied();
         Ok(Value::from(batch.and_then(|batch| i64::try_from(batch).ok())))
     }
 
     fn success(&mut self, txid: i64) -> ComponentResult {
-        let mut feed = self.0.feed_mut();
-        feed.committed = feed.committed.max(feed.given.get(&txid).map_or(0, |batch| batch + 1));
+        let mut feed = self.spout.feed_mut();
+        if let Some(batch) = feed.of.remove(&txid) {
+            feed.committed = feed.committed.max(batch + 1);
+            let left = feed.committed;
+            feed.batches = feed.batches.split_off(&left);
+        }
         drop(feed);
-        self.0.shared.progress.notify_all();
+        self.spout.shared.progress.notify_all();
         Ok(())
     }
 
     fn is_ready(&mut self, txid: i64) -> bool {
-        let mut feed = self.0.feed_mut();
-        let next = feed.given.values().max().map_or(0, |last| last + 1);
-        if !feed.given.contains_key(&txid) && next < feed.batches.len() {
-            feed.given.insert(txid, next);
+        let mut feed = self.spout.feed_mut();
+        if !feed.of.contains_key(&txid) && feed.given < feed.fed {
+            let next = feed.given;
+            feed.of.insert(txid, next);
+            feed.given += 1;
         }
-        feed.given.contains_key(&txid)
+        feed.of.contains_key(&txid)
     }
 
     fn is_exhausted(&mut self, _txid: i64) -> bool {
-        let feed = self.0.feed_mut();
-        feed.closed && feed.committed == feed.batches.len()
+        let feed = self.spout.feed_mut();
+        feed.closed && feed.committed == feed.fed
     }
 }
 
@@ -149,7 +167,7 @@ impl BatchEmitter for Emitter {
     ) -> ComponentResult {
         let batch = metadata.as_int().and_then(|batch| usize::try_from(batch).ok());
         let feed = self.spout.feed_mut();
-        let tuples = batch.and_then(|batch| feed.batches.get(batch)).cloned().unwrap_or_default();
+        let tuples = batch.and_then(|batch| feed.batches.get(&batch)).cloned().unwrap_or_default();
         drop(feed);
         let share = tuples.into_iter().skip(self.task.index).step_by(self.task.of);
         share.for_each(|values| collector.emit(values));

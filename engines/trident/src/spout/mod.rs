@@ -15,4 +15,8 @@ pub use opaque::{Opaque, OpaquePartitionedEmitter, OpaquePartitionedSpout};
 pub(crate) use partition::SpoutTask;
 pub use partition::{PartitionCoordinator, SpoutPartition};
 pub use partitioned::{Partitioned, PartitionedEmitter, PartitionedSpout};
+pub(crate) use view::Turn;
 pub use view::{BatchCoordinator, BatchEmitter, SpoutPlace, TridentSpout};
+
+#[cfg(test)]
+mod tests;

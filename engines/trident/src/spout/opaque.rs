@@ -69,7 +69,7 @@ impl<P: OpaquePartitionedSpout> TridentSpout for Opaque<P> {
         place: &SpoutPlace<'_>,
     ) -> Result<Box<dyn BatchCoordinator>, ComponentError> {
         let coordinator = self.0.coordinator(place)?;
-        Ok(Box::new(Coordinating { coordinator, same_again: false }))
+        Ok(Box::new(Coordinating::new(coordinator, false, place)))
     }
 
     fn emitter(&self, place: &SpoutPlace<'_>) -> Result<Box<dyn BatchEmitter>, ComponentError> {
@@ -106,8 +106,8 @@ struct Emitter {
     /// Whether the partitions have changed since the last commit.
     changed: bool,
     partitions: BTreeMap<String, (SpoutPartition, RotatingTransactionalState)>,
-    /// What batches that are not committed left, by partition.
-    emitted: BTreeMap<i64, BTreeMap<String, Value>>,
+    /// What the coordinator said of batches that are not committed, and what they left, by partition.
+    emitted: BTreeMap<i64, (Value, BTreeMap<String, Value>)>,
 }
 
 impl Emitter {
@@ -147,8 +147,10 @@ impl BatchEmitter for Emitter {
         metadata: &Value,
         collector: &mut TridentCollector<'_>,
     ) -> ComponentResult {
+        self.emitted.remove(&attempt.txid);
         self.refresh(metadata)?;
-        let before = self.emitted.range(..attempt.txid).next_back().map(|(_, left)| left.clone());
+        let before =
+            self.emitted.range(..attempt.txid).next_back().map(|(_, (_, left))| left.clone());
         let before = before.unwrap_or_default();
         let mut left = BTreeMap::new();
         for (id, (partition, state)) in &mut self.partitions {
@@ -157,22 +159,22 @@ impl BatchEmitter for Emitter {
             let now = self.emitter.emit(attempt, collector, partition, last)?;
             left.insert(id.clone(), now);
         }
-        self.emitted.insert(attempt.txid, left);
+        self.emitted.insert(attempt.txid, (metadata.clone(), left));
         Ok(())
     }
 
     fn commit(&mut self, attempt: TransactionAttempt) -> ComponentResult {
-        if self.changed
-            && self.task.index == 0
-            && let Some(told) = self.told.clone()
-        {
+        let Some((told, left)) = self.emitted.remove(&attempt.txid) else { return Ok(()) };
+        if self.changed && self.task.index == 0 {
             self.forget_gone_partitions(&told, attempt.txid)?;
         }
         self.changed = false;
-        for (id, left) in self.emitted.remove(&attempt.txid).unwrap_or_default() {
-            if let Some((_, state)) = self.partitions.get_mut(&id) {
-                state.put(attempt.txid, left)?;
-            }
+        for (id, left) in left {
+            // Partitions are not given away before what was emitted of them is committed.
+            let (_, state) = self.partitions.get_mut(&id).ok_or_else(|| {
+                ComponentError::failed(format!("{attempt} has tuples of {id}, which has gone"))
+            })?;
+            state.put(attempt.txid, left)?;
         }
         Ok(())
     }

@@ -1,7 +1,8 @@
 //! What spouts over partitioned sources have in common.
 
-use super::{BatchCoordinator, SpoutPlace};
-use weir_topology::{ComponentError, Value};
+use super::{BatchCoordinator, SpoutPlace, Turn};
+use std::collections::BTreeMap;
+use weir_topology::{ComponentError, ComponentResult, Value};
 
 /// A partition of a source. Storm's `ISpoutPartition`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,22 +41,54 @@ pub trait PartitionCoordinator: 'static {
 
 /// Tells emitters the partitions. For a batch that comes again they are those of the first attempt if
 /// it has to be the same.
+///
+/// With other partitions than those of the batch before, a partition may be another task's. That task can
+/// only go on with it when the one that had it is done with it: so such a batch fails, and with it those
+/// behind it, until all before it have been committed. In Storm both tasks emit the same tuples.
 pub(super) struct Coordinating {
-    pub(super) coordinator: Box<dyn PartitionCoordinator>,
-    pub(super) same_again: bool,
+    coordinator: Box<dyn PartitionCoordinator>,
+    same_again: bool,
+    turn: Turn,
+    /// The partitions of the batches under way, as far as they have come here since this one or one
+    /// before it failed.
+    told: BTreeMap<i64, Value>,
+}
+
+impl Coordinating {
+    pub(super) fn new(
+        coordinator: Box<dyn PartitionCoordinator>,
+        same_again: bool,
+        place: &SpoutPlace<'_>,
+    ) -> Self {
+        Self { coordinator, same_again, turn: place.next_to_be_committed(), told: BTreeMap::new() }
+    }
 }
 
 impl BatchCoordinator for Coordinating {
     fn initialize_transaction(
         &mut self,
-        _txid: i64,
+        txid: i64,
         _previous: Option<&Value>,
         current: Option<&Value>,
     ) -> Result<Value, ComponentError> {
-        match current {
-            Some(current) if self.same_again => Ok(current.clone()),
-            _ => self.coordinator.partitions_for_batch(),
+        let partitions = match current {
+            Some(current) if self.same_again => current.clone(),
+            _ => self.coordinator.partitions_for_batch()?,
+        };
+        self.told.split_off(&txid);
+        let same = self.told.get(&(txid - 1)) == Some(&partitions);
+        if !same && !self.turn.has_come(txid)? {
+            return Err(ComponentError::failed(format!(
+                "the partitions have changed: batch {txid} waits until those before it are committed"
+            )));
         }
+        self.told.insert(txid, partitions.clone());
+        Ok(partitions)
+    }
+
+    fn success(&mut self, txid: i64) -> ComponentResult {
+        self.told = self.told.split_off(&txid);
+        Ok(())
     }
 
     fn is_ready(&mut self, txid: i64) -> bool {

@@ -7,7 +7,6 @@ use super::{
 use crate::batch::TransactionAttempt;
 use crate::operation::TridentCollector;
 use crate::store::{RotatingTransactionalState, TransactionalState};
-use std::fmt;
 use weir_topology::{ComponentError, ComponentResult, Config, Fields, Value};
 
 /// A source with partitions, each of which can emit what it emitted before once more. Storm's
@@ -45,7 +44,8 @@ pub trait PartitionedEmitter: 'static {
     }
 
     /// Emits a batch of a partition for the first time. `last` is what the batch before left. Returns
-    /// what it takes to emit this one again, and to go on behind it.
+    /// what it takes to emit this one again, and to go on behind it: anything but [`Value::Null`], which is
+    /// an error (in Storm such a batch is empty when it comes again).
     fn emit_new(
         &mut self,
         attempt: TransactionAttempt,
@@ -78,7 +78,7 @@ impl<P: PartitionedSpout> TridentSpout for Partitioned<P> {
         place: &SpoutPlace<'_>,
     ) -> Result<Box<dyn BatchCoordinator>, ComponentError> {
         let coordinator = self.0.coordinator(place)?;
-        Ok(Box::new(Coordinating { coordinator, same_again: true }))
+        Ok(Box::new(Coordinating::new(coordinator, true, place)))
     }
 
     fn emitter(&self, place: &SpoutPlace<'_>) -> Result<Box<dyn BatchEmitter>, ComponentError> {
@@ -133,7 +133,15 @@ impl BatchEmitter for Emitter {
         let emitter = &mut *self.emitter;
         for (partition, state) in &mut self.partitions {
             let known = state.get_or_make(attempt.txid, |last| {
-                emitter.emit_new(attempt, collector, partition, last)
+                let made = emitter.emit_new(attempt, collector, partition, last)?;
+                if made.is_null() {
+                    return Err(ComponentError::fatal(format!(
+                        "emit_new returned null for {attempt} of partition {}: return something, which \
+                         emit_again is given",
+                        partition.id
+                    )));
+                }
+                Ok(made)
             })?;
             // Null: a later batch was emitted before this one, so this one has nothing.
             if let Some(known) = known.filter(|known| !known.is_null()) {
@@ -152,11 +160,5 @@ impl BatchEmitter for Emitter {
 
     fn close(&mut self) {
         self.emitter.close();
-    }
-}
-
-impl fmt::Debug for Emitter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Emitter").field("task", &self.task).finish_non_exhaustive()
     }
 }

@@ -4,7 +4,7 @@ use super::{
     MapState, MemoryBacking, OpaqueMap, OpaqueValue, PartitionId, RemovableMapState, Snapshottable,
     SnapshottableMap, State, StateFactory, TupleCollection,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use weir_topology::{ComponentError, ComponentResult, Config, Value, Values, values};
 
@@ -18,7 +18,7 @@ type Backing = MemoryBacking<OpaqueValue<Value>>;
 pub struct MemoryMapState {
     state: SnapshottableMap<OpaqueMap<Backing>>,
     backing: Backing,
-    removed: Vec<Values>,
+    removed: BTreeSet<Values>,
     txid: Option<i64>,
 }
 
@@ -38,7 +38,14 @@ impl MemoryMapState {
     fn over(backing: Backing) -> Self {
         let map = OpaqueMap::new(backing.clone());
         let state = SnapshottableMap::new(map, values!["$MEMORY-MAP-STATE-GLOBAL$"]);
-        Self { state, backing, removed: Vec::new(), txid: None }
+        Self { state, backing, removed: BTreeSet::new(), txid: None }
+    }
+
+    /// What is set again after it was removed is not removed. (In Storm it is.)
+    fn are_there(&mut self, keys: &[Values]) {
+        if !self.removed.is_empty() {
+            keys.iter().for_each(|key| drop(self.removed.take(key)));
+        }
     }
 
     /// Makes states that outlive the executors that they are made for.
@@ -77,6 +84,7 @@ impl MapState for MemoryMapState {
     }
 
     fn multi_put(&mut self, keys: &[Values], values: Vec<Value>) -> ComponentResult {
+        self.are_there(keys);
         self.state.map().multi_put(keys, values)
     }
 
@@ -85,6 +93,7 @@ impl MapState for MemoryMapState {
         keys: &[Values],
         update: &mut dyn FnMut(usize, &Value) -> Result<Value, ComponentError>,
     ) -> Result<Vec<Value>, ComponentError> {
+        self.are_there(keys);
         self.state.map().multi_update(keys, update)
     }
 }
@@ -92,7 +101,7 @@ impl MapState for MemoryMapState {
 impl RemovableMapState for MemoryMapState {
     fn multi_remove(&mut self, keys: &[Values]) -> ComponentResult {
         self.multi_put(keys, vec![Value::Null; keys.len()])?;
-        self.removed.extend_from_slice(keys);
+        self.removed.extend(keys.iter().cloned());
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! State that is brought up to date once per batch.
 
 mod backing;
+mod cached;
 mod disk;
 mod memory;
 mod non_transactional;
@@ -13,6 +14,7 @@ mod value;
 mod view;
 
 pub use backing::{BackingMap, MemoryBacking};
+pub use cached::CachedMap;
 pub use disk::DiskBacking;
 pub use memory::{MemoryMapState, MemoryMapStateFactory};
 pub use non_transactional::NonTransactionalMap;

@@ -15,6 +15,11 @@ impl<B: BackingMap<Value>> NonTransactionalMap<B> {
     pub const fn new(backing: B) -> Self {
         Self { backing }
     }
+
+    /// Where the values are kept.
+    pub const fn backing(&mut self) -> &mut B {
+        &mut self.backing
+    }
 }
 
 impl<B: BackingMap<Value>> State for NonTransactionalMap<B> {

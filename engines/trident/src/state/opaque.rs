@@ -43,6 +43,8 @@ impl<B: BackingMap<OpaqueValue<Value>>> State for OpaqueMap<B> {
         self.cache.reset();
         let mut keys = self.backing().noted(txid)?;
         keys.extend(self.notes.of(txid));
+        keys.sort();
+        keys.dedup();
         let stored = self.backing().multi_get(&keys)?;
         let undone = keys.into_iter().zip(stored).filter_map(|(key, stored)| {
             let stored = stored.filter(|stored| stored.txid == Some(txid))?;

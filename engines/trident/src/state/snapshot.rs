@@ -51,3 +51,21 @@ impl<M: MapState> Snapshottable for SnapshottableMap<M> {
         Ok(made.into_iter().next().unwrap_or_default())
     }
 }
+
+/// As the state by key itself, in which the one value is a key among the others: so one state serves
+/// aggregations of groups and of all there is.
+impl<M: MapState> MapState for SnapshottableMap<M> {
+    fn multi_get(&mut self, keys: &[Values]) -> Result<Vec<Value>, ComponentError> {
+        self.map.multi_get(keys)
+    }
+    fn multi_put(&mut self, keys: &[Values], values: Vec<Value>) -> ComponentResult {
+        self.map.multi_put(keys, values)
+    }
+    fn multi_update(
+        &mut self,
+        keys: &[Values],
+        update: &mut dyn FnMut(usize, &Value) -> Result<Value, ComponentError>,
+    ) -> Result<Vec<Value>, ComponentError> {
+        self.map.multi_update(keys, update)
+    }
+}

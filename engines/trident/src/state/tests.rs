@@ -119,3 +119,49 @@ fn what_a_batch_did_is_undone_when_it_comes_again_without_it() {
     assert_eq!(get(&mut state, "a"), 1.into());
     assert_eq!(get(&mut state, "b"), 2.into(), "nothing is known of batch 1 any more");
 }
+
+#[test]
+fn what_is_set_again_after_it_was_removed_stays() {
+    for updated in [false, true] {
+        let mut state = MemoryMapState::new();
+        state.begin_commit(Some(1)).expect("memory");
+        state.multi_put(&[values!["a"], values!["b"]], vec![1.into(), 1.into()]).expect("memory");
+        state.commit(Some(1)).expect("memory");
+        state.begin_commit(Some(2)).expect("memory");
+        state.multi_remove(&[values!["a"], values!["b"]]).expect("memory");
+        if updated {
+            assert_eq!(add(&mut state, "a", 5), 5);
+        } else {
+            state.multi_put(&[values!["a"]], vec![5.into()]).expect("memory");
+        }
+        state.commit(Some(2)).expect("memory");
+        state.begin_commit(Some(3)).expect("memory");
+        assert_eq!(get(&mut state, "a"), 5.into(), "updated: {updated}");
+        assert_eq!(get(&mut state, "b"), Value::Null);
+    }
+}
+
+#[test]
+fn a_transactional_map_refuses_a_batch_from_before_what_it_has() {
+    let mut state = TransactionalMap::new(MemoryBacking::default());
+    state.begin_commit(Some(900)).expect("memory");
+    assert_eq!(add(&mut state, "a", 1), 1);
+    state.commit(Some(900)).expect("memory");
+    state.begin_commit(Some(1)).expect("memory");
+    let late = state.multi_update(&[values!["a"]], &mut |_, _| Ok(0.into()));
+    let error = late.expect_err("the spout began anew").to_string();
+    assert!(error.contains("(1) is behind the state's batch (900)"), "{error}");
+}
+
+#[test]
+fn one_state_serves_groups_and_all_there_is_also_behind_a_pointer() {
+    let map = OpaqueMap::new(CachedMap::new(MemoryBacking::default(), 3));
+    let mut state = SnapshottableMap::new(map, values!["$all"]);
+    state.begin_commit(Some(1)).expect("memory");
+    assert_eq!(add(&mut state, "a", 4), 4);
+    let mut all: Box<dyn Snapshottable> = Box::new(state);
+    let add_one = &mut |stored: &Value| Ok((stored.as_int().unwrap_or(0) + 1).into());
+    assert_eq!(Snapshottable::update(&mut all, add_one).expect("memory"), 1.into());
+    all.commit(Some(1)).expect("memory");
+    assert_eq!(Snapshottable::get(&mut all).expect("memory"), 1.into());
+}

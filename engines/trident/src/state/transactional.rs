@@ -1,11 +1,12 @@
 //! State that is exact if a batch that comes again has the same content.
 
 use super::backing::BatchCache;
-use super::{BackingMap, MapState, State, TransactionalValue};
+use super::{BackingMap, BehindState, MapState, State, TransactionalValue};
 use weir_topology::{ComponentError, ComponentResult, Value, Values};
 
 /// State by key that is exact if a batch that comes again has the same content: it knows which batch
-/// made a value, and does not do it twice. Storm's `TransactionalMap`.
+/// made a value, and does not do it twice. Storm's `TransactionalMap`, which does not notice that a batch
+/// is older than what it has: here that is an error ([`BehindState`]).
 #[derive(Debug)]
 pub struct TransactionalMap<B> {
     cache: BatchCache<TransactionalValue<Value>, B>,
@@ -60,6 +61,11 @@ impl<B: BackingMap<TransactionalValue<Value>>> MapState for TransactionalMap<B> 
         let (mut entries, mut made) = (Vec::new(), Vec::with_capacity(keys.len()));
         for (k, read) in reads.into_iter().enumerate() {
             let stored = read.value.unwrap_or_default();
+            if let (Some(batch), Some(state)) = (self.txid, stored.txid)
+                && state > batch
+            {
+                return Err(BehindState { batch, state }.into());
+            }
             let done_before = self.txid.is_some() && stored.txid == self.txid && !read.written_now;
             if done_before {
                 made.push(stored.value);

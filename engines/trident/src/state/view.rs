@@ -143,5 +143,26 @@ impl<S: MapState + ?Sized> MapState for Box<S> {
     }
 }
 
+impl<S: Snapshottable + ?Sized> Snapshottable for Box<S> {
+    fn get(&mut self) -> Result<Value, ComponentError> {
+        (**self).get()
+    }
+    fn set(&mut self, value: Value) -> ComponentResult {
+        (**self).set(value)
+    }
+    fn update(
+        &mut self,
+        update: &mut dyn FnMut(&Value) -> Result<Value, ComponentError>,
+    ) -> Result<Value, ComponentError> {
+        (**self).update(update)
+    }
+}
+
+impl<S: TupleCollection + ?Sized> TupleCollection for Box<S> {
+    fn tuples(&mut self) -> Result<Vec<Values>, ComponentError> {
+        (**self).tuples()
+    }
+}
+
 /// A state within its executor, where updates and queries share it.
 pub(crate) type SharedState<S> = Rc<std::cell::RefCell<S>>;

@@ -2,8 +2,21 @@
 
 use weir_topology::Value;
 
-/// Writes a value. The error is the type of a value that cannot be written.
-pub(super) fn encode(value: &Value, into: &mut Vec<u8>) -> Result<(), &'static str> {
+/// Why a value cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum NoForm {
+    /// A value of this Rust type is in it.
+    Object(&'static str),
+    /// Lists are nested deeper than [`DEEPEST`].
+    TooDeep,
+}
+
+/// Writes a value.
+pub(super) fn encode(value: &Value, into: &mut Vec<u8>) -> Result<(), NoForm> {
+    write(value, into, 0)
+}
+
+fn write(value: &Value, into: &mut Vec<u8>, depth: usize) -> Result<(), NoForm> {
     let mut sized = |tag: u8, bytes: &[u8]| {
         into.push(tag);
         into.extend((bytes.len() as u64).to_le_bytes());
@@ -22,12 +35,13 @@ pub(super) fn encode(value: &Value, into: &mut Vec<u8>) -> Result<(), &'static s
         }
         Value::Text(value) => sized(4, value.as_bytes()),
         Value::Bytes(value) => sized(5, value),
+        Value::List(_) if depth == DEEPEST => return Err(NoForm::TooDeep),
         Value::List(values) => {
             into.push(6);
             into.extend((values.len() as u64).to_le_bytes());
-            values.iter().try_for_each(|value| encode(value, into))?;
+            values.iter().try_for_each(|value| write(value, into, depth + 1))?;
         }
-        Value::Object(object) => return Err(object.type_name()),
+        Value::Object(object) => return Err(NoForm::Object(object.type_name())),
     }
     Ok(())
 }
@@ -38,8 +52,8 @@ pub(super) fn decode(mut bytes: &[u8]) -> Option<Value> {
     bytes.is_empty().then_some(value)
 }
 
-/// Deeper than anybody nests lists; what is deeper is damaged.
-const DEEPEST: usize = 64;
+/// How deep lists may be nested; what is deeper when it is read is damaged.
+pub(super) const DEEPEST: usize = 64;
 
 fn read(bytes: &mut &[u8], depth: usize) -> Option<Value> {
     let (tag, rest) = bytes.split_first()?;
@@ -111,6 +125,18 @@ mod tests {
 
     #[test]
     fn an_object_is_refused() {
-        assert_eq!(encode(&Value::object(1u8), &mut Vec::new()), Err("u8"));
+        assert_eq!(encode(&Value::object(1u8), &mut Vec::new()), Err(NoForm::Object("u8")));
+    }
+
+    #[test]
+    fn what_is_written_can_be_read() {
+        let mut value = Value::Int(7);
+        for _ in 0..DEEPEST {
+            value = vec![value].into();
+        }
+        let mut bytes = Vec::new();
+        assert_eq!(encode(&value, &mut bytes), Ok(()));
+        assert_eq!(decode(&bytes).as_ref(), Some(&value));
+        assert_eq!(encode(&vec![value].into(), &mut bytes), Err(NoForm::TooDeep));
     }
 }

@@ -1,33 +1,51 @@
 //! Progress on disk.
 
-use super::codec::{decode, encode};
+use super::codec::{DEEPEST, NoForm, decode, encode};
 use super::{StoreError, TransactionalStore};
-use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use weir_topology::Value;
 
 /// The end of the names of files that hold a value.
-const EXTENSION: &str = "value";
+const EXTENSION: &str = ".value";
+
+/// The file that is locked as long as a store uses its folder.
+const LOCK: &str = "lock";
 
 /// Keeps progress in a folder, a file for each value. What was put there survives the end of the
 /// process and, with [`synced`](Self::synced), that of the machine.
+///
+/// One store at a time uses a folder. Topologies of one process share one: their streams then need
+/// different names.
 #[derive(Debug)]
 pub struct FileStore {
     root: PathBuf,
     sync: bool,
     written: AtomicU64,
+    /// Locked until it is closed, which the end of the process does, too.
+    _lock: fs::File,
 }
 
 impl FileStore {
-    /// Keeps progress in this folder, which is made if it is not there. Two processes must not use one
-    /// folder at the same time.
+    /// Keeps progress in this folder, which is made if it is not there. An error if another store uses
+    /// it.
     pub fn open(root: impl Into<PathBuf>) -> Result<Self, StoreError> {
         let root = root.into();
-        fs::create_dir_all(&root).map_err(|error| io(&root, error))?;
-        Ok(Self { root, sync: false, written: AtomicU64::new(0) })
+        let failed = |error| io(&root, error);
+        make_folders(&root).map_err(failed)?;
+        let lock =
+            fs::File::options().create(true).truncate(false).write(true).open(root.join(LOCK));
+        let lock = lock.map_err(failed)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(StoreError::InUse { folder: root.display().to_string() });
+            }
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        Ok(Self { root, sync: false, written: AtomicU64::new(0), _lock: lock })
     }
 
     /// The same, waiting with every value until it is on the disk.
@@ -37,8 +55,12 @@ impl FileStore {
         self
     }
 
-    fn file(&self, path: &str) -> PathBuf {
-        self.root.join(path).with_extension(EXTENSION)
+    fn file(&self, path: &str) -> Result<PathBuf, StoreError> {
+        let is_name = |part: &str| !matches!(part, "" | "." | "..");
+        if path.split('/').all(is_name) {
+            return Ok(self.root.join(format!("{path}{EXTENSION}")));
+        }
+        Err(StoreError::NoPath { path: path.to_owned() })
     }
 
     fn write(&self, file: &Path, bytes: &[u8]) -> std::io::Result<()> {
@@ -50,19 +72,29 @@ impl FileStore {
             out.sync_all()?;
         }
         drop(out);
+        let folder = file.parent().unwrap_or(&self.root);
         // A file is there as a whole or not at all.
         if let Err(error) = fs::rename(&written, file) {
             if error.kind() != ErrorKind::NotFound {
                 return Err(error);
             }
-            fs::create_dir_all(file.parent().unwrap_or(&self.root))?;
+            make_folders(folder)?;
             fs::rename(&written, file)?;
         }
-        if self.sync {
-            fs::File::open(file.parent().unwrap_or(&self.root))?.sync_all()?;
-        }
-        Ok(())
+        if self.sync { fs::File::open(folder)?.sync_all() } else { Ok(()) }
     }
+}
+
+/// Makes a folder with those above it, so that they are there after the machine has stopped: the folder
+/// above each is what has to be on the disk.
+fn make_folders(folder: &Path) -> std::io::Result<()> {
+    let made: Vec<&Path> = folder.ancestors().take_while(|folder| !folder.exists()).collect();
+    fs::create_dir_all(folder)?;
+    for above in made.iter().filter_map(|folder| folder.parent()) {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        fs::File::open(above)?.sync_all()?;
+    }
+    Ok(())
 }
 
 fn io(path: &Path, error: std::io::Error) -> StoreError {
@@ -71,7 +103,7 @@ fn io(path: &Path, error: std::io::Error) -> StoreError {
 
 impl TransactionalStore for FileStore {
     fn get(&self, path: &str) -> Result<Option<Value>, StoreError> {
-        let file = self.file(path);
+        let file = self.file(path)?;
         match fs::read(&file) {
             Ok(bytes) => match decode(&bytes) {
                 Some(value) => Ok(Some(value)),
@@ -84,14 +116,16 @@ impl TransactionalStore for FileStore {
 
     fn put(&self, path: &str, value: &Value) -> Result<(), StoreError> {
         let mut bytes = Vec::new();
-        encode(value, &mut bytes)
-            .map_err(|kind| StoreError::NotKept { path: path.to_owned(), kind })?;
-        let file = self.file(path);
+        let file = self.file(path)?;
+        encode(value, &mut bytes).map_err(|why| match (why, path.to_owned()) {
+            (NoForm::Object(kind), path) => StoreError::NotKept { path, kind },
+            (NoForm::TooDeep, path) => StoreError::TooDeep { path, deepest: DEEPEST },
+        })?;
         self.write(&file, &bytes).map_err(|error| io(&file, error))
     }
 
     fn remove(&self, path: &str) -> Result<(), StoreError> {
-        let file = self.file(path);
+        let file = self.file(path)?;
         match fs::remove_file(&file) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(io(&file, error)),
             _ => Ok(()),
@@ -99,6 +133,7 @@ impl TransactionalStore for FileStore {
     }
 
     fn list(&self, path: &str) -> Result<Vec<String>, StoreError> {
+        self.file(path)?;
         let folder = self.root.join(path);
         let entries = match fs::read_dir(&folder) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -107,9 +142,12 @@ impl TransactionalStore for FileStore {
         let mut names = Vec::new();
         for entry in entries {
             let path = entry.map_err(|error| io(&folder, error))?.path();
-            let is_name = path.extension() == Some(OsStr::new(EXTENSION)) || path.is_dir();
-            if let (true, Some(name)) = (is_name, path.file_stem()) {
-                names.push(name.to_string_lossy().into_owned());
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+            let name = name.unwrap_or_default();
+            match name.strip_suffix(EXTENSION) {
+                _ if path.is_dir() => names.push(name),
+                Some(name) => names.push(name.to_owned()),
+                None => {}
             }
         }
         names.sort();
@@ -158,5 +196,43 @@ mod tests {
         fs::write(folder.path().join("x.value"), [9]).expect("a file");
         let error = store.get("x").expect_err("damaged");
         assert!(error.to_string().contains("is damaged"), "{error}");
+    }
+
+    #[test]
+    fn paths_stay_in_the_folder_and_apart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = FileStore::open(folder.path().join("a/b")).expect("a store").synced();
+        for path in ["", "/x", "../x", "x/../../y", "x//y", "x/", "."] {
+            let error = store.put(path, &1.into()).expect_err("no path");
+            assert!(error.to_string().contains("is no path in a store"), "{error}");
+        }
+        for (path, value) in [("p/a.b", 1), ("p/a.c", 2), ("p/a", 3)] {
+            store.put(path, &value.into()).expect("works");
+        }
+        assert_eq!(store.get("p/a.b").expect("works"), Some(1.into()));
+        assert_eq!(store.get("p/a").expect("works"), Some(3.into()));
+        assert_eq!(store.list("p").expect("works"), ["a", "a.b", "a.c"]);
+    }
+
+    #[test]
+    fn a_stream_without_a_name_keeps_its_progress_in_the_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = FileStore::open(folder.path().join("store")).expect("a store");
+        let store: std::sync::Arc<dyn TransactionalStore> = std::sync::Arc::new(store);
+        let state = super::super::TransactionalState::user(&store, "").part("");
+        state.put("", &7.into()).expect("works");
+        assert_eq!(state.get("").expect("works"), Some(7.into()));
+        assert_eq!(state.names().expect("works"), [""]);
+        assert!(folder.path().join("store/%/user/%/%.value").exists());
+    }
+
+    #[test]
+    fn a_folder_has_one_store() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = FileStore::open(folder.path()).expect("a store");
+        let error = FileStore::open(folder.path()).expect_err("it is in use");
+        assert!(matches!(error, StoreError::InUse { .. }), "{error}");
+        drop(store);
+        FileStore::open(folder.path()).expect("it is free");
     }
 }

@@ -79,9 +79,11 @@ impl RotatingTransactionalState {
         Ok(None)
     }
 
-    /// Forgets all batches before one.
+    /// Forgets all batches before one, but not the last that is known: a partition that was not there for
+    /// some batches goes on behind it.
     pub fn cleanup_before(&mut self, txid: i64) -> Result<(), StoreError> {
-        let keep = self.known.split_off(&txid);
+        let last = self.known.last_key_value().map_or(txid, |(last, _)| *last);
+        let keep = self.known.split_off(&txid.min(last));
         for old in std::mem::replace(&mut self.known, keep).into_keys() {
             self.state.remove(&old.to_string())?;
         }
@@ -116,6 +118,8 @@ mod tests {
         assert_eq!((state.previous(2), state.last()), (Some(&10.into()), Some(&20.into())));
         state.cleanup_before(2).expect("memory");
         assert_eq!(part().names().expect("memory"), ["2"]);
+        state.cleanup_before(9).expect("memory");
+        assert_eq!(state.last(), Some(&20.into()), "there is none that would replace it");
         let late = state.get_or_make(1, |_| unreachable!("too late"));
         assert_eq!((late.expect("known"), state.get(1)), (None, Some(&Value::Null)));
     }

@@ -18,7 +18,11 @@ pub enum StoreError {
         error: std::io::Error,
     },
     /// What is there is not what was written.
-    #[error("{path} is damaged: remove it, and the spout begins where it knows to begin")]
+    #[error(
+        "{path} is damaged: put back a copy of the whole store, with states of the same time, or remove \
+         the store together with all states (states that know of later batches count batches twice, or \
+         refuse them)"
+    )]
     Damaged {
         /// What was read.
         path: String,
@@ -30,6 +34,29 @@ pub enum StoreError {
         path: String,
         /// Its type.
         kind: &'static str,
+    },
+    /// A list that is nested too deep cannot be written.
+    #[error("{path}: a list is nested deeper than {deepest} levels: flatten it")]
+    TooDeep {
+        /// What was to be written.
+        path: String,
+        /// How deep a list may be nested.
+        deepest: usize,
+    },
+    /// A path that is none.
+    #[error("{path:?} is no path in a store: give it parts with names, divided by single slashes")]
+    NoPath {
+        /// What was given.
+        path: String,
+    },
+    /// Somebody uses the folder.
+    #[error(
+        "{folder} is used by another store, of this or another process: give topologies of one process \
+         the same store, and others a folder each"
+    )]
+    InUse {
+        /// The folder.
+        folder: String,
     },
 }
 
@@ -102,8 +129,11 @@ impl TransactionalState {
     }
 }
 
-/// A name as one part of a path, which may also be the name of a file.
+/// A name as one part of a path, which may also be the name of a file. A part is never empty.
 fn escape(name: &str) -> String {
+    if name.is_empty() {
+        return NOTHING.to_owned();
+    }
     let mut escaped = String::new();
     for byte in name.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'$') {
@@ -117,7 +147,13 @@ fn escape(name: &str) -> String {
     escaped
 }
 
+/// No other name is written like this: a `%` in a name has a code behind it.
+const NOTHING: &str = "%";
+
 fn unescape(escaped: &str) -> String {
+    if escaped == NOTHING {
+        return String::new();
+    }
     let mut bytes = Vec::new();
     let mut rest = escaped.as_bytes();
     while let Some((first, after)) = rest.split_first() {
@@ -145,7 +181,7 @@ mod tests {
         #[test]
         fn names_come_back_and_are_parts_of_paths(name in ".*") {
             let escaped = escape(&name);
-            prop_assert!(!escaped.contains(['/', '.', '\\']));
+            prop_assert!(!escaped.contains(['/', '.', '\\']) && !escaped.is_empty());
             prop_assert_eq!(unescape(&escaped), name);
         }
     }

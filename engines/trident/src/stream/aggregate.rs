@@ -7,9 +7,9 @@ use crate::operation::{Aggregation, AnyAggregator, Extreme, Kind, Prototype, Sin
 use crate::plan::Partitioning;
 use crate::processor::{AggregatePart, AggregateProcessor, Input};
 use crate::state::PartitionId;
-use crate::tuple::TupleFactory;
+use crate::tuple::{TridentTuple, TupleFactory};
 use std::cmp::Ordering;
-use weir_topology::{Fields, IntoFields};
+use weir_topology::{ComponentError, Fields, IntoFields};
 
 /// One aggregation, what it sees and what it emits.
 #[derive(Clone, Debug)]
@@ -45,7 +45,6 @@ fn single(where_to: BatchToPartition, part: Running) -> Running {
 
 impl Stream {
     /// Aggregates each partition of each batch by itself. What comes out has the fields of `output` only.
-    #[must_use]
     pub fn partition_aggregate<K>(
         &self,
         input: impl IntoFields,
@@ -58,7 +57,6 @@ impl Stream {
     /// Aggregates each batch as a whole. What comes out has the fields of `output` only. A
     /// [`CombinerAggregator`](crate::operation::CombinerAggregator) aggregates each partition before
     /// anything is sent on; what is left then is done in one task per batch.
-    #[must_use]
     pub fn aggregate<K>(
         &self,
         input: impl IntoFields,
@@ -71,13 +69,11 @@ impl Stream {
     /// Of each partition of each batch, the tuple with the least value of a field; of several, the last.
     /// For the least of a whole batch, repartition first: [`global`](Self::global) or
     /// [`batch_global`](Self::batch_global). Storm's `minBy`.
-    #[must_use]
     pub fn min_by(&self, field: &str) -> Self {
         self.extreme_by(field, Ordering::Less)
     }
 
     /// The same with the greatest value. Storm's `maxBy`.
-    #[must_use]
     pub fn max_by(&self, field: &str) -> Self {
         self.extreme_by(field, Ordering::Greater)
     }
@@ -85,11 +81,42 @@ impl Stream {
     fn extreme_by(&self, field: &str, wanted: Ordering) -> Self {
         match self.check("min_by and max_by", [field]) {
             Ok(_) => {
-                let (fields, field) = (self.output_fields(), field.to_owned());
-                self.partition_aggregate(fields.clone(), Extreme { field, wanted }, fields)
+                let field = field.to_owned();
+                let compare = move |one: &TridentTuple, other: &TridentTuple| {
+                    Ok(one.get(&*field)?.cmp(other.get(&*field)?))
+                };
+                self.extreme(compare, wanted)
             }
             Err(error) => self.fail(error),
         }
+    }
+
+    /// Of each partition of each batch, the least tuple in an order of one's own; of several, the last. An
+    /// error of the comparison fails the batch. Storm's `min` with a comparator.
+    pub fn min_with<C>(&self, compare: C) -> Self
+    where
+        C: FnMut(&TridentTuple, &TridentTuple) -> Result<Ordering, ComponentError>,
+        C: Clone + Send + 'static,
+    {
+        self.extreme(compare, Ordering::Less)
+    }
+
+    /// The same with the greatest tuple. Storm's `max` with a comparator.
+    pub fn max_with<C>(&self, compare: C) -> Self
+    where
+        C: FnMut(&TridentTuple, &TridentTuple) -> Result<Ordering, ComponentError>,
+        C: Clone + Send + 'static,
+    {
+        self.extreme(compare, Ordering::Greater)
+    }
+
+    fn extreme<C>(&self, compare: C, wanted: Ordering) -> Self
+    where
+        C: FnMut(&TridentTuple, &TridentTuple) -> Result<Ordering, ComponentError>,
+        C: Clone + Send + 'static,
+    {
+        let fields = self.output_fields();
+        self.partition_aggregate(fields.clone(), Extreme { compare, wanted }, fields)
     }
 
     /// Begins several aggregations side by side.

@@ -60,7 +60,6 @@ impl ChainedAggregator {
     }
 
     /// That is all. The stream of what they emit, behind the fields of the group if there is one.
-    #[must_use]
     pub fn chain_end(self) -> Stream {
         let Self { stream, group, parts, error } = self;
         if let Some(error) = error {

@@ -53,7 +53,6 @@ impl GroupedStream {
 
     /// Aggregates each group of each batch. What comes out has the fields of the group and those of
     /// `output`.
-    #[must_use]
     pub fn aggregate<K>(
         &self,
         input: impl IntoFields,
@@ -64,7 +63,6 @@ impl GroupedStream {
     }
 
     /// Aggregates each group within each partition of each batch.
-    #[must_use]
     pub fn partition_aggregate<K>(
         &self,
         input: impl IntoFields,
@@ -152,7 +150,6 @@ impl GroupedStream {
     }
 
     /// Looks tuples up in a state, each where its group is, and appends what is found.
-    #[must_use]
     pub fn state_query<S: 'static, Q>(
         &self,
         state: &TridentState<S>,

@@ -2,8 +2,9 @@
 
 use super::{Stream, TridentTopology};
 use crate::TridentError;
+use crate::operation::{MultiReducer, Prototype};
 use crate::plan::{JoinType, Joiner};
-use crate::processor::{ForwardProcessor, MultiProcessor};
+use crate::processor::{AnyMultiReducer, ForwardProcessor, MultiProcessor};
 use crate::tuple::TupleFactory;
 use std::rc::Rc;
 use weir_topology::{Fields, IntoFields};
@@ -15,10 +16,12 @@ fn mismatch(operation: &'static str, message: impl Into<String>) -> TridentError
 impl TridentTopology {
     /// The tuples of several streams in one, under the names of the first stream's fields. All must have
     /// as many fields.
-    #[must_use]
     pub fn merge(&self, streams: &[&Stream]) -> Stream {
-        let (Some(first), Ok(())) = (streams.first(), self.own("merge", streams)) else {
-            return self.nothing(mismatch("merge", "give it at least one stream of this topology"));
+        if let Err(error) = self.own("merge", streams) {
+            return self.nothing(error);
+        }
+        let Some(first) = streams.first() else {
+            return self.nothing(mismatch("merge", "give it at least one stream"));
         };
         let fields = first.output_fields();
         let mut forward = Vec::new();
@@ -39,7 +42,6 @@ impl TridentTopology {
 
     /// Joins two streams on equal values of their key fields, within each batch. What comes out has the key
     /// fields and then the other fields of each stream, under the names of `output`.
-    #[must_use]
     pub fn join(
         &self,
         left: (&Stream, impl IntoFields),
@@ -54,7 +56,6 @@ impl TridentTopology {
     }
 
     /// The same; a stream that is [`JoinType::Outer`] may have no tuple with a key that the other has.
-    #[must_use]
     pub fn join_with(
         &self,
         (left, left_on, left_join): (&Stream, impl IntoFields, JoinType),
@@ -65,12 +66,11 @@ impl TridentTopology {
             (Ok(left_on), Ok(right_on)) => {
                 self.join_all(&[(left, left_on, left_join), (right, right_on, right_join)], output)
             }
-            (Err(error), _) | (_, Err(error)) => left.fail(error.into()),
+            (Err(error), _) | (_, Err(error)) => self.nothing(error.into()),
         }
     }
 
     /// Joins any number of streams.
-    #[must_use]
     pub fn join_all(
         &self,
         streams: &[(&Stream, Fields, JoinType)],
@@ -118,6 +118,40 @@ impl TridentTopology {
             let reducer = Box::new(joiner.clone());
             Box::new(MultiProcessor { reducer, inputs: inputs.clone(), output: factory.clone() })
         }))
+    }
+
+    /// Reduces the partitions of several streams, each batch by itself. The reducer sees some fields of each
+    /// stream; what it emits has the fields of `output`. Streams are not repartitioned: a state of the
+    /// reducer has what is in one task. Storm's `multiReduce`.
+    pub fn multi_reduce<R>(
+        &self,
+        streams: &[(&Stream, Fields)],
+        reducer: R,
+        output: impl IntoFields,
+    ) -> Stream
+    where
+        R: MultiReducer + Clone + Send,
+    {
+        let reduced = || {
+            let of: Vec<&Stream> = streams.iter().map(|(stream, _)| *stream).collect();
+            self.own("multi_reduce", &of)?;
+            let first = of
+                .first()
+                .ok_or_else(|| mismatch("multi_reduce", "give it at least one stream"))?;
+            let seen = |(stream, fields): &(&Stream, Fields)| {
+                TupleFactory::projection("multi_reduce", &stream.output_fields(), fields)
+            };
+            let inputs = streams.iter().map(seen).collect::<Result<Vec<_>, _>>()?;
+            let nodes = of.iter().map(|stream| stream.node).collect();
+            let factory = TupleFactory::fresh(output.into_fields()?);
+            let reducer: Prototype<dyn AnyMultiReducer> =
+                Prototype::cloned(reducer, |one| Box::new(one) as Box<dyn AnyMultiReducer>);
+            Ok(first.after(nodes, factory.fields().clone(), false, move || {
+                let (inputs, output) = (inputs.clone(), factory.clone());
+                Box::new(MultiProcessor { reducer: reducer.make(), inputs, output })
+            }))
+        };
+        reduced().unwrap_or_else(|error| self.nothing(error))
     }
 
     fn own(&self, operation: &'static str, streams: &[&Stream]) -> Result<(), TridentError> {

@@ -19,7 +19,6 @@ impl Stream {
     }
 
     /// Puts other values in the place of those of each tuple, under the same names.
-    #[must_use]
     pub fn map<F>(&self, map: F) -> Self
     where
         F: FnMut(&TridentTuple) -> Result<Values, ComponentError> + Clone + Send + 'static,
@@ -29,7 +28,6 @@ impl Stream {
 
     /// Puts other values in the place of those of each tuple, under other names. Storm's `map` with output
     /// fields.
-    #[must_use]
     pub fn map_to<F>(&self, map: F, output: impl IntoFields) -> Self
     where
         F: FnMut(&TridentTuple) -> Result<Values, ComponentError> + Clone + Send + 'static,
@@ -44,7 +42,6 @@ impl Stream {
     }
 
     /// Puts any number of tuples in the place of each, with values under the same names.
-    #[must_use]
     pub fn flat_map<F, I>(&self, map: F) -> Self
     where
         F: FnMut(&TridentTuple) -> Result<I, ComponentError> + Clone + Send + 'static,
@@ -55,7 +52,6 @@ impl Stream {
 
     /// Puts any number of tuples in the place of each, with values under other names. Storm's `flatMap`
     /// with output fields.
-    #[must_use]
     pub fn flat_map_to<F, I>(&self, map: F, output: impl IntoFields) -> Self
     where
         F: FnMut(&TridentTuple) -> Result<I, ComponentError> + Clone + Send + 'static,
@@ -71,7 +67,6 @@ impl Stream {
     }
 
     /// Looks at each tuple and hands it on as it is.
-    #[must_use]
     pub fn peek<F>(&self, look: F) -> Self
     where
         F: FnMut(&TridentTuple) -> ComponentResult + Clone + Send + 'static,

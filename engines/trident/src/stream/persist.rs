@@ -112,7 +112,6 @@ impl Stream {
 
     /// Looks the tuples of a batch up in a state, in the task that they are in, and appends what is
     /// found. The query sees the fields of `input` only.
-    #[must_use]
     pub fn state_query<S: 'static, Q>(
         &self,
         state: &TridentState<S>,

@@ -22,7 +22,6 @@ impl Stream {
     }
 
     /// Tuples with equal values in these fields go to one task.
-    #[must_use]
     pub fn partition_by(&self, fields: impl IntoFields) -> Self {
         match self.check("partition_by", fields) {
             Ok(fields) => self.partitioned(Partitioning::Fields(fields)),
@@ -31,44 +30,37 @@ impl Stream {
     }
 
     /// Tuples go to the tasks in turn, fewer to those whose queues are full.
-    #[must_use]
     pub fn shuffle(&self) -> Self {
         self.partitioned(Partitioning::Shuffle)
     }
 
     /// As a shuffle among the tasks of the same process, which here are all.
-    #[must_use]
     pub fn local_or_shuffle(&self) -> Self {
         self.partitioned(Partitioning::LocalOrShuffle)
     }
 
     /// All tuples of all batches go to one task.
-    #[must_use]
     pub fn global(&self) -> Self {
         self.partitioned(Partitioning::Global)
     }
 
     /// All tuples of a batch go to one task, those of another batch perhaps to another.
-    #[must_use]
     pub fn batch_global(&self) -> Self {
         self.partitioned(Partitioning::BatchGlobal)
     }
 
     /// Every task gets every tuple.
-    #[must_use]
     pub fn broadcast(&self) -> Self {
         self.partitioned(Partitioning::Broadcast)
     }
 
     /// Tuples go to the task of the same place: what follows is in another bolt, with as many tasks.
-    #[must_use]
     pub fn identity_partition(&self) -> Self {
         self.partitioned(Partitioning::Identity)
     }
 
     /// Tuples go where a grouping of one's own sends them. `make` is called once per emitting executor.
     /// The values that the grouping gets begin with the batch.
-    #[must_use]
     pub fn partition<G: StreamGrouping>(
         &self,
         make: impl Fn() -> G + Send + Sync + 'static,

@@ -38,7 +38,6 @@ impl<S> TridentState<S> {
     }
 
     /// The stream of what its updates emit: the values that they have made, of persistent aggregations.
-    #[must_use]
     pub fn new_values_stream(&self) -> Stream {
         self.stream()
     }

@@ -36,34 +36,36 @@ impl Stream {
     }
 
     /// How many tasks the last operation has, and all others back to the last repartition: the greatest
-    /// that one of them asks for.
-    #[must_use]
+    /// that one of them asks for. Directly behind a repartition it is an error; Storm ignores it there.
     pub fn parallelism_hint(&self, tasks: usize) -> Self {
         if tasks == 0 {
             let what = "a parallelism hint";
             let (value, wanted) = (tasks.to_string(), "at least 1");
             return self.fail(TridentError::BadAmount { what, value, wanted });
         }
+        if self.definition.borrow().nodes[self.node].is_partition() {
+            let operation = "parallelism_hint";
+            let message = "it follows a repartition, which has no tasks: put it behind the operations \
+                           that follow, or before the repartition for those before it";
+            return self.fail(TridentError::Mismatch { operation, message: message.to_owned() });
+        }
         self.definition.borrow_mut().nodes[self.node].parallelism = Some(tasks);
         self.clone()
     }
 
     /// What the last operation is thought to need, in per cent of a core. Recorded, not acted on.
-    #[must_use]
     pub fn set_cpu_load(&self, percent: f64) -> Self {
         self.definition.borrow_mut().nodes[self.node].resources.cpu = Some(percent);
         self.clone()
     }
 
     /// What the last operation is thought to need, in megabytes. Recorded, not acted on.
-    #[must_use]
     pub fn set_memory_load(&self, onheap_mb: f64) -> Self {
         self.definition.borrow_mut().nodes[self.node].resources.onheap_mb = Some(onheap_mb);
         self.clone()
     }
 
     /// The same with what it needs outside of a heap.
-    #[must_use]
     pub fn set_memory_load_with_offheap(&self, onheap_mb: f64, offheap_mb: f64) -> Self {
         self.definition.borrow_mut().nodes[self.node].resources.offheap_mb = Some(offheap_mb);
         self.set_memory_load(onheap_mb)
@@ -115,7 +117,6 @@ impl Stream {
 
     /// Appends what a function emits to each tuple: a copy of the tuple for each emission. The function
     /// sees the fields of `input` only, and emits values of the fields of `output`.
-    #[must_use]
     pub fn each<F>(&self, input: impl IntoFields, function: F, output: impl IntoFields) -> Self
     where
         F: Function + Clone + Send,
@@ -136,7 +137,6 @@ impl Stream {
 
     /// Keeps the tuples that a filter keeps, which sees the fields of `input` only. Storm's `filter`, and
     /// `each` with a filter.
-    #[must_use]
     pub fn filter<F>(&self, input: impl IntoFields, filter: F) -> Self
     where
         F: Filter + Clone + Send,
@@ -154,7 +154,6 @@ impl Stream {
     }
 
     /// Keeps some fields of each tuple, in the order given.
-    #[must_use]
     pub fn project(&self, kept: impl IntoFields) -> Self {
         let projected = || {
             let kept = kept.into_fields()?;
@@ -165,7 +164,6 @@ impl Stream {
     }
 
     /// Groups tuples by some fields, for what follows: aggregations, states and queries by group.
-    #[must_use]
     pub fn group_by(&self, fields: impl IntoFields) -> GroupedStream {
         match self.check("group_by", fields) {
             Ok(fields) => GroupedStream { stream: self.clone(), fields },

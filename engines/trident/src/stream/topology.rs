@@ -60,14 +60,12 @@ impl Default for TridentTopology {
 impl TridentTopology {
     /// An empty topology, whose spouts keep their progress in memory: as long as what
     /// [`build`](Self::build) returns, or a clone of it, or a topology that runs.
-    #[must_use]
     pub fn new() -> Self {
         Self::with_store(Arc::new(MemoryStore::new()))
     }
 
     /// An empty topology, whose spouts keep their progress in a store. With a
     /// [`FileStore`](crate::store::FileStore) a topology goes on where another process was.
-    #[must_use]
     pub fn with_store(store: Arc<dyn TransactionalStore>) -> Self {
         let (nodes, states, errors) = (Vec::new(), Vec::new(), Vec::new());
         Self { definition: Rc::new(RefCell::new(Definition { nodes, states, errors, store })) }
@@ -95,7 +93,8 @@ impl TridentTopology {
     }
 
     /// A stream of the requests to a function: a batch of one tuple each, with the field `args`. The
-    /// tuples that the stream ends with are the answer.
+    /// tuples of the operation that was defined last on the stream, or on one that it goes into, are the
+    /// answer.
     pub fn new_drpc_stream(&self, function: &str, server: &LocalDrpc) -> Stream {
         let kind = NodeKind::Drpc { function: function.to_owned(), server: server.clone() };
         let fields = crate::drpc::FIELDS.into_fields();

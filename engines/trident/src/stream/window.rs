@@ -14,8 +14,11 @@ use weir_topology::IntoFields;
 impl Stream {
     /// Aggregates windows over batches, in each partition by itself. The result of a window comes out with
     /// the batch that ends after the window does, and has the fields of `output`. Tuples and results are
-    /// kept in a store.
-    #[must_use]
+    /// kept in a store, batch by batch until they are committed: windows are as exact as a state would be,
+    /// behind transactional and opaque spouts.
+    ///
+    /// A store that outlives its process goes with the progress of the spouts and with the number of
+    /// tasks: if one of them begins anew, the store has to be emptied.
     pub fn window_in<K>(
         &self,
         store: impl WindowsStoreFactory,
@@ -48,7 +51,6 @@ impl Stream {
     }
 
     /// Aggregates windows over batches; tuples and results are kept in memory.
-    #[must_use]
     pub fn window<K>(
         &self,
         window: WindowConfig,
@@ -60,7 +62,6 @@ impl Stream {
     }
 
     /// Windows of so many tuples, each in one window.
-    #[must_use]
     pub fn tumbling_window<K>(
         &self,
         length: usize,
@@ -72,7 +73,6 @@ impl Stream {
     }
 
     /// Windows of so many tuples, cut anew after so many.
-    #[must_use]
     pub fn sliding_window<K>(
         &self,
         (length, slide): (usize, usize),
@@ -85,7 +85,6 @@ impl Stream {
     }
 
     /// Windows of so long a time, each tuple in one window.
-    #[must_use]
     pub fn tumbling_time_window<K>(
         &self,
         length: Duration,
@@ -97,7 +96,6 @@ impl Stream {
     }
 
     /// Windows of so long a time, cut anew after so long.
-    #[must_use]
     pub fn sliding_time_window<K>(
         &self,
         (length, slide): (Duration, Duration),

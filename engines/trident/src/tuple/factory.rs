@@ -3,7 +3,7 @@
 use super::TridentTuple;
 use crate::TridentError;
 use std::sync::Arc;
-use weir_topology::{Fields, Value};
+use weir_topology::{ComponentError, ComponentResult, Fields, Value};
 
 /// Makes the tuples of a stream: of nothing, or of the tuples of the stream before it. Storm's
 /// `TridentTupleView` factories.
@@ -54,6 +54,20 @@ impl TupleFactory {
         &self.fields
     }
 
+    /// Checks that an emission has a value for each field but the first `before`, which are there already:
+    /// with more or less of them, those of later operations would stand under other names.
+    pub(crate) fn check(&self, before: usize, given: usize) -> ComponentResult {
+        let fields: Vec<&str> = self.fields.iter().skip(before).collect();
+        if fields.len() == given {
+            return Ok(());
+        }
+        Err(ComponentError::fatal(format!(
+            "{given} values were emitted for the {} fields [{}]: emit one for each",
+            fields.len(),
+            fields.join(", ")
+        )))
+    }
+
     /// A tuple of these values.
     #[must_use]
     pub fn of(&self, values: impl IntoIterator<Item = Value>) -> TridentTuple {
@@ -74,7 +88,7 @@ impl TupleFactory {
     #[must_use]
     pub fn projected(&self, parent: &TridentTuple) -> TridentTuple {
         let values = parent.values();
-        // A tuple may have fewer values than fields: emissions are not checked, as in Storm.
+        // A tuple that was made by hand may have fewer values than fields.
         self.of(self.places.iter().map(|place| values.get(*place).cloned().unwrap_or_default()))
     }
 }

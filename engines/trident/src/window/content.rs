@@ -27,8 +27,22 @@ impl Content {
         Self { cut, tuples, next_number: 0, since_cut: 0, next_cut_ns }
     }
 
+    /// The number of the first tuple.
+    pub(crate) fn first_number(&self) -> i64 {
+        self.tuples.front().map_or(self.next_number, |(number, ..)| *number)
+    }
+
+    /// Time has come this far, and then these tuples: the windows that have ended.
+    pub(crate) fn step(&mut self, now_ns: i64, tuples: &[Values]) -> Vec<Vec<Values>> {
+        let mut windows = self.advance(now_ns);
+        for values in tuples {
+            windows.extend(self.add(now_ns, values.clone()));
+        }
+        windows
+    }
+
     /// Time has come this far: the windows that end by now. Those without a tuple are no windows.
-    pub(crate) fn advance(&mut self, now_ns: i64) -> Vec<Vec<Values>> {
+    fn advance(&mut self, now_ns: i64) -> Vec<Vec<Values>> {
         let Cut::Duration { length_ns, slide_ns } = self.cut else { return Vec::new() };
         let mut windows = Vec::new();
         while self.next_cut_ns <= now_ns {
@@ -54,7 +68,7 @@ impl Content {
     }
 
     /// A tuple has come. Returns the window that it completes.
-    pub(crate) fn add(&mut self, now_ns: i64, values: Values) -> Option<Vec<Values>> {
+    fn add(&mut self, now_ns: i64, values: Values) -> Option<Vec<Values>> {
         // What comes at the time of a cut, but after it, is in the next window.
         let at_ns = match self.cut {
             Cut::Duration { slide_ns, .. } => now_ns.max(self.next_cut_ns - slide_ns + 1),

@@ -47,7 +47,9 @@ fn perform(case: &Case<'_>, define: Define) -> Outcome {
     for step in case.parts("input")? {
         if step.has("feed_batch") {
             setting.feeder.feed(rows(step.list("feed_batch")?)?);
-            setting.feeder.await_committed();
+            if !setting.feeder.await_committed_for(std::time::Duration::from_secs(20)) {
+                return Err("the batches are not committed".to_owned());
+            }
             continue;
         }
         let (args, mut want) = (step.text("query")?, rows(step.list("result")?)?);

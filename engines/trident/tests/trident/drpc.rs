@@ -58,11 +58,11 @@ fn words_are_counted_and_queried() {
     let (_cluster, running) = run(&topology);
     let ask = |words: &str| server.execute("words", words).expect("an answer");
     feeder.feed([values!["hello the man said"], values!["the"]]);
-    feeder.await_committed();
+    assert!(feeder.await_committed_for(Duration::from_secs(20)), "not committed");
     assert_eq!(ask("the"), "[[2]]");
     assert_eq!(ask("hello"), "[[1]]");
     feeder.feed([values!["the man on the moon"], values!["where are you"]]);
-    feeder.await_committed();
+    assert!(feeder.await_committed_for(Duration::from_secs(20)), "not committed");
     assert_eq!(ask("the"), "[[4]]");
     assert_eq!(ask("man"), "[[2]]");
     assert_eq!(ask("man where you the"), "[[8]]");
@@ -81,12 +81,12 @@ fn a_state_is_listed() {
         .project(["word", "count"]);
     let (_cluster, _running) = run(&topology);
     feeder.feed([values!["hello the man said"], values!["the"]]);
-    feeder.await_committed();
+    assert!(feeder.await_committed_for(Duration::from_secs(20)), "not committed");
     let rows = server.execute_tuples("all-tuples", "man").expect("an answer");
     let want = [values!["hello", 1], values!["man", 1], values!["said", 1], values!["the", 2]];
     assert_eq!(sorted(rows), want);
     feeder.feed([values!["the foo"]]);
-    feeder.await_committed();
+    assert!(feeder.await_committed_for(Duration::from_secs(20)), "not committed");
     let rows = server.execute_tuples("all-tuples", "man").expect("an answer");
     assert_eq!(sorted(rows.clone()), sorted(factory.tuples()));
     assert!(rows.contains(&values!["the", 3]) && rows.contains(&values!["foo", 1]));
@@ -124,4 +124,31 @@ fn a_stream_is_split_and_merged() {
     let ask = |args| sorted(server.execute_tuples("splitter", args).expect("an answer"));
     assert_eq!(ask("the man"), [values![7], values!["man"], values!["the"]]);
     assert_eq!(ask("hello"), [values![5], values!["hello"]]);
+}
+
+#[test]
+fn a_topology_answers_several_functions_wherever_they_are_defined() {
+    let (topology, server) = (TridentTopology::new(), drpc());
+    let _ = topology.new_drpc_stream("echo", &server).project(["args"]);
+    let feeder = FeederBatchSpout::new(["sentence"]).expect("fields");
+    let (counts, _) = word_counts(&topology, &feeder);
+    let _ = topology
+        .new_drpc_stream("count", &server)
+        .group_by(["args"])
+        .state_query(&counts, ["args"], MapGet, ["count"])
+        .project(["count"]);
+    let _ = topology
+        .new_drpc_stream("split", &server)
+        .each(["args"], Split, ["word"])
+        .project(["word"]);
+    let (_cluster, running) = run(&topology);
+    feeder.feed([values!["to be or not to be"]]);
+    assert!(feeder.await_committed_for(Duration::from_secs(20)), "not committed");
+    let ask = |function: &str, args: &str| {
+        sorted(server.execute_tuples(function, args).expect("an answer"))
+    };
+    assert_eq!(ask("echo", "x y"), [values!["x y"]]);
+    assert_eq!(ask("count", "be"), [values![2]]);
+    assert_eq!(ask("split", "x y"), [values!["x"], values!["y"]]);
+    running.kill(weir_topology::KillOptions::NOW).expect("it ends");
 }

@@ -36,7 +36,8 @@ where
     let conf = Config::new()
         .set(Config::TOPOLOGY_TRIDENT_BATCH_EMIT_INTERVAL_MILLIS, 0)
         .set(Config::TOPOLOGY_MESSAGE_TIMEOUT_SECS, 1)
-        .set(Config::TOPOLOGY_MAX_SPOUT_PENDING, pending);
+        .set(Config::TOPOLOGY_MAX_SPOUT_PENDING, pending)
+        .set(Config::WEIR_EXECUTOR_RESTARTS, -1);
     let built = topology.build().expect("a topology");
     let cluster = LocalCluster::new();
     let running = cluster.submit_topology("t", conf, built).expect("submitted");
@@ -100,4 +101,50 @@ fn batches_that_come_again_count_again_in_other_states() {
     let (held, want) = (held(&backings, |held| held), oracle());
     assert!(held.iter().all(|(key, count)| *count >= want[key]), "nothing is lost");
     assert_ne!(held, want);
+}
+
+#[test]
+fn partitions_that_come_and_go_with_batches_in_flight() {
+    for pending in [2, 4] {
+        let backings = [(); 3].map(|()| MemoryBacking::default());
+        let of = backings.clone();
+        let state = move |_: &Config, partition: PartitionId| -> Result<_, ComponentError> {
+            Ok(OpaqueMap::new(of[partition.index].clone()))
+        };
+        count(Opaque(numbers().changing()), state, pending, 31);
+        assert_eq!(held(&backings, |held| held.curr), oracle(), "opaque, {pending} pending");
+        let backings = [(); 3].map(|()| MemoryBacking::default());
+        let of = backings.clone();
+        let state = move |_: &Config, partition: PartitionId| -> Result<_, ComponentError> {
+            Ok(TransactionalMap::new(of[partition.index].clone()))
+        };
+        count(Partitioned(numbers().changing()), state, pending, 37);
+        assert_eq!(
+            held(&backings, |held| held.value),
+            oracle(),
+            "transactional, {pending} pending"
+        );
+    }
+}
+
+#[test]
+fn emitters_coordinators_and_masters_that_die_with_batches_in_flight() {
+    let deaths = || [Flaky::new(97, 41), Flaky::new(29, 42), Flaky::new(37, 43)];
+    let died = |dies: &[Flaky; 3]| dies.iter().all(|flaky| flaky.failures() > 0);
+    let (dies, backings) = (deaths(), [(); 3].map(|()| MemoryBacking::default()));
+    let of = backings.clone();
+    let state = move |_: &Config, partition: PartitionId| -> Result<_, ComponentError> {
+        Ok(OpaqueMap::new(of[partition.index].clone()))
+    };
+    count(Opaque(numbers().dying(&dies)), state, 3, 51);
+    assert_eq!(held(&backings, |held| held.curr), oracle(), "opaque");
+    assert!(died(&dies), "{dies:?}");
+    let (dies, backings) = (deaths(), [(); 3].map(|()| MemoryBacking::default()));
+    let of = backings.clone();
+    let state = move |_: &Config, partition: PartitionId| -> Result<_, ComponentError> {
+        Ok(TransactionalMap::new(of[partition.index].clone()))
+    };
+    count(Partitioned(numbers().dying(&dies)), state, 3, 57);
+    assert_eq!(held(&backings, |held| held.value), oracle(), "transactional");
+    assert!(died(&dies), "{dies:?}");
 }

@@ -1,8 +1,14 @@
 //! Joins of the streams of a batch, and aggregations that go through its tuples one by one.
 
+use std::io::Write;
 use std::sync::{Arc, Mutex};
-use weir_topology::{ComponentError, Config, Fields, LocalCluster, Value, Values, values};
-use weir_trident::operation::ReducerAggregator;
+use weir_topology::{
+    ComponentError, ComponentResult, Config, Fields, IntoFields, LocalCluster, Value, Values,
+    values,
+};
+use weir_trident::operation::{
+    Debug, Equals, FirstNBy, MultiReducer, ReducerAggregator, TridentCollector,
+};
 use weir_trident::spout::{Batched, FixedBatchSpout};
 use weir_trident::state::MemoryMapState;
 use weir_trident::{JoinType, Stream, TridentTopology, TridentTuple};
@@ -124,7 +130,7 @@ fn numbers(topology: &TridentTopology) -> Stream {
 fn reducers_take_batches_groups_and_all_there_is() {
     // Batches are [1, 2], [3, 4] and [5].
     let topology = TridentTopology::new();
-    let sums = numbers(&topology).shuffle().parallelism_hint(2);
+    let sums = numbers(&topology).shuffle().project(["odd", "number"]).parallelism_hint(2);
     let sums = sums.aggregate(["number"], Squares, ["sum"]);
     assert_eq!(rows_of(&topology, &sums), [values![5], values![25], values![25]]);
 
@@ -149,13 +155,103 @@ fn reducers_take_batches_groups_and_all_there_is() {
 fn the_least_and_the_greatest_of_partitions_and_batches() {
     // Batches are [1, 2], [3, 4] and [5].
     let topology = TridentTopology::new();
-    let least = numbers(&topology).shuffle().parallelism_hint(2).global().min_by("number");
+    let least = numbers(&topology)
+        .shuffle()
+        .project(["odd", "number"])
+        .parallelism_hint(2)
+        .global()
+        .min_by("number");
     assert_eq!(rows_of(&topology, &least), [values![1, 1], values![1, 3], values![1, 5]]);
     let topology = TridentTopology::new();
     let greatest = numbers(&topology).max_by("number");
     assert_eq!(rows_of(&topology, &greatest), [values![0, 2], values![0, 4], values![1, 5]]);
     let topology = TridentTopology::new();
     let _ = numbers(&topology).max_by("size");
+    let error = topology.build().expect_err("no such field").to_string();
+    assert!(error.contains("size"), "{error}");
+}
+
+#[test]
+fn an_order_of_ones_own() {
+    // Batches are [1, 2], [3, 4] and [5].
+    let distance = |tuple: &TridentTuple| tuple.int("number").map(|number| (number - 4).abs());
+    let nearest = move |one: &TridentTuple, other: &TridentTuple| -> Result<_, ComponentError> {
+        Ok(distance(one)?.cmp(&distance(other)?))
+    };
+    let topology = TridentTopology::new();
+    let least = numbers(&topology).min_with(nearest);
+    assert_eq!(rows_of(&topology, &least), [values![0, 2], values![0, 4], values![1, 5]]);
+    let topology = TridentTopology::new();
+    let greatest = numbers(&topology).max_with(nearest);
+    assert_eq!(rows_of(&topology, &greatest), [values![1, 1], values![1, 3], values![1, 5]]);
+    let topology = TridentTopology::new();
+    let all = ["odd", "number"];
+    let first = numbers(&topology).aggregate(all, FirstNBy::new(1, "number").reverse(), ["o", "n"]);
+    assert_eq!(rows_of(&topology, &first), [values![0, 2], values![0, 4], values![1, 5]]);
+    let topology = TridentTopology::new();
+    let equal = numbers(&topology).filter(["odd", "number"], Equals);
+    assert_eq!(rows_of(&topology, &equal), [values![1, 1]]);
+}
+
+/// Where lines are written.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().expect("no panic").write(bytes)
+    }
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn tuples_are_written_down() {
+    let (topology, lines) = (TridentTopology::new(), Lines::default());
+    let all = numbers(&topology).filter(["number"], Debug::to("n", lines.clone()));
+    assert_eq!(rows_of(&topology, &all).len(), 5);
+    let written = String::from_utf8(lines.0.lock().expect("no panic").clone()).expect("text");
+    assert_eq!(written.lines().count(), 5, "{written}");
+    assert!(written.starts_with("DEBUG(n): "), "{written}");
+}
+
+/// Emits the difference of two streams' sums of a batch.
+#[derive(Clone)]
+struct Difference;
+
+impl MultiReducer for Difference {
+    type State = [i64; 2];
+    fn init(&mut self) -> [i64; 2] {
+        [0; 2]
+    }
+    fn execute(
+        &mut self,
+        sums: &mut [i64; 2],
+        from: usize,
+        tuple: &TridentTuple,
+        _: &mut TridentCollector<'_>,
+    ) -> ComponentResult {
+        sums[from] += tuple.int(0)?;
+        Ok(())
+    }
+    fn complete(&mut self, sums: [i64; 2], out: &mut TridentCollector<'_>) -> ComponentResult {
+        out.emit(values![sums[0] - sums[1]]);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_reducer_over_two_streams() {
+    // Batches are [1, 2], [3, 4] and [5].
+    let topology = TridentTopology::new();
+    let (all, field) = (numbers(&topology), |name| [name].into_fields().expect("one field"));
+    let odd = all.filter(["odd"], |tuple: &TridentTuple| Ok(tuple.int(0)? == 1));
+    let streams = [(&all, field("number")), (&odd, field("number"))];
+    let even = topology.multi_reduce(&streams, Difference, ["even"]);
+    assert_eq!(rows_of(&topology, &even), [values![0], values![2], values![4]]);
+    let topology = TridentTopology::new();
+    let _ = topology.multi_reduce(&[(&numbers(&topology), field("size"))], Difference, ["even"]);
     let error = topology.build().expect_err("no such field").to_string();
     assert!(error.contains("size"), "{error}");
 }

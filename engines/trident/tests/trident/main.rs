@@ -6,5 +6,6 @@ mod exactly_once;
 mod flow;
 mod joins;
 mod kills;
+mod mistakes;
 mod numbers;
 mod windows;

@@ -15,6 +15,9 @@ use weir_trident::{TransactionAttempt, TridentTuple};
 /// How many keys numbers are counted by.
 const KEYS: i64 = 17;
 
+/// For how many batches partitions come and go.
+const CHANGING: u64 = 60;
+
 /// The key of a number.
 pub(crate) fn key(tuple: &TridentTuple) -> Result<Values, ComponentError> {
     Ok(values![tuple.int("number")? % KEYS])
@@ -43,20 +46,55 @@ pub(crate) struct Numbers {
     end: i64,
     batch: i64,
     reached: Reached,
+    /// How many batches have been asked for while partitions come and go, if they do.
+    changes: Option<Arc<AtomicU64>>,
+    /// Whether an emitter, the coordinator and the master die now and then.
+    dies: Option<[Flaky; 3]>,
 }
 
 impl Numbers {
     pub(crate) fn new(partitions: i64, end: i64, batch: i64) -> Self {
-        Self { partitions, end, batch, reached: Arc::default() }
+        Self { partitions, end, batch, reached: Arc::default(), changes: None, dies: None }
+    }
+
+    /// The same with an emitter, a coordinator and a master that die now and then.
+    pub(crate) fn dying(self, dies: &[Flaky; 3]) -> Self {
+        Self { dies: Some(dies.clone()), ..self }
+    }
+
+    fn maybe_die(&self, place: usize) {
+        if let Some(dies) = &self.dies {
+            dies[place].maybe_die();
+        }
+    }
+
+    /// The same with other partitions after every third batch, until there are all for good. With each
+    /// change partitions are another task's.
+    pub(crate) fn changing(self) -> Self {
+        Self { changes: Some(Arc::default()), ..self }
     }
 }
 
 impl PartitionCoordinator for Numbers {
     fn partitions_for_batch(&mut self) -> Result<Value, ComponentError> {
-        Ok(self.partitions.into())
+        self.maybe_die(1);
+        let asked = self.changes.as_ref().map(|asked| asked.fetch_add(1, Ordering::Relaxed));
+        Ok(match asked {
+            Some(asked) if asked < CHANGING => 1 + asked.cast_signed() / 3 % self.partitions,
+            _ => self.partitions,
+        }
+        .into())
+    }
+
+    fn is_ready(&mut self, _: i64) -> bool {
+        self.maybe_die(2);
+        true
     }
 
     fn is_exhausted(&mut self, txid: i64) -> bool {
+        if self.changes.as_ref().is_some_and(|asked| asked.load(Ordering::Relaxed) <= CHANGING) {
+            return false;
+        }
         let reached = self.reached.lock().expect("no panic");
         i64::try_from(reached.len()) == Ok(self.partitions)
             && reached.values().all(|(last, to)| *to == self.end && txid > *last)
@@ -71,7 +109,7 @@ struct Emitter {
 impl Emitter {
     fn partitions(all: &Value) -> Result<Vec<SpoutPartition>, ComponentError> {
         let count = all.as_int().ok_or_else(|| ComponentError::fatal("not a count"))?;
-        Ok((0..count).map(|k| SpoutPartition::new(k.to_string())).collect())
+        Ok((0..count).rev().map(|k| SpoutPartition::new(k.to_string())).collect())
     }
 
     fn emit_range(
@@ -81,6 +119,7 @@ impl Emitter {
         partition: &SpoutPartition,
         from: i64,
     ) -> i64 {
+        self.numbers.maybe_die(0);
         let to = (from + size).min(self.numbers.end);
         (from..to).for_each(|number| out.emit(values![number]));
         let mut reached = self.numbers.reached.lock().expect("no panic");

@@ -1,13 +1,17 @@
 //! Windows over batches that fail now and then: each result comes out once.
 
-use crate::numbers::Flaky;
+use crate::numbers::{Flaky, Numbers};
 use std::time::Duration;
-use weir_topology::{Config, Fields, KillOptions, LocalCluster, Values, values};
-use weir_trident::operation::{Count, Sum};
-use weir_trident::spout::{Batched, FeederBatchSpout, FixedBatchSpout};
+use weir_topology::{
+    ComponentError, Config, Fields, KillOptions, LocalCluster, Value, Values, values,
+};
+use weir_trident::operation::{Count, ReducerAggregator, Sum};
+use weir_trident::spout::{
+    Batched, FeederBatchSpout, FixedBatchSpout, Opaque, Partitioned, TridentSpout,
+};
 use weir_trident::state::MemoryMapState;
 use weir_trident::window::WindowConfig;
-use weir_trident::{TridentError, TridentTopology};
+use weir_trident::{TridentError, TridentTopology, TridentTuple};
 
 fn conf(pending: i64) -> Config {
     Config::new()
@@ -66,10 +70,63 @@ fn windows_of_time_come_out_with_a_later_batch() {
     for (number, seconds, want) in [(1, 3, vec![]), (2, 8, vec![]), (4, 1, vec![values![3, 1]])] {
         feeder.feed([values![number]]);
         cluster.advance_time(Duration::from_secs(seconds));
-        feeder.await_committed();
+        assert!(feeder.await_committed_for(Duration::from_secs(20)), "not committed");
         assert_eq!(state.tuples(), want, "after {number}");
     }
     running.kill(KillOptions::NOW).expect("it ends");
+}
+
+/// Adds up, fails once in a while and dies once in a while.
+#[derive(Clone)]
+struct FlakySum {
+    fails: Flaky,
+    dies: Flaky,
+}
+
+impl ReducerAggregator for FlakySum {
+    fn init(&mut self) -> Value {
+        0.into()
+    }
+    fn reduce(&mut self, sum: &Value, tuple: &TridentTuple) -> Result<Value, ComponentError> {
+        self.fails.maybe_fail()?;
+        self.dies.maybe_die();
+        Ok((sum.as_int().unwrap_or(0) + tuple.int(0)?).into())
+    }
+}
+
+/// Sums of three numbers each, over a spout of one partition with its numbers in order, with failures and
+/// deaths in and behind the windows, and how often each came out.
+fn flaky_sums(spout: impl TridentSpout, pending: i64) -> Vec<Values> {
+    let (fails, dies, behind) = (Flaky::new(83, 3), Flaky::new(211, 4), Flaky::new(19, 5));
+    let state = MemoryMapState::factory();
+    let topology = TridentTopology::new();
+    let sum = FlakySum { fails: fails.clone(), dies: dies.clone() };
+    topology
+        .new_stream("numbers", spout)
+        .tumbling_window(3, ["number"], sum, ["sum"])
+        .each(["sum"], behind.clone(), Fields::none())
+        .group_by(["sum"])
+        .persistent_aggregate(state.clone(), Fields::none(), Count, ["count"]);
+    let conf = conf(pending).set(Config::WEIR_EXECUTOR_RESTARTS, -1);
+    let cluster = LocalCluster::new();
+    let built = topology.build().expect("a topology");
+    cluster.submit_topology("t", conf, built).expect("submitted").join().expect("it ends");
+    for flaky in [fails, dies, behind] {
+        assert!(flaky.failures() > 0, "nothing was put to the test");
+    }
+    let mut rows = state.tuples();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn windows_are_exact_whatever_fails_with_batches_in_flight() {
+    let want: Vec<Values> = (0..100).map(|k| values![3 * (3 * k + 1), 1]).collect();
+    for pending in [1, 3] {
+        let numbers = || Numbers::new(1, 300, 7);
+        assert_eq!(flaky_sums(Partitioned(numbers()), pending), want, "transactional, {pending}");
+        assert_eq!(flaky_sums(Opaque(numbers()), pending), want, "opaque, {pending}");
+    }
 }
 
 #[test]

@@ -1,0 +1,72 @@
+//! What the emitters of a source whose partitions change are told.
+
+use super::partition::Coordinating;
+use super::{BatchCoordinator, PartitionCoordinator, SpoutPlace};
+use crate::coordinator::CURRENT_TX;
+use crate::store::{MemoryStore, TransactionalState, TransactionalStore};
+use std::sync::Arc;
+use weir_topology::testing::MockContext;
+use weir_topology::{ComponentError, Config, Value};
+
+/// Says one thing after the other.
+struct Says(Vec<i64>);
+
+impl PartitionCoordinator for Says {
+    fn partitions_for_batch(&mut self) -> Result<Value, ComponentError> {
+        Ok(self.0.remove(0).into())
+    }
+}
+
+/// A coordinator whose source says these things, and what it is given and answers: the batch that comes,
+/// what was said of it before, and the batch that is next to be committed; `None` for a batch that fails.
+fn check(says: &[i64], same_again: bool, rows: &[(i64, Option<i64>, i64, Option<i64>)]) {
+    let store: Arc<dyn TransactionalStore> = Arc::new(MemoryStore::new());
+    let (conf, context) = (Config::new(), MockContext::new("spout", 1).build());
+    let place = SpoutPlace { txid: "s", conf: &conf, context: &context, store: &store };
+    let mut coordinating = Coordinating::new(Box::new(Says(says.to_vec())), same_again, &place);
+    for (row, (txid, before, next, want)) in rows.iter().enumerate() {
+        let state = TransactionalState::coordinator(&store, "s");
+        state.put(CURRENT_TX, &(*next).into()).expect("memory");
+        let before = before.map(Value::from);
+        let told = coordinating.initialize_transaction(*txid, None, before.as_ref());
+        match (told, want) {
+            (Ok(told), Some(want)) => assert_eq!(told, (*want).into(), "row {row}"),
+            (Err(ComponentError::Failed(_)), None) => {}
+            (told, _) => panic!("row {row}: {told:?} instead of {want:?}"),
+        }
+    }
+}
+
+#[test]
+fn other_partitions_wait_until_all_batches_before_are_committed() {
+    let rows = [
+        (1, None, 1, Some(2)),
+        (2, None, 1, Some(2)),
+        (3, None, 1, None),
+        // Nobody knows yet which partitions 3 will have.
+        (4, None, 1, None),
+        (3, None, 2, None),
+        (3, None, 3, Some(9)),
+        (4, None, 3, Some(9)),
+    ];
+    check(&[2, 2, 9, 2, 9, 9, 9], false, &rows);
+}
+
+#[test]
+fn what_has_failed_is_not_gone_by() {
+    // Batch 2 comes again with others, while the second attempt at 3 has the partitions of the first at 2.
+    let rows =
+        [(1, None, 1, Some(2)), (2, None, 1, Some(2)), (2, None, 1, None), (3, None, 1, None)];
+    check(&[2, 2, 9, 2], false, &rows);
+}
+
+#[test]
+fn a_batch_that_has_to_be_the_same_waits_as_well() {
+    let rows = [
+        (5, None, 5, Some(2)),
+        (6, Some(9), 5, None),
+        (6, Some(9), 6, Some(9)),
+        (7, Some(9), 6, Some(9)),
+    ];
+    check(&[2], true, &rows);
+}
