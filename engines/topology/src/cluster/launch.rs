@@ -11,6 +11,7 @@ use crate::flow_control::WaitStrategy;
 use crate::grouping::GroupingContext;
 use crate::metrics::{Consumers, Sampler, TopologyStats};
 use crate::report::{ErrorThrottle, ReportedError};
+use crate::runtime::queue::Turns;
 use crate::runtime::topology::{Run, Watch};
 use crate::state::{CHECKPOINT_COMPONENT, StateProvider};
 use crate::testing::Capture;
@@ -274,7 +275,8 @@ impl Launch<'_> {
         }
         let inlets: Vec<_> =
             self.subscribers(id).into_iter().filter_map(|to| ends[to].inlet.as_ref()).collect();
-        builder.connect(stream, &inlets, |_| ByAddress);
+        let order = if id == CHECKPOINT_COMPONENT { Turns::Behind } else { Turns::Any };
+        builder.connect(stream, &inlets, order, |_| ByAddress);
     }
 }
 

@@ -40,6 +40,16 @@ const RESTS_PER_LOOK: usize = 16;
 /// take minutes for half a ring.
 const PATIENCE: Duration = Duration::from_millis(1);
 
+/// The place of a channel's packets among those of the receiver's other channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turns {
+    /// They have none: channels take turns.
+    Any,
+    /// What others have sent before is taken first. So a checkpoint that is begun after the last tuple
+    /// was emitted is of all tuples.
+    Behind,
+}
+
 /// What a sleeping executor hears.
 pub(crate) enum Call<T> {
     /// Somebody begins to send.
@@ -81,8 +91,14 @@ pub(crate) fn queue<T>(capacity: usize) -> (Port<T>, Intake<T>) {
     let (calls, heard) = bounded(CALLS);
     let gate = Gate { asleep: AtomicBool::new(false), channels: AtomicUsize::new(0) };
     let gate = Arc::new(gate);
-    let intake =
-        Intake { calls: heard, gate: Arc::clone(&gate), rings: Vec::new(), at: 0, in_a_row: 0 };
+    let intake = Intake {
+        calls: heard,
+        gate: Arc::clone(&gate),
+        rings: Vec::new(),
+        at: 0,
+        in_a_row: 0,
+        turn: PACKETS_PER_TURN,
+    };
     (Port { calls, gate, capacity }, intake)
 }
 
@@ -94,7 +110,7 @@ impl<T> Port<T> {
 
     /// Opens a channel, which the receiver knows by this number. It waits until the executor has seen
     /// earlier ones, if there are many. To an executor that is gone nothing can be sent.
-    pub(crate) fn open(&self, channel: u32) -> Feed<T> {
+    pub(crate) fn open(&self, channel: u32, order: Turns) -> Feed<T> {
         let channels = self.gate.channels.load(Ordering::Relaxed).max(1);
         let capacity = (self.capacity / channels).max(1);
         let (packets, taken) = ring(capacity);
@@ -110,7 +126,12 @@ impl<T> Port<T> {
             starved: Arc::clone(&starved),
             room: has_room,
         };
-        let ring = Ring { channel, packets: taken, used, starved, room, low: capacity / 2 };
+        let waits_for = match order {
+            Turns::Any => WaitsFor::Nobody,
+            Turns::Behind => WaitsFor::Unknown,
+        };
+        let (low, packets, taken) = (capacity / 2, taken, 0);
+        let ring = Ring { channel, packets, taken, waits_for, used, starved, room, low };
         // If it is lost, its other ends see that this one is gone.
         let _ = self.calls.send(Call::Opened(ring));
         feed
@@ -223,10 +244,23 @@ impl<T> Feed<T> {
     }
 }
 
+/// What must have been taken before the next packet of a channel.
+#[derive(Debug, PartialEq, Eq)]
+enum WaitsFor {
+    Nobody,
+    /// It has not been looked yet.
+    Unknown,
+    /// By ring, how many packets were there when that packet was found.
+    Others(Vec<u64>),
+}
+
 /// The receiving end of a channel.
 pub(crate) struct Ring<T> {
     channel: u32,
     packets: Consumer<Packet<T>>,
+    /// Packets taken in earlier turns.
+    taken: u64,
+    waits_for: WaitsFor,
     used: Producer<Batch<T>>,
     starved: Arc<AtomicBool>,
     room: Sender<()>,
@@ -248,6 +282,13 @@ impl<T> Ring<T> {
         }
     }
 
+    /// Forgets what its next packet waits for.
+    fn look_again(&mut self) {
+        if self.waits_for != WaitsFor::Nobody {
+            self.waits_for = WaitsFor::Unknown;
+        }
+    }
+
     /// Whether nothing will come any more.
     fn has_ended(&self) -> bool {
         if !self.packets.is_abandoned() {
@@ -266,8 +307,9 @@ pub(crate) struct Intake<T> {
     rings: Vec<Ring<T>>,
     /// Whose turn it is.
     at: usize,
-    /// Packets taken in this turn.
+    /// Packets taken in this turn, and how many that may be.
     in_a_row: usize,
+    turn: usize,
 }
 
 impl<T> Intake<T> {
@@ -276,7 +318,7 @@ impl<T> Intake<T> {
     #[inline(always)]
     pub(crate) fn pop(&mut self) -> Option<Packet<T>> {
         let ring = self.rings.get_mut(self.at)?;
-        if self.in_a_row >= PACKETS_PER_TURN {
+        if self.in_a_row >= self.turn {
             return None;
         }
         let packet = ring.packets.pop().ok()?;
@@ -305,9 +347,8 @@ impl<T> Intake<T> {
                 if let Some(ring) = self.rings.get(self.at) {
                     ring.offer_room();
                 }
-                self.at = if self.at + 1 < self.rings.len() { self.at + 1 } else { 0 };
-                if !self.rings[self.at].packets.is_empty() {
-                    self.in_a_row = 0;
+                self.next_turn();
+                if !self.rings[self.at].packets.is_empty() && self.is_due() {
                     return Ok(());
                 }
             }
@@ -316,12 +357,51 @@ impl<T> Intake<T> {
                 Err(TryRecvError::Empty) => return Err(TryRecvError::Empty),
                 Err(TryRecvError::Disconnected) => {
                     self.rings.retain(|ring| !ring.has_ended());
+                    self.rings.iter_mut().for_each(Ring::look_again);
                     if self.rings.is_empty() {
                         return Err(TryRecvError::Disconnected);
                     }
                 }
             }
         }
+    }
+
+    fn next_turn(&mut self) {
+        if let Some(ring) = self.rings.get_mut(self.at) {
+            ring.taken += self.in_a_row as u64;
+        }
+        (self.in_a_row, self.turn) = (0, PACKETS_PER_TURN);
+        self.at = if self.at + 1 < self.rings.len() { self.at + 1 } else { 0 };
+    }
+
+    /// Whether what the ring whose turn it is has can be taken now.
+    fn is_due(&mut self) -> bool {
+        let due = match &self.rings[self.at].waits_for {
+            WaitsFor::Nobody => return true,
+            WaitsFor::Unknown => {
+                // Whoever has sent before has opened its channel before.
+                while let Ok(call) = self.calls.try_recv() {
+                    self.hear(call);
+                }
+                let sent = |ring: &Ring<T>| ring.taken + ring.packets.slots() as u64;
+                let mut others: Vec<u64> = self.rings.iter().map(sent).collect();
+                others[self.at] = 0;
+                let due = self.have_been_taken(&others);
+                self.rings[self.at].waits_for = WaitsFor::Others(others);
+                due
+            }
+            WaitsFor::Others(others) => self.have_been_taken(others),
+        };
+        if due {
+            self.rings[self.at].look_again();
+            // The packet behind it has to wait for its turn.
+            self.turn = 1;
+        }
+        due
+    }
+
+    fn have_been_taken(&self, others: &[u64]) -> bool {
+        self.rings.iter().zip(others).all(|(ring, sent)| ring.taken >= *sent)
     }
 
     /// The next packet, if there is any.
@@ -405,10 +485,10 @@ mod tests {
     fn whoever_begins_to_send_is_heard_although_another_never_leaves_its_ring_empty() {
         let (port, mut intake) = queue::<u64>(1000);
         port.expect(2);
-        let mut endless = port.open(0);
+        let mut endless = port.open(0, Turns::Any);
         send(&mut endless);
         assert!(intake.pop_any().is_some());
-        let mut later = port.open(1);
+        let mut later = port.open(1, Turns::Any);
         send(&mut later);
         let mut channels = (0..2 * PACKETS_PER_TURN).map(|_| {
             send(&mut endless);
@@ -417,5 +497,29 @@ mod tests {
             intake.channel()
         });
         assert!(channels.any(|channel| channel == 1));
+    }
+
+    /// Of three channels with something to take, one comes behind the others.
+    #[test]
+    fn what_comes_behind_is_taken_after_all_that_had_been_sent_before() {
+        let (port, mut intake) = queue::<u64>(30_000);
+        port.expect(3);
+        let mut data = [port.open(0, Turns::Any), port.open(2, Turns::Any)];
+        let mut last = port.open(1, Turns::Behind);
+        for (before, marks) in [(0, 1), (1, 2), (500, 1), (3 * PACKETS_PER_TURN, 3)] {
+            for _ in 0..marks {
+                data.iter_mut().for_each(|feed| (0..before).for_each(|_| send(feed)));
+                send(&mut last);
+            }
+            let mut taken = [0; 3];
+            while taken[1] < marks {
+                assert!(intake.pop_any().is_some());
+                taken[intake.channel() as usize] += 1;
+                // What comes later need not be waited for.
+                send(&mut data[0]);
+                assert!(taken[1] == 0 || (taken[0] >= before && taken[2] >= before), "{taken:?}");
+            }
+            while intake.pop_any().is_some() {}
+        }
     }
 }

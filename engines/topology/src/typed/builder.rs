@@ -4,7 +4,7 @@ use crate::flow_control::BatchSize;
 use crate::nanos::nanos;
 use crate::runtime::bolt_executor::{BoltExecutor, BoltParts};
 use crate::runtime::inbox::Inbox;
-use crate::runtime::queue::{Intake, Port, queue};
+use crate::runtime::queue::{Intake, Port, Turns, queue};
 use crate::runtime::route::{LocalRoute, QueueRoute, Route};
 use crate::runtime::spout_executor::{SpoutExecutor, SpoutState};
 use crate::runtime::task::Body;
@@ -178,6 +178,7 @@ impl TopologyBuilder {
         &mut self,
         stream: &Stream<T>,
         to: &[&Inlet<I>],
+        order: Turns,
         make: impl Fn(&TaskContext) -> P + Send + Sync + 'static,
     ) {
         let mut queues = Vec::new();
@@ -192,7 +193,7 @@ impl TopologyBuilder {
         let emitting = &mut self.components[stream.component];
         emitting.subscribed |= !queues.is_empty();
         emitting.subscriptions += 1;
-        stream.subscribe(Box::new(Switched { queues, make }));
+        stream.subscribe(Box::new(Switched { queues, order, make }));
     }
 
     /// Says of a connection by which grouping it is, for plans.
@@ -370,7 +371,8 @@ where
             Targets::Opposite => (task.index..task.index + 1, 0),
         };
         let queues =
-            targets.map(|to| self.ports[to].open(self.firsts[to] + offset as u32)).collect();
+            targets.map(|to| self.ports[to].open(self.firsts[to] + offset as u32, Turns::Any));
+        let queues = queues.collect();
         Box::new(QueueRoute::new((self.make)(task), queues, size, number))
     }
 }
@@ -385,6 +387,7 @@ pub(crate) struct Inlet<I> {
 struct Switched<I, M> {
     /// The tasks of all of them, each with its number for the first channel of this subscription.
     queues: Vec<(Port<I>, u32)>,
+    order: Turns,
     make: M,
 }
 
@@ -397,7 +400,8 @@ where
 {
     fn route(&self, task: &TaskContext, size: BatchSize, number: u64) -> Box<dyn Route<T>> {
         let channel = |first: u32| first + task.index as u32;
-        let queues = self.queues.iter().map(|(to, first)| to.open(channel(*first))).collect();
+        let open = |(to, first): &(Port<I>, u32)| to.open(channel(*first), self.order);
+        let queues = self.queues.iter().map(open).collect();
         Box::new(QueueRoute::new((self.make)(task), queues, size, number))
     }
 }

@@ -6,7 +6,7 @@ use crate::runtime::acker::{Account, AckOut, AckerExecutor, News};
 use crate::runtime::inbox::{Closed, Inbox, Notice, Verdict, deliver};
 use crate::runtime::packet::{Body, Cause, Mark, Packet};
 use crate::runtime::progress::MarkPacer;
-use crate::runtime::queue::queue;
+use crate::runtime::queue::{Turns, queue};
 use crate::runtime::spout_executor::{SpoutExecutor, SpoutState};
 use crate::runtime::sync::channel::{Receiver, Sender, bounded};
 use crate::runtime::sync::thread::JoinHandle;
@@ -77,7 +77,7 @@ fn a_spout_that_waits_for_room_in_a_ring_does_not_lock_up_with_who_tells_it() {
         let (notify, inbox) = bounded(1);
         let mut inbox = Inbox::new(inbox);
         let (port, mut from) = queue::<u64>(1);
-        let mut feed = port.open(0);
+        let mut feed = port.open(0, Turns::Any);
         drop(port);
         start("bolt", move || {
             while let Some(Packet { body: Body::One(_, root), .. }) = next(&mut from) {

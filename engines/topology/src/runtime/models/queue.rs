@@ -6,7 +6,7 @@ use crate::runtime::acker::AckOut;
 use crate::runtime::inbox::Closed;
 use crate::runtime::packet::{Body, Mark, Packet, UNTRACKED};
 use crate::runtime::progress::Channels;
-use crate::runtime::queue::{Intake, Port, queue};
+use crate::runtime::queue::{Intake, Port, Turns, queue};
 use crate::runtime::route::{Extent, Io, QueueRoute, Route, StageRun};
 use crate::runtime::sync::channel::TryRecvError;
 use crate::typed::grouping::Only;
@@ -14,8 +14,12 @@ use weir_dataflow::{EventTime, Stamp};
 
 /// Sends numbers, three or more, in batches of two, says how far it has got, and ends.
 fn send(to: Port<u64>, channel: u32, tuples: u64) -> Result<(), Closed> {
-    let mut route =
-        QueueRoute::<u64, _>::new(Only, vec![to.open(channel)], BatchSize::fixed(2, 4), 0);
+    let mut route = QueueRoute::<u64, _>::new(
+        Only,
+        vec![to.open(channel, Turns::Any)],
+        BatchSize::fixed(2, 4),
+        0,
+    );
     drop(to);
     let mut acks = AckOut::new(Vec::new(), 1, None);
     let mark = |position| Mark { position, watermark: EventTime(position) };
@@ -121,7 +125,7 @@ fn one_bell_serves_two_rings() {
         for channel in 0..2 {
             let to = to.clone();
             start("sender", move || {
-                let mut feed = to.open(channel);
+                let mut feed = to.open(channel, Turns::Any);
                 drop(to);
                 let packet = Packet { mark: Mark::default(), body: Body::Mark };
                 feed.send(packet, None, None).expect("open");
