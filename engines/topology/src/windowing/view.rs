@@ -9,6 +9,8 @@ pub enum Handled {
     Done,
     /// Its events are taken out of the queue, and do not expire: they will come again.
     Failed,
+    /// The same, but only those that were not in the window before: the others stay.
+    FailedNew,
 }
 
 /// Whom a [`WindowManager`](super::WindowManager) tells of windows. Storm's `WindowLifecycleListener`.
