@@ -146,7 +146,7 @@ impl<B: WindowedBolt> RichBolt for WindowedBoltExecutor<B> {
     }
 
     fn component_configuration(&self) -> Config {
-        self.bolt.component_configuration().merged(&self.windows.conf)
+        self.windows.over(self.bolt.component_configuration())
     }
 }
 

@@ -350,6 +350,6 @@ impl<B: StatefulWindowedBolt> StatefulBolt for StatefulWindowedBoltExecutor<B> {
     }
 
     fn component_configuration(&self) -> Config {
-        self.bolt.component_configuration().merged(&self.windows.conf)
+        self.windows.over(self.bolt.component_configuration())
     }
 }
