@@ -60,6 +60,10 @@ impl<B: WindowedBolt> WindowLifecycleListener<Tuple> for Listener<'_, B> {
         let executed = self.bolt.execute(&tuples, collector);
         settled(executed, window, self.out)
     }
+
+    fn on_empty(&mut self, end_ms: i64) -> ComponentResult {
+        self.bolt.execute_empty(end_ms, self.out)
+    }
 }
 
 /// What becomes of a window, and of its tuples, after a bolt has had it.

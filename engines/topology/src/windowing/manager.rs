@@ -51,6 +51,9 @@ pub struct WindowManager<T> {
     marked: u64,
     since_scan: u32,
     compacts: bool,
+    /// It goes on where another has ended: windows that were due meanwhile are left out if nothing is
+    /// queued.
+    resumes: bool,
     now_ms: i64,
 }
 
@@ -67,6 +70,7 @@ impl<T> WindowManager<T> {
             marked: 0,
             since_scan: 0,
             compacts: true,
+            resumes: false,
             now_ms: 0,
         }
     }
@@ -100,6 +104,7 @@ impl<T> WindowManager<T> {
     /// Goes on from the state of a trigger like its own.
     pub(super) fn restore_trigger(&mut self, state: i64) {
         self.trigger.restore(state);
+        self.resumes = true;
         if let Trigger::Time { every_ms, due_ms } = self.trigger.0 {
             // The next window is not the first, which would take what is too old for it.
             self.eviction.set_context(EvictionContext::at(due_ms.saturating_sub(every_ms) - 1));
@@ -204,7 +209,7 @@ impl<T> WindowManager<T> {
                 break;
             }
             let missed = now_ms.saturating_sub(due_ms) / every_ms;
-            if missed > 0 && self.queue.entries.is_empty() {
+            if missed > 0 && self.resumes && self.queue.entries.is_empty() {
                 // All these windows are empty.
                 let due_ms = due_ms.saturating_add(missed.saturating_mul(every_ms));
                 self.trigger.0 = Trigger::Time { every_ms, due_ms };
@@ -215,7 +220,9 @@ impl<T> WindowManager<T> {
             // Events of the very millisecond may still come: it is not in the window yet.
             let context = EvictionContext::at(due_ms - 1);
             let sliding_interval_ms = Some(every_ms);
-            self.trigger(EvictionContext { sliding_interval_ms, ..context }, listener)?;
+            if !self.trigger(EvictionContext { sliding_interval_ms, ..context }, listener)? {
+                listener.on_empty(due_ms - 1)?;
+            }
         }
         Ok(())
     }
