@@ -313,9 +313,10 @@ impl Replays {
             rest.push((self.of(tuple), self.number(tuple)?));
         }
         for (stream, number) in rest {
-            // Those behind all that was in windows are new anyway.
+            // Those behind all that was in windows or may come before them are new anyway.
             let progress = self.streams[stream].progress;
-            if number <= progress.last_evaluated.max(progress.last_expired) {
+            let absent = streams[stream].0.last_key_value().map_or(i64::MIN, |(_, to)| *to);
+            if number <= progress.last_evaluated.max(progress.last_expired).max(absent) {
                 streams[stream].insert((number, number));
             }
         }
