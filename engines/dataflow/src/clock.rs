@@ -5,12 +5,17 @@
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, never};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A monotonic clock in nanoseconds.
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// Nanoseconds since the clock was made.
     fn now_ns(&self) -> u64;
+    /// When that was: nanoseconds from the Unix epoch to the clock's zero. Times that outlive the
+    /// process are kept with this added. A clock that is told what time it is starts at the epoch.
+    fn origin_ns(&self) -> u64 {
+        0
+    }
     /// Something that can be waited for: it goes off once `deadline_ns` has been reached.
     fn alarm(&self, deadline_ns: u64) -> Alarm;
     /// Waits until `deadline_ns` has been reached. Returns at once if it has.
@@ -86,6 +91,7 @@ pub fn receive<T>(from: &Receiver<T>, alarm: Alarm) -> Received<T> {
 #[derive(Debug, Clone)]
 pub struct SystemClock {
     origin: Instant,
+    since_epoch: Duration,
 }
 
 impl SystemClock {
@@ -93,7 +99,9 @@ impl SystemClock {
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is where Instant::now is wrapped")]
     pub fn new() -> Self {
-        Self { origin: Instant::now() }
+        // A system whose time is not set is taken to have started with the epoch.
+        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Self { origin: Instant::now(), since_epoch: since_epoch.unwrap_or_default() }
     }
 }
 
@@ -107,6 +115,10 @@ impl Clock for SystemClock {
     #[inline]
     fn now_ns(&self) -> u64 {
         self.origin.elapsed().as_nanos() as u64
+    }
+
+    fn origin_ns(&self) -> u64 {
+        self.since_epoch.as_nanos() as u64
     }
 
     fn alarm(&self, deadline_ns: u64) -> Alarm {
@@ -219,6 +231,17 @@ mod tests {
         assert_eq!(clock.now_ns(), 20);
         drop(keep);
         assert_eq!(receive(&silent, clock.alarm(30)), Received::Closed);
+    }
+
+    /// What is kept by one process is older for the next.
+    #[test]
+    fn system_clocks_agree_on_what_time_it_is() {
+        let time = |clock: &SystemClock| clock.origin_ns() + clock.now_ns();
+        let (before, after) = (SystemClock::new(), SystemClock::new());
+        let apart = time(&before).abs_diff(time(&after));
+        assert!(apart < 3_600_000_000_000, "{apart} ns apart");
+        assert!(before.origin_ns() > 1_600_000_000_000_000_000, "{}", before.origin_ns());
+        assert_eq!(ManualClock::new().origin_ns(), 0);
     }
 
     #[test]

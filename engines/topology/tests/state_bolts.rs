@@ -7,8 +7,8 @@ use weir_topology::state::{
 };
 use weir_topology::testing::{MockCollector, MockContext, tuple};
 use weir_topology::{
-    ComponentError, ComponentResult, Config, OutputCollector, OutputFieldsDeclarer, RichBolt,
-    Tuple, values,
+    ComponentError, ComponentResult, Config, FixedTupleSpout, LocalCluster, OutputCollector,
+    OutputFieldsDeclarer, RichBolt, TopologyBuilder, Tuple, values,
 };
 
 /// Adds numbers up; a 0 is failed, and a negative number is fatal.
@@ -281,4 +281,29 @@ fn several_states_of_a_task_have_names_of_their_own() {
     let _whole: KeyValue<u8, u8> = provider.key_value(&one).expect("free");
     let _part: KeyValue<u8, u8> = provider.key_value(&one.part("windows")).expect("free");
     assert_eq!(one.part("windows").to_string(), "t/b/windows/0");
+}
+
+/// Checkpoints that are forgotten with the process are of no use to state that is not.
+#[test]
+fn state_on_disk_wants_its_checkpoints_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (key, at) = (Config::TOPOLOGY_STATE_PROVIDER, Config::TOPOLOGY_STATE_PROVIDER_CONFIG);
+    let place = folder.path().display().to_string();
+    for (topology, refused) in [("memory", true), ("disk", false)] {
+        let mut builder = TopologyBuilder::new();
+        let spout = FixedTupleSpout::new(["x"], []).expect("fields");
+        builder.set_spout("numbers", move || spout.clone(), 1);
+        builder
+            .set_stateful_bolt("sum", || Sum, 1)
+            .shuffle_grouping("numbers")
+            .add_configuration(key, "disk")
+            .add_configuration(at, place.clone());
+        let built = builder.create_topology().expect("a topology");
+        let conf = Config::new().set(key, topology).set(at, place.clone());
+        let cluster = LocalCluster::with_simulated_time();
+        let submitted = cluster.submit_topology("sums", conf, built);
+        let error = submitted.err().map(|error| error.to_string());
+        assert_eq!(error.is_some(), refused, "{error:?}");
+        assert!(error.is_none_or(|error| error.contains("\"sum\" has its state on disk")));
+    }
 }

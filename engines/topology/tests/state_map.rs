@@ -374,3 +374,38 @@ fn a_process_that_is_killed_while_it_makes_a_file_leaves_none_in_part() {
         std::fs::remove_dir_all(folder.path()).expect("ours");
     }
 }
+
+/// Whoever makes a file first, all find a whole one, and nothing else that is there is touched.
+#[test]
+fn a_file_that_many_make_at_once_is_made_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let within = folder.path().join("a").join("t");
+    std::fs::create_dir_all(&within).expect("a folder");
+    std::fs::write(within.join("c-0.new"), "somebody's own").expect("a file");
+    let namespace = Namespace { topology: "t".into(), component: "c".into(), task: 0 };
+    let provider = StateProvider::disk(folder.path().join("a"));
+    std::thread::scope(|scope| {
+        for maker in 0..4i64 {
+            let (provider, namespace) = (&provider, &namespace);
+            scope.spawn(move || {
+                let state = loop {
+                    match provider.key_value::<i64, i64>(namespace) {
+                        Err(StateError::InUse { .. }) => std::thread::yield_now(),
+                        opened => break opened,
+                    }
+                };
+                let mut state = state.expect("a whole file");
+                state.put(maker, maker).expect("on disk");
+                state.persist().expect("on disk");
+            });
+        }
+    });
+    let state = provider.key_value::<i64, i64>(&namespace).expect("a whole file");
+    let mut kept: Vec<_> = state.iter().map(|entry| entry.expect("readable").0).collect();
+    kept.sort_unstable();
+    assert_eq!(kept, [0, 1, 2, 3]);
+    let mut names: Vec<_> = std::fs::read_dir(&within).expect("a folder").flatten().collect();
+    names.sort_by_key(std::fs::DirEntry::file_name);
+    let names: Vec<_> = names.iter().map(std::fs::DirEntry::file_name).collect();
+    assert_eq!(names, ["c-0.new", "c-0.redb"]);
+}

@@ -376,3 +376,40 @@ proptest! {
         prop_assert_eq!(joined.sorted(), both);
     }
 }
+
+/// A task without items has windows on the clock, too: those behind do not wait for it for ever.
+#[test]
+fn idle_tasks_have_windows_on_the_clock() {
+    let builder = StreamBuilder::new();
+    let feeder = FeederSpout::new(["k", "v"]).expect("two fields");
+    let spout = feeder.clone();
+    let pairs: PairStream<i64, i64> = builder.new_pair_stream(
+        move || spout.clone(),
+        |tuple| Ok((tuple.int(0)?, tuple.int(1)?)),
+        1,
+    );
+    // All items are of one key: three of the four tasks have none.
+    let parts = pairs.repartition(4).partition_by_key();
+    let counts = parts.window(WindowConfig::tumbling(MS * 1000)).count_by_key();
+    let counts = counts.repartition(1).map_values(|count| count);
+    let seen = Seen::default();
+    let sees = seen.clone();
+    counts.for_each(move |item| {
+        let row = item.into_row();
+        sees.0.lock().expect("nobody panicked").push((row.key, row.value));
+    });
+    let cluster = LocalCluster::with_simulated_time();
+    let topology = builder.build().expect("a good topology");
+    let running = cluster.submit_topology("idle", Config::new(), topology).expect("submitted");
+    for window in 1..=3i64 {
+        for _ in 0..window {
+            feeder.feed(values![7, 1], ());
+        }
+        cluster.await_quiet();
+        cluster.advance_time(MS * 1000);
+        cluster.await_quiet();
+        let want: Vec<_> = (1..=window).map(|count| row(7, count)).collect();
+        assert_eq!(seen.rows(), want);
+    }
+    drop(running);
+}

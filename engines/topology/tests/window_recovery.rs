@@ -266,3 +266,32 @@ fn windows_that_are_kept_on_disk_come_back() {
     let want = [(2499, (2499 * 2500 / 2, 1)), (4999, ((4999 * 5000 - 2499 * 2500) / 2, 1))];
     assert_eq!(sums, BTreeMap::from(want));
 }
+
+/// Sends each window on to a task that it chooses.
+struct Direct;
+
+impl PersistentWindowedBolt for Direct {
+    type State = Sums;
+
+    fn execute(
+        &mut self,
+        window: &mut PersistentTupleWindow<'_>,
+        _: &mut Sums,
+        collector: &mut PersistentOutputCollector<'_>,
+    ) -> ComponentResult {
+        let tuples: Vec<Tuple> = window.get().collect::<Result<_, _>>()?;
+        tuples.iter().for_each(|tuple| collector.reset_timeout(tuple));
+        Ok(collector.emit_direct(7, "default", values![tuples.len() as i64])?)
+    }
+}
+
+#[test]
+fn windows_that_are_kept_can_be_sent_to_a_task() {
+    let make = |windows| PersistentWindowedBolt::windowed(Direct, windows);
+    let mut run = Run::new(make, windows(2, 2, false, false), StateProvider::memory());
+    run.step(Step::Tuple);
+    run.step(Step::Tuple);
+    let emitted: Vec<_> = run.mock.emitted().iter().map(|one| (one.task, &one.values)).collect();
+    assert_eq!(emitted, [(Some(7), &values![2])]);
+    assert_eq!(run.mock.timeouts_reset().len(), 2);
+}

@@ -213,3 +213,42 @@ fn what_a_component_is_told_about_its_windows_wins() {
     let error = bolt.prepare(&conf, &MockContext::new("counts", 2).build()).expect_err("negative");
     assert_eq!(error.to_string(), "Window length must be positive [-1 tuples]");
 }
+
+/// What a bolt says of its own windows is in one unit, and what it is given in the other.
+#[test]
+fn an_extent_in_one_unit_is_instead_of_one_in_the_other() {
+    struct Preset;
+    impl WindowedBolt for Preset {
+        fn execute(
+            &mut self,
+            _: &TupleWindow<'_>,
+            _: &mut WindowedOutputCollector<'_>,
+        ) -> ComponentResult {
+            Ok(())
+        }
+        fn component_configuration(&self) -> Config {
+            Config::new()
+                .set(Config::TOPOLOGY_BOLTS_WINDOW_LENGTH_COUNT, 10)
+                .set(Config::TOPOLOGY_BOLTS_SLIDING_INTERVAL_DURATION_MS, 5)
+        }
+    }
+    let count = Config::TOPOLOGY_BOLTS_WINDOW_LENGTH_COUNT;
+    let duration = Config::TOPOLOGY_BOLTS_WINDOW_LENGTH_DURATION_MS;
+    let slide = Config::TOPOLOGY_BOLTS_SLIDING_INTERVAL_DURATION_MS;
+    let length = WindowConfig::new().length(MS * 5000).build().expect("good windows");
+    let conf = Preset.windowed(length).component_configuration();
+    assert_eq!((conf.is_set(count), conf.get(duration)), (false, Some(5000.into())));
+    assert_eq!(conf.get(slide), Some(5.into()), "nothing else was said");
+    let conf = Preset.windowed(WindowSpec::default()).component_configuration();
+    assert_eq!(conf.get(count), Some(10.into()));
+}
+
+#[test]
+fn windows_of_any_count_are_checked() {
+    let windows = WindowConfig::tumbling(Count(i64::MAX)).build().expect("positive");
+    let mut bolt = Counts::default().windowed(windows);
+    let conf = bolt.component_configuration().set(Config::TOPOLOGY_MAX_SPOUT_PENDING, 1000);
+    let context = MockContext::new("counts", 2).build();
+    let error = bolt.prepare(&conf, &context).expect_err("more than may be pending");
+    assert!(error.to_string().contains(&i64::MAX.to_string()), "{error}");
+}

@@ -98,12 +98,28 @@ impl Launch<'_> {
 
     /// Where a component's states are: its own provider, if it says so, or that of the topology. Made
     /// once, for it is what an executor that starts again has in common with the one before.
-    fn states(&self, component: &Config, layout: &Layout) -> Result<StateProvider, TopologyError> {
+    ///
+    /// How far checkpoints are must not be forgotten before what they are about is: a process that
+    /// starts again would go on with transactions that were only prepared.
+    fn states(
+        &self,
+        id: &str,
+        component: &ComponentDef,
+        layout: &Layout,
+    ) -> Result<StateProvider, TopologyError> {
         let keys = [Config::TOPOLOGY_STATE_PROVIDER, Config::TOPOLOGY_STATE_PROVIDER_CONFIG];
-        if keys.iter().any(|key| component.get(key).is_some()) {
-            return StateProvider::from_config(&component_conf(self.conf, component));
+        if !keys.iter().any(|key| component.conf.get(key).is_some()) {
+            return Ok(layout.states.clone());
         }
-        Ok(layout.states.clone())
+        let own = StateProvider::from_config(&component_conf(self.conf, &component.conf))?;
+        if component.stateful && own.is_on_disk() && !layout.states.is_on_disk() {
+            return Err(TopologyError::BadSetting {
+                key: Config::TOPOLOGY_STATE_PROVIDER.into(),
+                value: "memory".into(),
+                wanted: format!("disk for the topology, too, as {id:?} has its state on disk"),
+            });
+        }
+        Ok(own)
     }
 
     fn typed_config(&self) -> Result<TopologyConfig, TopologyError> {
@@ -204,7 +220,7 @@ impl Launch<'_> {
             queues: Arc::clone(queues),
             consumers: self.consumers.clone(),
             first_spout,
-            states: self.states(&component.conf, layout)?,
+            states: self.states(id, component, layout)?,
             other_spouts: other_spouts.clone(),
             conf,
         })

@@ -76,6 +76,18 @@ impl OutputCollector {
         Ok(self.outlet.targets())
     }
 
+    /// The same, straight to a task.
+    pub(crate) fn emit_direct_covered(
+        &mut self,
+        task: TaskId,
+        stream: &str,
+        values: Values,
+    ) -> Result<(), EmitError> {
+        self.outlet.emit_direct(task, stream, &values, |_| Ids::new())?;
+        self.outlet.note(|| Emission::anchored(stream, Some(task), &[], &values));
+        Ok(())
+    }
+
     fn check(&self, anchors: &[&Tuple]) -> Result<(), EmitError> {
         if anchors.is_empty() && self.outlet.requires_anchors() {
             return Err(EmitError::Unanchored);

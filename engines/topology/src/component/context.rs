@@ -110,6 +110,13 @@ impl TopologyContext {
         self.clock.now_ns()
     }
 
+    /// When that clock stood at 0, in nanoseconds since the Unix epoch. Times that are kept for a later
+    /// process need it.
+    #[must_use]
+    pub fn clock_origin_ns(&self) -> u64 {
+        self.clock.origin_ns()
+    }
+
     /// Has a metric of the component's own read at the end of every `bucket` of time, and told to the
     /// consumers of metrics (see
     /// [`LocalCluster::register_metrics_consumer`](crate::LocalCluster::register_metrics_consumer)).

@@ -10,7 +10,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::any::type_name;
 use std::fmt;
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A map in a file, with transactions. What is committed and what is prepared is on disk when the
 /// operation returns; what was written since is in memory and lost with the process.
@@ -49,9 +51,12 @@ const PRESENT_VERSION: i64 = 1;
 /// What one file may keep in memory: pages that were read or written lately.
 const CACHE_BYTES: usize = 8 << 20;
 
+type Table = ReadOnlyTable<&'static [u8], &'static [u8]>;
+
 struct DiskStore<K, V> {
-    /// The committed table as of the latest transaction. Before the database, so that it goes first.
-    committed: ReadOnlyTable<&'static [u8], &'static [u8]>,
+    /// The committed table as of the latest transaction, if it could be opened after that. Before the
+    /// database, so that it goes first.
+    committed: Option<Table>,
     database: Database,
     namespace: String,
     prepared: Option<Prepared<K, V>>,
@@ -93,30 +98,12 @@ impl Doing<'_> {
     }
 }
 
-/// Opens a file, which must be there. A file is whole from the beginning: a process may die at any
-/// moment, also while it makes one.
+/// Opens a file, and makes it if it is not there. A file is whole from the beginning: a process may
+/// die at any moment, also while it makes one, and another may make the same.
 fn open_file(file: &Path, doing: Doing<'_>) -> Result<Database, StateError> {
     let named = |error: &dyn fmt::Display| doing.failed(format!("{}: {error}", file.display()));
     if !file.try_exists().map_err(|error| named(&error))? {
-        let folder = file.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder).map_err(|error| named(&error))?;
-        let begun = file.with_extension("new");
-        if begun.try_exists().map_err(|error| named(&error))? {
-            std::fs::remove_file(&begun).map_err(|error| named(&error))?;
-        }
-        let database = Database::create(&begun).map_err(|error| named(&error))?;
-        let transaction = database.begin_write().map_err(|error| named(&error))?;
-        // Readers expect the tables.
-        transaction.open_table(COMMITTED).map_err(|error| named(&error))?;
-        transaction.open_table(PREPARED).map_err(|error| named(&error))?;
-        let mut numbers = transaction.open_table(NUMBERS).map_err(|error| named(&error))?;
-        numbers.insert(VERSION, PRESENT_VERSION).map_err(|error| named(&error))?;
-        drop(numbers);
-        transaction.commit().map_err(|error| named(&error))?;
-        drop(database);
-        std::fs::rename(&begun, file).map_err(|error| named(&error))?;
-        // Some systems cannot open a folder; they keep names by themselves.
-        let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+        make_file(file, &named)?;
     }
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES).open(file).map_err(|error| match error {
@@ -125,6 +112,78 @@ fn open_file(file: &Path, doing: Doing<'_>) -> Result<Database, StateError> {
         }
         error => named(&error),
     })
+}
+
+/// Files that this process has begun to make.
+static MADE: AtomicU64 = AtomicU64::new(0);
+
+/// Makes a file under a name that no other process uses, and gives it its own once it is whole. If
+/// another was faster, that one's stays.
+fn make_file(
+    file: &Path,
+    named: &dyn Fn(&dyn fmt::Display) -> StateError,
+) -> Result<(), StateError> {
+    let folder = folder_of(file);
+    make_folders(folder).map_err(|error| named(&error))?;
+    let mut begun = file.as_os_str().to_owned();
+    let number = MADE.fetch_add(1, Ordering::Relaxed);
+    begun.push(format!(".{}-{number}.new", std::process::id()));
+    let begun = PathBuf::from(begun);
+    // One of a process that had the same number and died over it.
+    match std::fs::remove_file(&begun) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(named(&error)),
+        _ => {}
+    }
+    let database = Database::create(&begun).map_err(|error| named(&error))?;
+    let transaction = database.begin_write().map_err(|error| named(&error))?;
+    // Readers expect the tables.
+    transaction.open_table(COMMITTED).map_err(|error| named(&error))?;
+    transaction.open_table(PREPARED).map_err(|error| named(&error))?;
+    let mut numbers = transaction.open_table(NUMBERS).map_err(|error| named(&error))?;
+    numbers.insert(VERSION, PRESENT_VERSION).map_err(|error| named(&error))?;
+    drop(numbers);
+    transaction.commit().map_err(|error| named(&error))?;
+    drop(database);
+    // A link, other than a name that is changed, never takes the place of what is there.
+    let linked = std::fs::hard_link(&begun, file);
+    let made = match linked {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        // Not all file systems have links.
+        Err(_) => std::fs::rename(&begun, file),
+        Ok(()) => Ok(()),
+    };
+    let _ = std::fs::remove_file(&begun);
+    made.map_err(|error| named(&error))?;
+    sync_folder(folder);
+    Ok(())
+}
+
+fn folder_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes a folder and those that it is in. Their names are on disk afterwards.
+fn make_folders(folder: &Path) -> std::io::Result<()> {
+    if folder.try_exists()? {
+        return Ok(());
+    }
+    let parent = folder_of(folder);
+    make_folders(parent)?;
+    match std::fs::create_dir(folder) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
+        _ => {}
+    }
+    sync_folder(parent);
+    Ok(())
+}
+
+/// Has the names in a folder on disk. Some systems cannot open a folder; they keep names by
+/// themselves.
+fn sync_folder(folder: &Path) {
+    let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
 }
 
 impl<K: StateKey + Stored, V: StateValue + Stored> DiskStore<K, V> {
@@ -146,6 +205,7 @@ impl<K: StateKey + Stored, V: StateValue + Stored> DiskStore<K, V> {
         let committed_txid = Self::number(&reader, COMMITTED_TXID, doing)?;
         let committed = reader.open_table(COMMITTED).map_err(|error| doing.failed(error))?;
         drop(reader);
+        let committed = Some(committed);
         Ok(Self { committed, database, namespace, prepared, committed_txid })
     }
 
@@ -172,10 +232,7 @@ impl<K: StateKey + Stored, V: StateValue + Stored> DiskStore<K, V> {
         Ok(Some(Prepared::found(txid.value(), changes)))
     }
 
-    fn view(
-        database: &Database,
-        doing: Doing<'_>,
-    ) -> Result<ReadOnlyTable<&'static [u8], &'static [u8]>, StateError> {
+    fn view(database: &Database, doing: Doing<'_>) -> Result<Table, StateError> {
         let reader = database.begin_read().map_err(|error| doing.failed(error))?;
         reader.open_table(COMMITTED).map_err(|error| doing.failed(error))
     }
@@ -195,7 +252,8 @@ impl<K: StateKey + Stored, V: StateValue + Stored> DiskStore<K, V> {
         // Dropped without a commit, a transaction has done nothing.
         change(&transaction, doing)?;
         transaction.commit().map_err(|error| doing.failed(error))?;
-        self.committed = Self::view(&self.database, doing)?;
+        // The change has been made, whether or not it can be read at once.
+        self.committed = Self::view(&self.database, doing).ok();
         Ok(())
     }
 
@@ -245,14 +303,24 @@ impl<K: StateKey + Stored, V: StateValue + Stored> Store<K, V> for DiskStore<K, 
     fn get(&self, key: &K) -> Result<Option<V>, StateError> {
         let doing = self.doing("read a value");
         let key = doing.encode(type_name::<K>(), key)?;
-        let found = self.committed.get(&*key).map_err(|error| doing.failed(error))?;
+        let found = match &self.committed {
+            Some(committed) => committed.get(&*key),
+            None => Self::view(&self.database, doing)?.get(&*key),
+        };
+        let found = found.map_err(|error| doing.failed(error))?;
         found.map(|value| doing.decode(value.value())).transpose()
     }
 
     fn entries(&self) -> Entries<'_, K, V> {
         let doing = self.doing("read its entries");
-        match self.committed.iter() {
-            Err(error) => Box::new(std::iter::once(Err(doing.failed(error)))),
+        let all =
+            |committed: &Table| committed.range::<&[u8]>(..).map_err(|error| doing.failed(error));
+        let entries = match &self.committed {
+            Some(committed) => all(committed),
+            None => Self::view(&self.database, doing).and_then(|committed| all(&committed)),
+        };
+        match entries {
+            Err(error) => Box::new(std::iter::once(Err(error))),
             Ok(entries) => Box::new(entries.map(move |entry| {
                 let (key, value) = entry.map_err(|error| doing.failed(error))?;
                 Ok((doing.decode(key.value())?, doing.decode(value.value())?))

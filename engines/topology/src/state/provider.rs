@@ -90,6 +90,11 @@ impl StateProvider {
         }
     }
 
+    /// Whether what it keeps outlives the process.
+    pub(crate) const fn is_on_disk(&self) -> bool {
+        matches!(self.0, Kind::Disk(_))
+    }
+
     /// Opens the map of a namespace, empty at first. After a failure it is as it was committed last,
     /// with what was prepared on top of that, if something was. Only one at a time may be open.
     pub fn key_value<K: StateKey + Stored, V: StateValue + Stored>(

@@ -250,6 +250,13 @@ impl WindowedBolt for WindowedProcessor {
         done
     }
 
+    /// Those behind wait for the windows of all tasks, also of those without items.
+    fn execute_empty(&mut self, end_ms: i64, out: &mut OutputCollector) -> ComponentResult {
+        self.fused.time = Some(end_ms.into());
+        let mut emit = |stream: &str, values| out.emit_covered(stream, values).map(drop);
+        self.fused.finish(None, &mut emit)
+    }
+
     fn declare_output_fields(&self, declarer: &mut OutputFieldsDeclarer) {
         declare(&self.plan, declarer);
     }

@@ -72,7 +72,10 @@ impl<T> Stream<T> {
 
     /// Cuts windows of the items: the next operation gets one window after the other, in each of its
     /// tasks. What comes of a window stays together until it is aggregated or joined, also in bolts
-    /// that follow. Mistakes in the configuration are told when the topology is built.
+    /// that follow. These take the first windows of all tasks as one, then the second, and so on, as in
+    /// Storm. On the clock a window without items counts; by count and in event time, where a task
+    /// without items has no windows at all, those behind wait for it: let such windows be cut in one
+    /// task, or give each task items. Mistakes in the configuration are told when the topology is built.
     pub fn window(&self, window: WindowConfig) -> Self {
         Self::of(self.tap.windowed(window))
     }

@@ -133,6 +133,12 @@ pub trait WindowedBolt: 'static {
         collector: &mut WindowedOutputCollector<'_>,
     ) -> ComponentResult;
 
+    /// A window on the clock was due, which ends at `end_ms`, and nothing was in it. What is emitted is
+    /// of no tree. weir's own, for what has to happen every time.
+    fn execute_empty(&mut self, _end_ms: i64, _collector: &mut OutputCollector) -> ComponentResult {
+        Ok(())
+    }
+
     /// Called last, when a topology ends in order. A window that is not complete is not handled.
     fn cleanup(&mut self) {}
 

@@ -121,6 +121,18 @@ pub struct WindowSpec {
 }
 
 impl WindowSpec {
+    /// A configuration with what is said here on top. An extent in one unit is instead of one in the
+    /// other.
+    pub(super) fn over(&self, mut conf: Config) -> Config {
+        for [count, duration] in [LENGTH, SLIDE] {
+            if self.conf.is_set(count) || self.conf.is_set(duration) {
+                conf.put(count, Value::Null);
+                conf.put(duration, Value::Null);
+            }
+        }
+        conf.merged(&self.conf)
+    }
+
     /// The field in which tuples tell their time, if it is one.
     pub(crate) fn timestamp_field(&self) -> Option<&str> {
         match &self.timestamps {

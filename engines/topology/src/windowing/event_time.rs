@@ -65,6 +65,18 @@ impl EventTime {
         Ok(self.generator.track(tuple, ts_ms).then_some(ts_ms))
     }
 
+    /// The time of a tuple, in milliseconds, that was on time before.
+    pub(super) fn again(&mut self, tuple: &Tuple) -> Result<i64, ComponentError> {
+        let ts_ms = self.timestamps.of(tuple)?;
+        self.generator.track(tuple, ts_ms);
+        Ok(ts_ms)
+    }
+
+    /// Windows have been made up to `ms`: what belongs to them and has not come is late.
+    pub(super) fn resume(&mut self, ms: i64) {
+        self.generator.resume(ms);
+    }
+
     /// A late tuple is in no window: it is done with once it is on its stream.
     pub(super) fn late(&self, tuple: &Tuple, out: &mut OutputCollector) -> ComponentResult {
         if let Some(stream) = &self.late_stream {

@@ -3,7 +3,7 @@
 use super::bolt::{TupleWindow, WindowedBolt, WindowedOutputCollector};
 use super::config::WindowSpec;
 use super::manager::WindowManager;
-use super::task::{WindowTask, millis};
+use super::task::WindowTask;
 use super::view::{Handled, Window, WindowLifecycleListener};
 use crate::{
     ComponentError, ComponentResult, Config, OutputCollector, OutputFieldsDeclarer, RichBolt,
@@ -60,6 +60,10 @@ impl<B: WindowedBolt> WindowLifecycleListener<Tuple> for Listener<'_, B> {
         let executed = self.bolt.execute(&tuples, collector);
         settled(executed, window, self.out)
     }
+
+    fn on_empty(&mut self, end_ms: i64) -> ComponentResult {
+        self.bolt.execute_empty(end_ms, self.out)
+    }
 }
 
 /// What becomes of a window, and of its tuples, after a bolt has had it.
@@ -68,14 +72,25 @@ pub(super) fn settled(
     window: &Window<'_, Tuple>,
     out: &mut OutputCollector,
 ) -> Result<Handled, ComponentError> {
+    if succeeded(executed, out)? {
+        return Ok(Handled::Done);
+    }
+    window.events().for_each(|tuple| out.fail(tuple));
+    Ok(Handled::Failed)
+}
+
+/// Whether a bolt has handled a window. If it has not, and says no more than that, the error is reported.
+pub(super) fn succeeded(
+    executed: ComponentResult,
+    out: &mut OutputCollector,
+) -> Result<bool, ComponentError> {
     match executed {
-        Ok(()) => return Ok(Handled::Done),
+        Ok(()) => return Ok(true),
         Err(ComponentError::Failed(_)) => {}
         Err(ComponentError::Reported(message)) => out.report_error(&message),
         Err(fatal) => return Err(fatal),
     }
-    window.events().for_each(|tuple| out.fail(tuple));
-    Ok(Handled::Failed)
+    Ok(false)
 }
 
 /// A bolt was used before it was prepared.
@@ -118,7 +133,7 @@ impl<B: WindowedBolt> RichBolt for WindowedBoltExecutor<B> {
     fn wake(&mut self, now_ns: u64, out: &mut OutputCollector) -> ComponentResult {
         let (task, manager) = self.task.as_mut().ok_or_else(unprepared)?;
         let mut listener = Listener { bolt: &mut self.bolt, out, length_ms: task.length_ms() };
-        manager.advance(millis(now_ns), &mut listener)?;
+        manager.advance(task.millis(now_ns), &mut listener)?;
         match task.event_time.as_mut().and_then(|event_time| event_time.watermark(now_ns)) {
             None => Ok(()),
             Some(watermark_ms) => manager.watermark(watermark_ms, &mut listener),
@@ -135,7 +150,7 @@ impl<B: WindowedBolt> RichBolt for WindowedBoltExecutor<B> {
     }
 
     fn component_configuration(&self) -> Config {
-        self.bolt.component_configuration().merged(&self.windows.conf)
+        self.windows.over(self.bolt.component_configuration())
     }
 }
 

@@ -51,6 +51,9 @@ pub struct WindowManager<T> {
     marked: u64,
     since_scan: u32,
     compacts: bool,
+    /// It goes on where another has ended: windows that were due meanwhile are left out if nothing is
+    /// queued.
+    resumes: bool,
     now_ms: i64,
 }
 
@@ -67,6 +70,7 @@ impl<T> WindowManager<T> {
             marked: 0,
             since_scan: 0,
             compacts: true,
+            resumes: false,
             now_ms: 0,
         }
     }
@@ -90,25 +94,26 @@ impl<T> WindowManager<T> {
         self.queue.push(event, ts_ms);
     }
 
-    /// An event arrives that was in a window before, in another life: no window is due because of it.
-    pub(super) fn refill<L>(
-        &mut self,
-        event: T,
-        ts_ms: i64,
-        listener: &mut L,
-    ) -> Result<(), L::Error>
-    where
-        L: WindowLifecycleListener<T>,
-    {
+    /// Puts an event into the queue that was in a window before, in another life.
+    pub(super) fn refill(&mut self, event: T, ts_ms: i64) {
         self.queue.push(event, ts_ms);
         self.eviction.refill();
         self.previous = Members::Before(self.queue.seq_at(self.queue.entries.len()));
-        self.compact(listener)
     }
 
     /// Goes on from the state of a trigger like its own.
-    pub(super) const fn restore_trigger(&mut self, state: i64) {
+    pub(super) fn restore_trigger(&mut self, state: i64) {
         self.trigger.restore(state);
+        self.resumes = true;
+        if let Trigger::Time { every_ms, due_ms } = self.trigger.0 {
+            // The next window is not the first, which would take what is too old for it.
+            self.eviction.set_context(EvictionContext::at(due_ms.saturating_sub(every_ms) - 1));
+        }
+    }
+
+    /// What is in the queue, in order, with its timestamps in milliseconds.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (&T, i64)> {
+        self.queue.entries.iter().map(|entry| (&entry.event, entry.ts_ms))
     }
 
     /// Takes everything out of the queue.
@@ -183,11 +188,14 @@ impl<T> WindowManager<T> {
             let window = Window { queue, members, previous, end, len, expired, reference_ms };
             listener.on_activation(&window)
         };
+        let previous = self.previous;
         self.previous = if len == 0 { Members::NONE } else { members };
         self.expired.clear();
         self.trigger.reset();
-        if handled? == Handled::Failed {
-            self.withdraw(members, len);
+        match handled? {
+            Handled::Done => {}
+            Handled::Failed => self.withdraw(members, len),
+            Handled::FailedNew => self.withdraw_new(members, previous),
         }
         Ok(len > 0)
     }
@@ -200,11 +208,21 @@ impl<T> WindowManager<T> {
             if due_ms > now_ms {
                 break;
             }
+            let missed = now_ms.saturating_sub(due_ms) / every_ms;
+            if missed > 0 && self.resumes && self.queue.entries.is_empty() {
+                // All these windows are empty.
+                let due_ms = due_ms.saturating_add(missed.saturating_mul(every_ms));
+                self.trigger.0 = Trigger::Time { every_ms, due_ms };
+                self.eviction.set_context(EvictionContext::at(due_ms.saturating_sub(every_ms) - 1));
+                continue;
+            }
             self.trigger.0 = Trigger::Time { every_ms, due_ms: due_ms.saturating_add(every_ms) };
             // Events of the very millisecond may still come: it is not in the window yet.
             let context = EvictionContext::at(due_ms - 1);
             let sliding_interval_ms = Some(every_ms);
-            self.trigger(EvictionContext { sliding_interval_ms, ..context }, listener)?;
+            if !self.trigger(EvictionContext { sliding_interval_ms, ..context }, listener)? {
+                listener.on_empty(due_ms - 1)?;
+            }
         }
         Ok(())
     }
@@ -323,5 +341,15 @@ impl<T> WindowManager<T> {
         self.queue.entries.retain(|entry| !members.has(entry));
         self.eviction.withdrawn(len as u64);
         self.previous = Members::NONE;
+    }
+
+    /// Takes those events of a window out of the queue that were not in the one before.
+    fn withdraw_new(&mut self, members: Members, previous: Members) {
+        let before = self.queue.entries.len();
+        self.queue.entries.retain(|entry| match members {
+            Members::Before(_) => !members.has(entry) || previous.has(entry),
+            Members::Marked(_) => !members.has(entry) || !entry.fresh,
+        });
+        self.eviction.withdrawn((before - self.queue.entries.len()) as u64);
     }
 }

@@ -79,6 +79,7 @@ mod laws;
 mod manager;
 mod persistent;
 mod queue;
+mod replays;
 mod settings;
 mod stateful;
 mod stored;
@@ -107,4 +108,4 @@ pub use stored::{
 pub use trigger::TriggerPolicy;
 pub use view::{Handled, Window, WindowLifecycleListener};
 pub use watermark::WatermarkGenerator;
-pub use window_state::{TaskStream, WindowProgress, WindowedState};
+pub use window_state::{KeptWindows, TaskStream, WindowProgress, WindowedState};

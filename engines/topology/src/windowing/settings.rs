@@ -126,8 +126,8 @@ fn check(conf: &Config, length: WindowExtent, slide: WindowExtent) -> Result<(),
     let (mut millis, mut count) = (0, 0);
     for extent in [length, slide] {
         match extent {
-            WindowExtent::Count(value) => count += value,
-            WindowExtent::Millis(value) => millis += value,
+            WindowExtent::Count(value) => count = i64::saturating_add(count, value),
+            WindowExtent::Millis(value) => millis = i64::saturating_add(millis, value),
         }
     }
     if let Some(timeout_ms) = message_timeout_ms(conf)?.filter(|timeout_ms| millis > *timeout_ms) {

@@ -3,25 +3,33 @@
 use super::bolt::{TupleWindow, WindowedOutputCollector};
 use super::config::WindowSpec;
 use super::error::WindowError;
-use super::executor::{declare_late, settled, unprepared};
+use super::executor::{declare_late, succeeded, unprepared};
 use super::manager::WindowManager;
-use super::task::{WindowTask, millis};
+use super::replays::{Known, Replays};
+use super::task::WindowTask;
 use super::view::{Handled, Window, WindowLifecycleListener};
-use super::window_state::{TaskStream, WindowProgress, WindowedState};
-use crate::state::{ProvidedState, StateError, StatefulBolt};
+use super::window_state::WindowedState;
+use crate::state::{ProvidedState, StatefulBolt};
 use crate::{
     ComponentError, ComponentResult, Config, OutputCollector, OutputFieldsDeclarer,
     TopologyContext, Tuple,
 };
-use std::collections::BTreeMap;
 
 /// A bolt that takes windows of tuples and keeps state. Storm's `IStatefulWindowedBolt`, the form whose
 /// windows are not kept. [`windowed`](Self::windowed) makes a [`StatefulBolt`] of it.
 ///
 /// Each tuple has a number, in the field that [`Config::TOPOLOGY_BOLTS_MESSAGE_ID_FIELD_NAME`] names,
-/// and the numbers of a stream of a task ascend. With the state it is committed which numbers were in
-/// windows, and which have expired. After a failure those that come again and have expired are acked
-/// and left out; those that were in the last window fill it again, without that it is handled again.
+/// and the numbers of a stream of a task ascend but for those that come again. With the state it is
+/// committed which numbers were in windows, and which have expired. After a failure those that come
+/// again and have expired are acked and left out; those that were in the last window are put where
+/// they were in it, without that it is handled again, and nothing else is handled before all of them
+/// are there. So they must come again: a spout that does not replay makes the task wait for ever.
+///
+/// Of the numbers of a stream that have not come although greater ones have, a thousand gaps are
+/// remembered; what comes of older ones after a failure is taken for what has expired.
+///
+/// Those tuples of a window that fails that were in none before fail and come again; the others stay.
+/// A window by count is made again with what comes next, a window of time is not.
 ///
 /// Everything else is as with [`WindowedBolt`](super::WindowedBolt); acks count when a commit covers
 /// them.
@@ -89,8 +97,9 @@ pub trait StatefulWindowedBolt: 'static {
 
 /// Makes a [`StatefulBolt`] of a [`StatefulWindowedBolt`]. Storm's `StatefulWindowedBoltExecutor`.
 ///
-/// Other than there, where the triggers are is committed, too: windows that were handled before a
-/// failure are not handled again. After a rollback all tuples of the window fail, and it is filled
+/// Other than there, where the triggers are is committed, too, and which tuples are in the window, in
+/// order: windows that were handled before a failure are not handled again, and those on the clock that
+/// were due meanwhile are made up for. After a rollback all tuples of the window fail, and it is filled
 /// again as after a failure.
 #[derive(Debug)]
 pub struct StatefulWindowedBoltExecutor<B> {
@@ -103,9 +112,7 @@ pub struct StatefulWindowedBoltExecutor<B> {
 struct Task {
     window: WindowTask,
     manager: WindowManager<Tuple>,
-    id_field: String,
-    /// Streams of which no tuple has come yet that was in no window before.
-    recovering: Vec<(TaskStream, WindowProgress)>,
+    replays: Replays,
     /// New tuples, which wait until the last window is full again.
     waiting: Vec<Tuple>,
     /// Tuples to be failed as soon as that is possible.
@@ -125,7 +132,7 @@ struct Listener<'a, B: StatefulWindowedBolt> {
     bolt: &'a mut B,
     out: &'a mut OutputCollector,
     state: &'a mut WindowedState<B::State>,
-    id_field: &'a str,
+    replays: &'a mut Replays,
     length_ms: Option<i64>,
 }
 
@@ -133,42 +140,37 @@ impl<B: StatefulWindowedBolt> WindowLifecycleListener<Tuple> for Listener<'_, B>
     type Error = ComponentError;
 
     fn on_expiry(&mut self, tuples: &[Tuple]) -> ComponentResult {
-        tuples.iter().for_each(|tuple| self.out.ack(tuple));
-        Ok(())
+        for tuple in tuples {
+            self.replays.expired(tuple)?;
+            self.out.ack(tuple);
+        }
+        self.put_progress()
     }
 
     fn on_activation(&mut self, window: &Window<'_, Tuple>) -> Result<Handled, ComponentError> {
         let tuples = TupleWindow::new(window, self.length_ms);
         let collector = &mut WindowedOutputCollector { out: self.out, window };
         let executed = self.bolt.execute(&tuples, self.state.user(), collector);
-        let handled = settled(executed, window, self.out)?;
-        let mut progress = BTreeMap::new();
-        for tuple in window.expired() {
-            note(&mut progress, tuple, self.id_field, |progress| &mut progress.last_expired)?;
-        }
-        if handled == Handled::Done {
+        if !succeeded(executed, self.out)? {
             for tuple in window.new_events() {
-                note(&mut progress, tuple, self.id_field, |progress| &mut progress.last_evaluated)?;
+                self.replays.failed(tuple)?;
+                self.out.fail(tuple);
             }
+            return Ok(Handled::FailedNew);
         }
-        for (stream, progress) in progress {
-            self.state.advance(stream, progress)?;
-        }
-        Ok(handled)
+        window.new_events().try_for_each(|tuple| self.replays.evaluated(tuple))?;
+        self.put_progress()?;
+        Ok(Handled::Done)
     }
 }
 
-/// Takes down that a tuple has come to a point.
-fn note(
-    all: &mut BTreeMap<TaskStream, WindowProgress>,
-    tuple: &Tuple,
-    id_field: &str,
-    point: impl Fn(&mut WindowProgress) -> &mut i64,
-) -> ComponentResult {
-    let id = tuple.int(id_field)?;
-    let last = point(all.entry(TaskStream::of(tuple)).or_default());
-    *last = (*last).max(id);
-    Ok(())
+impl<B: StatefulWindowedBolt> Listener<'_, B> {
+    fn put_progress(&mut self) -> ComponentResult {
+        for (stream, progress) in self.replays.changed() {
+            self.state.advance(stream, progress)?;
+        }
+        Ok(())
+    }
 }
 
 impl Task {
@@ -177,21 +179,24 @@ impl Task {
     }
 
     /// Windows start, or start anew, from what the state says.
-    fn recover<S>(&mut self, state: &WindowedState<S>) -> Result<(), StateError> {
-        self.recovering = state.progress()?.into_iter().collect();
+    fn recover<S>(&mut self, state: &WindowedState<S>) -> ComponentResult {
         let (eviction, trigger) = self.window.policies();
         self.manager = WindowManager::new(eviction, trigger);
-        if let Some(position) = state.trigger()? {
+        let kept = state.windows()?;
+        if let Some(position) = kept.as_ref().and_then(|kept| kept.trigger) {
             self.manager.restore_trigger(position);
+            if let Some(event_time) = &mut self.window.event_time {
+                event_time.resume(self.manager.trigger_policy().passed_ms());
+            }
         }
+        self.replays.start(state.progress()?, kept);
         Ok(())
     }
 
-    /// Takes a tuple that is new, or (`again`) was in the last window.
+    /// Takes a tuple that was in no window.
     fn take<B: StatefulWindowedBolt>(
         &mut self,
         tuple: Tuple,
-        again: bool,
         bolt: &mut B,
         state: &mut WindowedState<B::State>,
         out: &mut OutputCollector,
@@ -204,40 +209,35 @@ impl Task {
                 None => return event_time.late(&tuple, out),
             },
         };
-        let id_field = &*self.id_field;
-        let mut listener = Listener { bolt, out, state, id_field, length_ms };
-        if again {
-            return self.manager.refill(tuple, ts_ms, &mut listener);
-        }
+        let replays = &mut self.replays;
+        let mut listener = Listener { bolt, out, state, replays, length_ms };
         self.manager.advance(now_ms, &mut listener)?;
         self.manager.add(tuple, ts_ms, &mut listener)
     }
 
-    /// Whether tuples that were in the last window are still to come. Nothing is handled meanwhile.
-    fn refills(&self) -> bool {
-        self.recovering.iter().any(|(_, last)| last.last_evaluated > last.last_expired)
+    /// Takes a tuple that was in the last window.
+    fn refill(&mut self, tuple: Tuple) -> ComponentResult {
+        let now_ms = self.window.now_ms();
+        let event_time = self.window.event_time.as_mut();
+        let own_ms = event_time.map(|event_time| event_time.again(&tuple)).transpose()?;
+        self.replays.fill(tuple, own_ms, now_ms)
     }
 
-    /// Whether a tuple was in windows before a failure.
-    fn known(&mut self, tuple: &Tuple) -> Result<Known, ComponentError> {
-        let of = |(stream, _): &(TaskStream, _)| stream.has(tuple);
-        let Some(position) = self.recovering.iter().position(of) else { return Ok(Known::New) };
-        let (id, last) = (tuple.int(&*self.id_field)?, self.recovering[position].1);
-        Ok(if id <= last.last_expired {
-            Known::Expired
-        } else if id <= last.last_evaluated {
-            Known::Evaluated
-        } else {
-            self.recovering.swap_remove(position);
-            Known::New
-        })
+    /// The last window is full again: takes what was in it and what has waited for that.
+    fn go_on<B: StatefulWindowedBolt>(
+        &mut self,
+        bolt: &mut B,
+        state: &mut WindowedState<B::State>,
+        out: &mut OutputCollector,
+    ) -> ComponentResult {
+        for (tuple, ts_ms) in self.replays.filled() {
+            self.manager.refill(tuple, ts_ms);
+        }
+        for tuple in std::mem::take(&mut self.waiting) {
+            self.take(tuple, bolt, state, out)?;
+        }
+        Ok(())
     }
-}
-
-enum Known {
-    New,
-    Evaluated,
-    Expired,
 }
 
 impl<B: StatefulWindowedBolt> StatefulBolt for StatefulWindowedBoltExecutor<B> {
@@ -249,8 +249,9 @@ impl<B: StatefulWindowedBolt> StatefulBolt for StatefulWindowedBoltExecutor<B> {
         let mut window = WindowTask::new(&self.windows, conf, context)?;
         let (eviction, trigger) = window.policies();
         let manager = WindowManager::new(eviction, trigger);
-        let (recovering, waiting, undone) = Default::default();
-        self.task = Some(Task { window, manager, id_field, recovering, waiting, undone });
+        let replays = Replays::new(context.clone(), id_field);
+        let (waiting, undone) = Default::default();
+        self.task = Some(Task { window, manager, replays, waiting, undone });
         self.bolt.prepare(conf, context)
     }
 
@@ -271,26 +272,22 @@ impl<B: StatefulWindowedBolt> StatefulBolt for StatefulWindowedBoltExecutor<B> {
             out.ack(&tuple);
             return Ok(());
         }
-        if task.recovering.is_empty() && task.waiting.is_empty() {
-            return task.take(tuple, false, &mut self.bolt, state, out);
-        }
-        match task.known(&tuple)? {
+        let refilled = task.replays.refills();
+        match task.replays.known(&tuple)? {
             Known::Expired => out.ack(&tuple),
-            Known::Evaluated => task.take(tuple, true, &mut self.bolt, state, out)?,
-            Known::New => task.waiting.push(tuple),
+            Known::Evaluated => task.refill(tuple)?,
+            Known::New if refilled => task.waiting.push(tuple),
+            Known::New => return task.take(tuple, &mut self.bolt, state, out),
         }
-        if task.waiting.is_empty() || task.refills() {
+        if !refilled || task.replays.refills() {
             return Ok(());
         }
-        for tuple in std::mem::take(&mut task.waiting) {
-            task.take(tuple, false, &mut self.bolt, state, out)?;
-        }
-        Ok(())
+        task.go_on(&mut self.bolt, state, out)
     }
 
     fn wake_at(&self) -> Option<u64> {
         let task = self.task.as_ref()?;
-        match (task.undone.is_empty(), task.refills()) {
+        match (task.undone.is_empty(), task.replays.refills()) {
             (false, _) => Some(0),
             (true, true) => None,
             (true, false) => task.window.wake_at(task.manager.due_ms()),
@@ -305,13 +302,13 @@ impl<B: StatefulWindowedBolt> StatefulBolt for StatefulWindowedBoltExecutor<B> {
     ) -> ComponentResult {
         let task = self.task.as_mut().ok_or_else(unprepared)?;
         task.fail_undone(out);
-        if task.refills() {
+        if task.replays.refills() {
             return Ok(());
         }
-        let (bolt, id_field, length_ms) =
-            (&mut self.bolt, &*task.id_field, task.window.length_ms());
-        let mut listener = Listener { bolt, out, state, id_field, length_ms };
-        task.manager.advance(millis(now_ns), &mut listener)?;
+        let (now_ms, length_ms) = (task.window.millis(now_ns), task.window.length_ms());
+        let (bolt, replays) = (&mut self.bolt, &mut task.replays);
+        let mut listener = Listener { bolt, out, state, replays, length_ms };
+        task.manager.advance(now_ms, &mut listener)?;
         match task.window.event_time.as_mut().and_then(|times| times.watermark(now_ns)) {
             None => Ok(()),
             Some(watermark_ms) => task.manager.watermark(watermark_ms, &mut listener),
@@ -319,8 +316,10 @@ impl<B: StatefulWindowedBolt> StatefulBolt for StatefulWindowedBoltExecutor<B> {
     }
 
     fn pre_prepare(&mut self, txid: i64, state: &mut Self::State) -> ComponentResult {
-        let task = self.task.as_ref().ok_or_else(unprepared)?;
-        state.put_trigger(task.manager.trigger_policy())?;
+        let task = self.task.as_mut().ok_or_else(unprepared)?;
+        let trigger = task.manager.trigger_policy().position_ms();
+        let (queued, waiting) = (task.manager.entries(), task.waiting.iter());
+        state.put_windows(task.replays.kept(queued, waiting, trigger)?)?;
         self.bolt.pre_prepare(txid, state.user())
     }
 
@@ -335,6 +334,7 @@ impl<B: StatefulWindowedBolt> StatefulBolt for StatefulWindowedBoltExecutor<B> {
     fn post_rollback(&mut self, state: &mut Self::State) -> ComponentResult {
         let task = self.task.as_mut().ok_or_else(unprepared)?;
         task.undone.extend(task.manager.drain());
+        task.undone.extend(task.replays.filled().map(|(tuple, _)| tuple));
         task.undone.append(&mut task.waiting);
         task.recover(state)?;
         self.bolt.post_rollback(state.user())
@@ -350,6 +350,6 @@ impl<B: StatefulWindowedBolt> StatefulBolt for StatefulWindowedBoltExecutor<B> {
     }
 
     fn component_configuration(&self) -> Config {
-        self.bolt.component_configuration().merged(&self.windows.conf)
+        self.windows.over(self.bolt.component_configuration())
     }
 }

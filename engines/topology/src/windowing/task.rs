@@ -39,16 +39,25 @@ impl WindowTask {
         (self.settings.eviction(), self.settings.trigger(self.now_ms()))
     }
 
-    /// The cluster's clock in milliseconds.
+    /// What time it is, in milliseconds since the Unix epoch: a window may outlive the process, and the
+    /// cluster's clock starts with that.
     pub(super) fn now_ms(&self) -> i64 {
-        millis(self.context.now_ns())
+        self.millis(self.context.now_ns())
+    }
+
+    /// A time of the cluster's clock, in milliseconds since the epoch.
+    pub(super) fn millis(&self, now_ns: u64) -> i64 {
+        (self.context.clock_origin_ns().saturating_add(now_ns) / 1_000_000).cast_signed()
     }
 
     /// When the task wants to be woken, in nanoseconds, if its next window is due at `due_ms`.
     pub(super) fn wake_at(&self, due_ms: Option<i64>) -> Option<u64> {
         match &self.event_time {
             Some(event_time) => Some(event_time.wake_at()),
-            None => due_ms.map(|ms| ms.unsigned_abs().saturating_mul(1_000_000)),
+            None => due_ms.map(|ms| {
+                let since_epoch = u64::try_from(ms).unwrap_or(0).saturating_mul(1_000_000);
+                since_epoch.saturating_sub(self.context.clock_origin_ns())
+            }),
         }
     }
 
@@ -56,9 +65,4 @@ impl WindowTask {
     pub(super) const fn length_ms(&self) -> Option<i64> {
         self.settings.length_ms()
     }
-}
-
-/// A time of the cluster's clock in milliseconds.
-pub(super) const fn millis(now_ns: u64) -> i64 {
-    (now_ns / 1_000_000).cast_signed()
 }

@@ -48,15 +48,25 @@ impl TriggerPolicy {
             Trigger::Count { seen, .. } => Some(seen.cast_signed()),
             Trigger::WatermarkCount { last_ms, .. } => Some(last_ms),
             Trigger::WatermarkTime { end_ms, .. } => Some(end_ms),
-            Trigger::Time { .. } => None,
+            Trigger::Time { due_ms, .. } => Some(due_ms),
         }
     }
 
-    /// The [`state`](Self::state), if it is where it was in event time.
-    pub(super) const fn event_time(&self) -> Option<i64> {
+    /// The [`state`](Self::state), unless it is a count: where it is in time, of events or the clock.
+    pub(super) const fn position_ms(&self) -> Option<i64> {
         match self.0 {
-            Trigger::Count { .. } | Trigger::Time { .. } => None,
-            Trigger::WatermarkCount { .. } | Trigger::WatermarkTime { .. } => self.state(),
+            Trigger::Count { .. } => None,
+            _ => self.state(),
+        }
+    }
+
+    /// The end of the last window in event time; 0 if there was none. Of an event that is not after
+    /// it a window has been made.
+    pub(super) const fn passed_ms(&self) -> i64 {
+        match self.0 {
+            Trigger::Count { .. } | Trigger::Time { .. } => 0,
+            Trigger::WatermarkCount { last_ms, .. } => last_ms,
+            Trigger::WatermarkTime { every_ms, end_ms } => end_ms.saturating_sub(every_ms),
         }
     }
 
@@ -66,7 +76,7 @@ impl TriggerPolicy {
             Trigger::Count { seen, .. } => *seen = state.unsigned_abs(),
             Trigger::WatermarkCount { last_ms, .. } => *last_ms = state,
             Trigger::WatermarkTime { end_ms, .. } => *end_ms = state,
-            Trigger::Time { .. } => {}
+            Trigger::Time { due_ms, .. } => *due_ms = state,
         }
     }
 

@@ -9,6 +9,8 @@ pub enum Handled {
     Done,
     /// Its events are taken out of the queue, and do not expire: they will come again.
     Failed,
+    /// The same, but only those that were not in the window before: the others stay.
+    FailedNew,
 }
 
 /// Whom a [`WindowManager`](super::WindowManager) tells of windows. Storm's `WindowLifecycleListener`.
@@ -21,6 +23,11 @@ pub trait WindowLifecycleListener<T> {
 
     /// A window is due. Never called with an empty one.
     fn on_activation(&mut self, window: &Window<'_, T>) -> Result<Handled, Self::Error>;
+
+    /// A window on the clock was due, which ends at `end_ms`, and nothing was in it. weir's own.
+    fn on_empty(&mut self, _end_ms: i64) -> Result<(), Self::Error> {
+        Ok(())
+    }
 }
 
 /// A window over the queue of a [`WindowManager`](super::WindowManager).

@@ -51,6 +51,11 @@ impl<S> WatermarkGenerator<S> {
         self.last_ms = 0;
     }
 
+    /// The watermark has been at `ms` before: it does not come again, and what is before it is late.
+    pub(super) fn resume(&mut self, ms: i64) {
+        self.last_ms = self.last_ms.max(ms);
+    }
+
     /// The watermark, in milliseconds, if it has moved since it was asked for last.
     pub fn run(&mut self) -> Option<i64> {
         // None, of a stream without events, is smaller than any time.

@@ -1,15 +1,14 @@
 //! What is kept of the windows of a bolt with state, beside the state of the bolt itself.
 
-use super::trigger::TriggerPolicy;
-use crate::Tuple;
 use crate::state::{KeyValue, Namespace, ProvidedState, State, StateError, StateProvider};
+use crate::{TopologyContext, Tuple};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// A stream as one task emits it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct TaskStream {
-    /// The task.
+    /// Which of the tasks of its component: the first is 0. Tasks' ids change when a topology does.
     pub task: i32,
     /// Its component.
     pub component: String,
@@ -18,21 +17,17 @@ pub struct TaskStream {
 }
 
 impl TaskStream {
-    /// Where a tuple comes from.
+    /// Where a tuple comes from. A task that is not known is told by its id.
     #[must_use]
-    pub fn of(tuple: &Tuple) -> Self {
+    pub fn of(tuple: &Tuple, context: &TopologyContext) -> Self {
+        let task = tuple.source_task();
+        let tasks = context.component_tasks(tuple.source_component());
+        let index = tasks.iter().position(|known| *known == task);
         Self {
-            task: tuple.source_task(),
+            task: index.and_then(|index| i32::try_from(index).ok()).unwrap_or(task),
             component: tuple.source_component().to_owned(),
             stream: tuple.source_stream().to_owned(),
         }
-    }
-
-    /// Whether a tuple comes from it.
-    pub(super) fn has(&self, tuple: &Tuple) -> bool {
-        self.task == tuple.source_task()
-            && self.stream == tuple.source_stream()
-            && self.component == tuple.source_component()
     }
 }
 
@@ -51,16 +46,28 @@ impl Default for WindowProgress {
     }
 }
 
+/// What is kept of the windows of a task, but for how far streams have come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptWindows {
+    /// The streams, and of each which numbers have not expired although later ones have.
+    pub(super) streams: Vec<(TaskStream, Vec<(i64, i64)>)>,
+    /// What was in windows and has not expired, in order: the stream's position, the first and the
+    /// last number, and the time in milliseconds.
+    pub(super) held: Vec<(usize, i64, i64, i64)>,
+    /// Where the trigger was, unless it counts: what it has counted comes again.
+    pub(super) trigger: Option<i64>,
+}
+
 /// The state of a [`StatefulWindowedBolt`](super::StatefulWindowedBolt), and what is kept of its
 /// windows.
 pub struct WindowedState<S> {
     user: S,
     streams: KeyValue<TaskStream, WindowProgress>,
-    /// Where the trigger was, under [`TRIGGER`].
-    positions: KeyValue<String, i64>,
+    /// Under [`WINDOWS`].
+    kept: KeyValue<String, KeptWindows>,
 }
 
-const TRIGGER: &str = "trigger";
+const WINDOWS: &str = "windows";
 
 impl<S> WindowedState<S> {
     /// Puts it together.
@@ -68,9 +75,9 @@ impl<S> WindowedState<S> {
     pub const fn new(
         user: S,
         streams: KeyValue<TaskStream, WindowProgress>,
-        positions: KeyValue<String, i64>,
+        kept: KeyValue<String, KeptWindows>,
     ) -> Self {
-        Self { user, streams, positions }
+        Self { user, streams, kept }
     }
 
     /// The state of the bolt itself.
@@ -86,27 +93,23 @@ impl<S> WindowedState<S> {
     /// A stream has come further.
     pub(super) fn advance(
         &mut self,
-        stream: TaskStream,
+        stream: &TaskStream,
         to: WindowProgress,
     ) -> Result<(), StateError> {
-        let from = self.streams.get_or(&stream, WindowProgress::default())?;
-        let progress = WindowProgress {
-            last_expired: from.last_expired.max(to.last_expired),
-            last_evaluated: from.last_evaluated.max(to.last_evaluated),
-        };
-        self.streams.put(stream, progress)
+        self.streams.put(stream.clone(), to)
     }
 
-    /// Where the trigger was, if it is of event time. What others have counted comes again.
-    pub(super) fn trigger(&self) -> Result<Option<i64>, StateError> {
-        self.positions.get(&TRIGGER.to_owned())
+    pub(super) fn windows(&self) -> Result<Option<KeptWindows>, StateError> {
+        self.kept.get(&WINDOWS.to_owned())
     }
 
-    pub(super) fn put_trigger(&mut self, trigger: &TriggerPolicy) -> Result<(), StateError> {
-        match trigger.event_time() {
-            None => Ok(()),
-            Some(position) => self.positions.put(TRIGGER.to_owned(), position),
+    /// Keeps what has changed.
+    pub(super) fn put_windows(&mut self, windows: KeptWindows) -> Result<(), StateError> {
+        let key = WINDOWS.to_owned();
+        if self.kept.get(&key)?.as_ref() == Some(&windows) {
+            return Ok(());
         }
+        self.kept.put(key, windows)
     }
 }
 
@@ -115,7 +118,7 @@ impl<S: State> WindowedState<S> {
         &mut self,
         act: impl FnMut(&mut dyn State) -> Result<(), StateError>,
     ) -> Result<(), StateError> {
-        let parts: [&mut dyn State; 3] = [&mut self.user, &mut self.streams, &mut self.positions];
+        let parts: [&mut dyn State; 3] = [&mut self.user, &mut self.streams, &mut self.kept];
         parts.into_iter().try_for_each(act)
     }
 }
@@ -139,7 +142,7 @@ impl<S: State> State for WindowedState<S> {
     }
 
     fn is_committed(&self, txid: i64) -> bool {
-        let others = self.streams.is_committed(txid) && self.positions.is_committed(txid);
+        let others = self.streams.is_committed(txid) && self.kept.is_committed(txid);
         others && self.user.is_committed(txid)
     }
 }
@@ -149,7 +152,7 @@ impl<S: ProvidedState> ProvidedState for WindowedState<S> {
         Ok(Self {
             user: S::open(provider, namespace)?,
             streams: provider.key_value(&namespace.part("window"))?,
-            positions: provider.key_value(&namespace.part("window-trigger"))?,
+            kept: provider.key_value(&namespace.part("window-kept"))?,
         })
     }
 }

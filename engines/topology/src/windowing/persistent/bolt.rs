@@ -63,6 +63,22 @@ impl PersistentOutputCollector<'_> {
         self.out.emit_covered(stream, values)
     }
 
+    /// Emits straight to a task, which must subscribe to the stream by direct grouping.
+    pub fn emit_direct(
+        &mut self,
+        task: TaskId,
+        stream: &str,
+        values: Values,
+    ) -> Result<(), EmitError> {
+        self.out.emit_direct_covered(task, stream, values)
+    }
+
+    /// Starts the timeout of a tuple of the window anew. Of one whose tree has ended, because it was
+    /// acked with a commit, there is none.
+    pub fn reset_timeout(&mut self, tuple: &Tuple) {
+        self.out.reset_timeout(tuple);
+    }
+
     /// Reports an error without failing anything.
     pub fn report_error(&mut self, message: &str) {
         self.out.report_error(message);

@@ -7,7 +7,7 @@ use super::store::{PARTITIONS_IN_MEMORY, PartitionedEvents};
 use crate::state::StatefulBolt;
 use crate::windowing::executor::{declare_late, unprepared};
 use crate::windowing::settings::check_checkpoints;
-use crate::windowing::task::{WindowTask, millis};
+use crate::windowing::task::WindowTask;
 use crate::windowing::{
     Handled, StoredEvents, Window, WindowLifecycleListener, WindowManager, WindowSpec,
 };
@@ -48,15 +48,19 @@ impl<B: PersistentWindowedBolt> PersistentWindowedBoltExecutor<B> {
 
     /// Goes on from what is in the state.
     fn open(&mut self, state: &mut PersistentState<B::State>) -> ComponentResult {
-        let (mut eviction, mut trigger) = self.task.as_mut().ok_or_else(unprepared)?.policies();
+        let task = self.task.as_mut().ok_or_else(unprepared)?;
+        let (mut eviction, trigger) = task.policies();
         let Counted { eviction: evicted, trigger: triggered } = state.windows.counted()?;
         if let Some(evicted) = evicted {
             eviction.restore(&evicted);
         }
-        if let Some(triggered) = triggered {
-            trigger.restore(triggered);
-        }
         let mut manager = WindowManager::new(eviction, trigger).without_compaction();
+        if let Some(triggered) = triggered {
+            manager.restore_trigger(triggered);
+            if let Some(event_time) = &mut task.event_time {
+                event_time.resume(manager.trigger_policy().passed_ms());
+            }
+        }
         let cache = WindowPartitionCache::new(PARTITIONS_IN_MEMORY)?;
         let requeue = |number, ts_ms| manager.requeue(number, ts_ms);
         let events = PartitionedEvents::open(&mut state.windows, cache, requeue)?;
@@ -150,7 +154,7 @@ impl<B: PersistentWindowedBolt> StatefulBolt for PersistentWindowedBoltExecutor<
         let Open { manager, events } = self.open.as_mut().ok_or_else(unprepared)?;
         let (bolt, length_ms) = (&mut self.bolt, task.length_ms());
         let mut listener = Listener { bolt, out, events, state, length_ms };
-        manager.advance(millis(now_ns), &mut listener)?;
+        manager.advance(task.millis(now_ns), &mut listener)?;
         match task.event_time.as_mut().and_then(|times| times.watermark(now_ns)) {
             None => Ok(()),
             Some(watermark_ms) => manager.watermark(watermark_ms, &mut listener),
@@ -192,6 +196,6 @@ impl<B: PersistentWindowedBolt> StatefulBolt for PersistentWindowedBoltExecutor<
     }
 
     fn component_configuration(&self) -> Config {
-        self.bolt.component_configuration().merged(&self.windows.conf)
+        self.windows.over(self.bolt.component_configuration())
     }
 }
