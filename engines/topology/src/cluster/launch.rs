@@ -272,7 +272,7 @@ impl Launch<'_> {
                     targets: assignment.components[*to].tasks().collect(),
                 };
                 let (grouping, of) = (input.grouping.clone(), context.clone());
-                let make = Box::new(move || grouping.make(&of, load_aware));
+                let make = Box::new(move |seed| grouping.make(&of, load_aware, seed));
                 Some(SubscriberPlan { make, context, addresses: Arc::clone(tasks) })
             };
             let subscribers = addresses.iter().filter_map(subscriber).collect();

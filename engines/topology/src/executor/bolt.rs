@@ -46,7 +46,7 @@ const SECOND_NS: u64 = 1_000_000_000;
 
 impl BoltTasks {
     pub(crate) fn new(plan: Arc<ExecutorPlan>, executor: usize) -> Self {
-        let streams = plan.out_streams();
+        let streams = plan.out_streams(executor);
         let task = |task: &i32| BoltTask {
             bolt: make(&plan.factory),
             collector: OutputCollector {

@@ -20,8 +20,9 @@ use weir_dataflow::Clock;
 
 /// A subscription, seen from the emitting component.
 pub(crate) struct SubscriberPlan {
-    /// Makes the grouping of one emitting executor; none where the emitting component chooses.
-    pub(crate) make: Box<dyn Fn() -> Option<Box<dyn StreamGrouping>> + Send + Sync>,
+    /// Makes the grouping of one emitting executor, from where its lots begin; none where the emitting
+    /// component chooses.
+    pub(crate) make: Box<dyn Fn(u64) -> Option<Box<dyn StreamGrouping>> + Send + Sync>,
     pub(crate) context: GroupingContext,
     pub(crate) addresses: Arc<HashMap<TaskId, Address>>,
 }
@@ -65,11 +66,14 @@ pub(crate) struct ExecutorPlan {
 }
 
 impl ExecutorPlan {
-    /// The streams as one executor emits on them: its groupings are its own.
-    pub(crate) fn out_streams(&self) -> Vec<OutStream> {
+    /// The streams as one executor emits on them: its groupings are its own, and their lots, so that
+    /// executors of one component do not all send to the same task at the same time.
+    pub(crate) fn out_streams(&self, executor: usize) -> Vec<OutStream> {
+        let first = self.executors.get(executor).and_then(|tasks| tasks.first());
+        let seed = first.map_or(0, |task| task.unsigned_abs().into());
         let subscriber = |plan: &SubscriberPlan| OutSubscriber {
             component: plan.context.subscriber.as_str().into(),
-            route: self.route(plan),
+            route: route(plan, seed),
             tasks: Arc::clone(&plan.addresses),
         };
         let stream = |plan: &StreamPlan| OutStream {
@@ -77,16 +81,6 @@ impl ExecutorPlan {
             subscribers: plan.subscribers.iter().map(subscriber).collect(),
         };
         self.streams.iter().map(stream).collect()
-    }
-
-    fn route(&self, plan: &SubscriberPlan) -> Route {
-        match (plan.make)() {
-            None => Route::Direct,
-            Some(mut grouping) => {
-                grouping.prepare(&plan.context);
-                Route::Grouped(Rc::new(RefCell::new(grouping)))
-            }
-        }
     }
 
     pub(crate) fn outlet(&self, task: TaskId, streams: Vec<OutStream>) -> Outlet {
@@ -132,6 +126,16 @@ impl ExecutorPlan {
             states: self.states.clone(),
             other_spouts: self.other_spouts.clone(),
             registry: Registry::default(),
+        }
+    }
+}
+
+fn route(plan: &SubscriberPlan, seed: u64) -> Route {
+    match (plan.make)(seed) {
+        None => Route::Direct,
+        Some(mut grouping) => {
+            grouping.prepare(&plan.context);
+            Route::Grouped(Rc::new(RefCell::new(grouping)))
         }
     }
 }

@@ -73,7 +73,7 @@ pub(crate) struct SpoutTasks {
 
 impl SpoutTasks {
     pub(crate) fn new(plan: Arc<ExecutorPlan>, executor: usize) -> Self {
-        let streams = plan.out_streams();
+        let streams = plan.out_streams(executor);
         let number = plan.first_spout + executor;
         let waker = waker(&plan, number);
         let last_root = Rc::new(Cell::new((number as u64 + 1) << ORIGIN));
