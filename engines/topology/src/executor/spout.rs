@@ -64,7 +64,7 @@ pub(crate) struct SpoutTasks {
     idle_rounds: u32,
     /// When the first of these was.
     idle_since_ns: Option<u64>,
-    /// The executor died: trees of its components before are nobody's.
+    /// The executor died: trees that are open are nobody's, until they are given up.
     forget: bool,
     /// None before it has opened.
     chores: Option<Chores>,
@@ -223,8 +223,18 @@ impl SpoutTasks {
             self.tasks[at].collector.pending = out.pending.len();
             self.run(at, |spout, collector| spout.next_tuple(collector));
             any |= self.drain(at, out) || self.emitted(at) > before;
+            // At once: what the tasks behind this one emit is their new components' own.
+            self.bury(out);
         }
         any
+    }
+
+    /// Gives up the trees of components that have died.
+    fn bury(&mut self, out: &mut SpoutCollector<Parcel, SpoutId>) {
+        if std::mem::take(&mut self.forget) {
+            out.pending.clear();
+            out.accepted.clear();
+        }
     }
 }
 
@@ -272,6 +282,7 @@ impl Spout for SpoutTasks {
         if active != self.active {
             self.set_active(active);
         }
+        self.bury(out);
         if !self.active {
             self.do_chores();
             shared.rests(self.number, out.pending.len());
@@ -279,9 +290,6 @@ impl Spout for SpoutTasks {
         }
         self.set_limit(out);
         let any = self.ask_all(out);
-        if std::mem::take(&mut self.forget) {
-            out.pending.clear();
-        }
         self.calls += 1;
         if !any || self.calls >= CALLS_PER_LOOK {
             self.do_chores();
@@ -306,6 +314,10 @@ impl Spout for SpoutTasks {
     }
 
     fn ack(&mut self, SpoutId { at, message_id, began }: SpoutId) {
+        // What is known now was emitted by the dead: the successors have emitted nothing yet.
+        if self.forget {
+            return;
+        }
         self.tasks[at].collector.outlet.meter.end_tree(began, &message_id, true);
         self.run(at, |spout, _| spout.ack(message_id));
     }
@@ -315,6 +327,9 @@ impl Spout for SpoutTasks {
         SpoutId { at, message_id, began }: SpoutId,
         _: FailReason,
     ) -> Result<(), RunError> {
+        if self.forget {
+            return Ok(());
+        }
         self.tasks[at].collector.outlet.meter.end_tree(began, &message_id, false);
         self.run(at, |spout, _| spout.fail(message_id));
         Ok(())

@@ -2,6 +2,7 @@
 
 mod acking;
 mod components;
+mod deaths;
 mod ending;
 #[path = "../../examples/stateful_word_count/components.rs"]
 mod exactly_once;
