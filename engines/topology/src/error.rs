@@ -30,6 +30,16 @@ pub enum TopologyError {
         /// The id.
         id: String,
     },
+    /// More tasks than edges of trees can be told apart.
+    #[error("{id} has {tasks} tasks, and a topology has room for {most}: give it fewer")]
+    TooManyTasks {
+        /// The component with too many, or the last of those that are too many together.
+        id: String,
+        /// How many it has.
+        tasks: usize,
+        /// How many all components may have together.
+        most: usize,
+    },
     /// A component that more subscribe to than edges of trees can be told apart.
     #[error(
         "component {id} has {subscriptions} subscriptions, and at most {most} are possible: subscribe \

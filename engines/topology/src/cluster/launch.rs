@@ -126,7 +126,7 @@ impl Launch<'_> {
         let conf = self.conf;
         let ackers = NonZeroUsize::new(ackers(conf)?);
         let times_out = conf.flag(Config::TOPOLOGY_ENABLE_MESSAGE_TIMEOUTS)?;
-        let timeout = conf.seconds(Config::TOPOLOGY_MESSAGE_TIMEOUT_SECS)?;
+        let timeout = message_timeout(conf)?;
         let never = Duration::from_nanos(u64::MAX);
         let flush = conf.millis(Config::TOPOLOGY_BATCH_FLUSH_INTERVAL_MILLIS)?;
         // Senders wait on the queue itself; a setting that cannot be is refused all the same.
@@ -210,6 +210,9 @@ impl Launch<'_> {
             tracks: ackers(self.conf)? > 0,
             anchored_only: self.topology.stateful,
             restarts: usize::try_from(restarts).ok(),
+            max_spout_pending: conf
+                .count(Config::TOPOLOGY_MAX_SPOUT_PENDING)?
+                .filter(|pending| *pending > 0),
             tether: tether.clone(),
             clock: Arc::clone(&self.clock),
             throttle: Arc::new(Mutex::new(throttle)),
@@ -294,6 +297,17 @@ impl Launch<'_> {
         let order = if id == CHECKPOINT_COMPONENT { Turns::Behind } else { Turns::Any };
         builder.connect(stream, &inlets, order, |_| ByAddress);
     }
+}
+
+fn message_timeout(conf: &Config) -> Result<Option<Duration>, TopologyError> {
+    let key = Config::TOPOLOGY_MESSAGE_TIMEOUT_SECS;
+    let timeout = conf.seconds(key)?;
+    if timeout.is_some_and(|timeout| timeout.is_zero()) {
+        let wanted =
+            format!("more than 0; {} = false is none", Config::TOPOLOGY_ENABLE_MESSAGE_TIMEOUTS);
+        return Err(TopologyError::BadSetting { key: key.into(), value: "0".into(), wanted });
+    }
+    Ok(timeout)
 }
 
 /// The ends of a component that has been declared.

@@ -47,6 +47,8 @@ pub(crate) struct ExecutorPlan {
     /// Whether bolts must anchor whatever they emit.
     pub(crate) anchored_only: bool,
     pub(crate) restarts: Option<usize>,
+    /// Trees that each task of a spout may have open.
+    pub(crate) max_spout_pending: Option<usize>,
     pub(crate) tether: Tether,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) throttle: Arc<Mutex<ErrorThrottle>>,

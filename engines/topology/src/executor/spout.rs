@@ -10,9 +10,7 @@ use crate::runtime::task::{Shared, TaskContext};
 use crate::state::CHECKPOINT_COMPONENT;
 use crate::topology::Factory;
 use crate::typed::{FailReason, Next, Spout, SpoutCollector};
-use crate::{
-    Config, OutputFieldsDeclarer, RichSpout, SpoutOutputCollector, TopologyContext, Value, Waker,
-};
+use crate::{OutputFieldsDeclarer, RichSpout, SpoutOutputCollector, TopologyContext, Value, Waker};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -172,8 +170,7 @@ impl SpoutTasks {
     /// Trees that the tasks of the executor may have open together.
     fn set_limit(&mut self, out: &mut SpoutCollector<Parcel, SpoutId>) {
         let limit = self.limit.get_or_insert_with(|| {
-            let pending = self.plan.conf.count(Config::TOPOLOGY_MAX_SPOUT_PENDING).ok().flatten();
-            pending.filter(|pending| *pending > 0).map(|each| each * self.tasks.len())
+            self.plan.max_spout_pending.map(|each| each.saturating_mul(self.tasks.len()))
         });
         out.limit_pending(*limit);
     }
@@ -229,6 +226,20 @@ impl SpoutTasks {
         any
     }
 
+    /// Tells the tasks whether they are active, if that has changed, and the run what an inactive spout
+    /// has open.
+    fn look_up(&mut self, out: &mut SpoutCollector<Parcel, SpoutId>, shared: &Shared) {
+        let active = shared.is_active() || self.is_needed_still(shared);
+        if active != self.active {
+            self.set_active(active);
+        }
+        self.bury(out);
+        if !self.active {
+            self.do_chores();
+            shared.rests(self.number, out.pending.len());
+        }
+    }
+
     /// Gives up the trees of components that have died.
     fn bury(&mut self, out: &mut SpoutCollector<Parcel, SpoutId>) {
         if std::mem::take(&mut self.forget) {
@@ -278,14 +289,8 @@ impl Spout for SpoutTasks {
             let nanos = nanos(until);
             Next::Idle { until_ns: shared.context.now_ns().saturating_add(nanos) }
         };
-        let active = shared.is_active() || self.is_needed_still(&shared);
-        if active != self.active {
-            self.set_active(active);
-        }
-        self.bury(out);
+        self.look_up(out, &shared);
         if !self.active {
-            self.do_chores();
-            shared.rests(self.number, out.pending.len());
             return idle(Duration::MAX);
         }
         self.set_limit(out);
@@ -311,6 +316,12 @@ impl Spout for SpoutTasks {
             // There is no queue to wait on, only the waker.
             Pause::Block => idle(Duration::MAX),
         }
+    }
+
+    fn at_limit(&mut self, out: &mut SpoutCollector<Parcel, SpoutId>) {
+        let Some(shared) = self.plan.tether.shared() else { return };
+        self.look_up(out, &shared);
+        self.do_chores();
     }
 
     fn ack(&mut self, SpoutId { at, message_id, began }: SpoutId) {

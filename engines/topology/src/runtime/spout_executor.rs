@@ -67,6 +67,7 @@ impl<S: Spout> SpoutExecutor<S> {
                 break;
             }
             if self.out.room() == 0 {
+                self.spout.at_limit(&mut self.out);
                 self.wait(u64::MAX, Hurry::Now)?;
                 continue;
             }

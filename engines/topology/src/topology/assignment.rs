@@ -1,6 +1,7 @@
 //! Which tasks there are, and which executor runs which.
 
 use super::StormTopology;
+use crate::typed::MOST_TASKS;
 use crate::{Config, TaskId, TopologyError};
 use std::collections::BTreeMap;
 
@@ -36,7 +37,7 @@ impl StormTopology {
     /// `topology.max.task.parallelism`; it has as many executors as its parallelism, but not more than
     /// tasks. Tasks are numbered from 1 in the order of the components' ids, the system's included.
     pub fn assignment(&self, conf: &Config) -> Result<Assignment, TopologyError> {
-        let mut sizes = BTreeMap::new();
+        let (mut sizes, mut all) = (BTreeMap::new(), ackers(conf)?);
         for (id, component) in &self.components {
             let of_both = |key: &str| {
                 let own = component.conf.count(key)?;
@@ -46,6 +47,11 @@ impl StormTopology {
             let wanted = component.conf.count(Config::TOPOLOGY_TASKS)?.unwrap_or(hint);
             let most = of_both(Config::TOPOLOGY_MAX_TASK_PARALLELISM)?.unwrap_or(usize::MAX);
             let tasks = wanted.min(most);
+            all = tasks.saturating_add(all);
+            if all > MOST_TASKS {
+                let (id, most) = (id.clone(), MOST_TASKS);
+                return Err(TopologyError::TooManyTasks { id, tasks, most });
+            }
             sizes.insert(id.as_str(), (tasks, hint.min(tasks)));
         }
         let ackers = ackers(conf)?;

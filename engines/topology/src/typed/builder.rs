@@ -108,10 +108,11 @@ impl TopologyBuilder {
         make: impl Fn(&TaskContext) -> B + Send + Sync + 'static,
     ) -> BoltDeclarer<'_, B::In, B::Out> {
         let capacity = self.config.queue_elements();
-        let (ports, intakes): (Vec<_>, Vec<_>) = (0..tasks).map(|_| queue(capacity)).unzip();
+        let (ports, intakes): (Vec<_>, Vec<_>) =
+            (0..tasks.min(MOST_TASKS)).map(|_| queue(capacity)).unzip();
         let subscribers: Subscribers<B::Out> = Arc::default();
         let launch = launch_bolt(Arc::clone(&subscribers), intakes, make);
-        let channels = vec![0; tasks];
+        let channels = vec![0; ports.len()];
         let kind = NodeKind::Operator;
         let stream = self.declare(id, tasks, kind, channels, launch, subscribers);
         BoltDeclarer { topology: self, ports, stream, input: PhantomData }
@@ -136,6 +137,15 @@ impl TopologyBuilder {
         if tasks == 0 {
             self.errors.push(TopologyError::NoTasks { id: id.into() });
         }
+        let others = self.components.iter().map(|component| component.tasks).sum::<usize>();
+        if tasks > MOST_TASKS - others {
+            self.errors.push(TopologyError::TooManyTasks {
+                id: id.into(),
+                tasks,
+                most: MOST_TASKS,
+            });
+        }
+        let tasks = tasks.min(MOST_TASKS - others);
         let component = self.components.len();
         let (id, inputs) = (id.into(), Vec::new());
         let subscribed = false;
@@ -419,8 +429,10 @@ where
     }
 }
 
-/// Subscriptions that a component may have, for the numbering of routes.
+/// Subscriptions that a component may have: routes begin 2^40 edges apart, and are numbered so.
 const ROUTES_PER_TASK: u64 = 256;
+/// Tasks that a topology may have, for the same reason.
+pub(crate) const MOST_TASKS: usize = (1 << 16) - 1;
 
 fn routes<T>(
     subscribers: &[Box<dyn Subscription<T>>],

@@ -75,7 +75,7 @@ mod spout;
 pub use crate::runtime::task::TaskContext;
 pub use crate::runtime::topology::{Report, TaskCounts, Topology};
 pub use bolt::{Anchor, Bolt, Input, Outcome};
-pub(crate) use builder::Inlet;
 pub use builder::{BoltDeclarer, Stream, TopologyBuilder};
+pub(crate) use builder::{Inlet, MOST_TASKS};
 pub use collector::Collector;
 pub use spout::{FailReason, Next, Spout, SpoutCollector};

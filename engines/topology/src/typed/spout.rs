@@ -39,7 +39,7 @@ pub enum FailReason {
 
 /// A source of tuples. One value per task; all calls come from its thread.
 ///
-/// Protocol: `open (next_tuple | ack | fail)* close`. No call may block for long: while one is under
+/// Protocol: `open (next_tuple | at_limit | ack | fail)* close`. No call may block for long: while one is under
 /// way, nothing is acked and nothing is cancelled.
 pub trait Spout: 'static {
     /// What it emits.
@@ -52,6 +52,9 @@ pub trait Spout: 'static {
 
     /// Emits what is there, one or some tuples.
     fn next_tuple(&mut self, out: &mut SpoutCollector<Self::Out, Self::Id>) -> Next;
+
+    /// Called in the place of [`next_tuple`](Self::next_tuple) while as many trees are open as may be.
+    fn at_limit(&mut self, _out: &mut SpoutCollector<Self::Out, Self::Id>) {}
 
     /// The tree of a tuple has been handled to its last leaf.
     fn ack(&mut self, _id: Self::Id) {}

@@ -1,11 +1,15 @@
 //! Submitting, activating, killing; a topology run to completion.
 
 use crate::components::{Count, Split};
+use crossbeam_channel::{Sender, bounded};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use weir_topology::{
     ComponentResult, Config, FeederSpout, FixedTupleSpout, KillOptions, LocalCluster,
-    MockedSources, OutputFieldsDeclarer, RichSpout, SpoutOutputCollector, SubmitOptions,
-    TopologyBuilder, TopologyStatus, Value, values,
+    MockedSources, OutputCollector, OutputFieldsDeclarer, RichBolt, RichSpout,
+    SpoutOutputCollector, SubmitOptions, TopologyBuilder, TopologyContext, TopologyStatus, Tuple,
+    Value, values,
 };
 
 fn word_count() -> TopologyBuilder {
@@ -111,10 +115,137 @@ fn settings_that_cannot_be_are_refused_even_where_they_have_no_effect() {
         (Config::TOPOLOGY_BACKPRESSURE_WAIT_PROGRESSIVE_LEVEL1_COUNT, "few"),
         (Config::TOPOLOGY_SPOUT_WAIT_STRATEGY, "dozing"),
         (Config::TOPOLOGY_SLEEP_SPOUT_WAIT_STRATEGY_TIME_MS, "long"),
+        (Config::TOPOLOGY_MAX_SPOUT_PENDING, "abc"),
+        (Config::TOPOLOGY_MAX_SPOUT_PENDING, "-1"),
+        (Config::TOPOLOGY_MESSAGE_TIMEOUT_SECS, "0"),
     ] {
         let topology = word_count().create_topology().expect("a topology");
-        let conf = Config::new().set(key, value);
+        let number = value.parse().map_or_else(|_| Value::from(value), |n: i64| Value::from(n));
+        let conf = Config::new().set(key, number);
         let error = LocalCluster::new().submit_topology("t", conf, topology).expect_err(key);
         assert!(error.to_string().starts_with(&format!("{key} is {value}")), "{error}");
+    }
+}
+
+#[test]
+fn more_tasks_than_there_can_be_are_an_error() {
+    let mut builder = word_count();
+    let _ = builder
+        .set_basic_bolt("many", || Split, 1)
+        .set_num_tasks(usize::MAX)
+        .shuffle_grouping("sentences");
+    let topology = builder.create_topology().expect("a topology");
+    let error = LocalCluster::new().submit_topology("t", Config::new(), topology);
+    let error = error.expect_err("too many").to_string();
+    assert!(error.starts_with("many has") && error.contains("room for 65535"), "{error}");
+}
+
+/// Emits once, and notes whether it is active.
+struct Noting {
+    emitted: bool,
+    notes: Sender<&'static str>,
+}
+
+impl RichSpout for Noting {
+    fn activate(&mut self) {
+        let _ = self.notes.send("activate");
+    }
+    fn deactivate(&mut self) {
+        let _ = self.notes.send("deactivate");
+    }
+    fn next_tuple(&mut self, out: &mut SpoutOutputCollector) -> ComponentResult {
+        if !std::mem::replace(&mut self.emitted, true) {
+            out.emit(values!["to be"], 1)?;
+        }
+        Ok(())
+    }
+    fn declare_output_fields(&self, declarer: &mut OutputFieldsDeclarer) {
+        declarer.declare(["sentence"]);
+    }
+}
+
+/// Never acks.
+struct Holds(Vec<Tuple>);
+
+impl RichBolt for Holds {
+    fn execute(&mut self, tuple: Tuple, _: &mut OutputCollector) -> ComponentResult {
+        self.0.push(tuple);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_spout_with_as_many_trees_open_as_may_be_is_told_when_it_is_to_rest() {
+    let (notes, noted) = bounded(8);
+    let mut builder = TopologyBuilder::new();
+    let spout = move || Noting { emitted: false, notes: notes.clone() };
+    builder.set_spout("noting", spout, 1).set_max_spout_pending(1);
+    let _ = builder.set_bolt("holds", || Holds(Vec::new()), 1).shuffle_grouping("noting");
+    let topology = builder.create_topology().expect("a topology");
+    let cluster = LocalCluster::with_simulated_time();
+    let running = cluster.submit_topology("t", Config::new(), topology).expect("it starts");
+    cluster.await_quiet();
+    running.deactivate();
+    cluster.await_quiet();
+    running.activate().expect("it goes on");
+    cluster.await_quiet();
+    let noted: Vec<_> = noted.try_iter().collect();
+    assert_eq!(noted, ["activate", "deactivate", "activate"]);
+}
+
+/// Emits its task's number once.
+struct Once(Option<i64>);
+
+impl RichSpout for Once {
+    fn open(&mut self, _: &Config, context: &TopologyContext) -> ComponentResult {
+        self.0 = Some(context.task_id().into());
+        Ok(())
+    }
+    fn next_tuple(&mut self, out: &mut SpoutOutputCollector) -> ComponentResult {
+        if let Some(number) = self.0.take() {
+            out.emit(values![number], number)?;
+        }
+        Ok(())
+    }
+    fn is_exhausted(&self) -> bool {
+        self.0.is_none()
+    }
+    fn declare_output_fields(&self, declarer: &mut OutputFieldsDeclarer) {
+        declarer.declare(["number"]);
+    }
+}
+
+/// Counts by task what it gets.
+struct ByTask(Arc<Mutex<BTreeMap<i32, u64>>>, i32);
+
+impl RichBolt for ByTask {
+    fn prepare(&mut self, _: &Config, context: &TopologyContext) -> ComponentResult {
+        self.1 = context.task_id();
+        Ok(())
+    }
+    fn execute(&mut self, tuple: Tuple, out: &mut OutputCollector) -> ComponentResult {
+        *self.0.lock().expect("no panic").entry(self.1).or_default() += 1;
+        out.ack(&tuple);
+        Ok(())
+    }
+}
+
+/// As many executors as tasks, each with one tuple: chance spreads them over the targets.
+#[test]
+fn executors_of_a_component_do_not_all_begin_with_the_same_task() {
+    for disabled in [false, true] {
+        let counts = Arc::new(Mutex::new(BTreeMap::new()));
+        let mut builder = TopologyBuilder::new();
+        builder.set_spout("once", || Once(None), 16);
+        let by = Arc::clone(&counts);
+        let bolt = move || ByTask(Arc::clone(&by), 0);
+        let _ = builder.set_bolt("by task", bolt, 4).shuffle_grouping("once");
+        let topology = builder.create_topology().expect("a topology");
+        let conf = Config::new().set(Config::TOPOLOGY_DISABLE_LOADAWARE_MESSAGING, disabled);
+        let cluster = LocalCluster::new();
+        cluster.submit_topology("t", conf, topology).expect("starts").join().expect("ends");
+        let counts = counts.lock().expect("no panic");
+        assert_eq!(counts.values().sum::<u64>(), 16);
+        assert!(counts.len() > 1 && counts.values().all(|count| *count < 12), "{counts:?}");
     }
 }
