@@ -1,6 +1,9 @@
 //! Storm's own micro-benchmarks: a constant spout to a null bolt, and to an identity bolt to a null
-//! bolt, with and without acking, beside what the bare queue moves between two threads in the same
-//! run: elements of the size that the topology's have, and at batch size 1 also numbers alone.
+//! bolt, with and without acking, beside what a bare queue moves between two threads in the same
+//! run, in elements of the size that the topology's have. The queue underneath an executor is a ring for
+//! each sender (rtrb); the ratios are to that of a bounded channel (crossbeam's), which is what executors
+//! that several send to, and that sleep while there is nothing, are usually built on. A bare ring can be
+//! neither shared nor slept on: both of its ends spin.
 //!
 //! ```text
 //! cargo bench -p weir-topology --bench micro -- [1] [500]
@@ -106,7 +109,22 @@ struct Element {
     rest: [u64; 9],
 }
 
-/// What the queue moves from one thread to another, in batches of a size.
+/// Batches that are filled one by one, as tuples come to be.
+fn of_numbers(batches: u64, batch_size: usize) -> impl Iterator<Item = Vec<u64>> {
+    (0..batches).map(move |_| {
+        let mut batch = Vec::with_capacity(batch_size);
+        (0..batch_size).for_each(|_| batch.push(black_box(42u64)));
+        batch
+    })
+}
+
+fn drop_all(batch: Vec<u64>) {
+    batch.into_iter().for_each(|value| {
+        black_box(value);
+    });
+}
+
+/// What a channel moves from one thread to another, in batches of a size.
 fn bare_queue(count: u64, batch_size: usize, capacity: usize) -> f64 {
     rate(count, || {
         if batch_size == 1 {
@@ -117,22 +135,61 @@ fn bare_queue(count: u64, batch_size: usize, capacity: usize) -> f64 {
             });
         } else {
             let batches = count / batch_size as u64;
-            let batch = move || {
-                (0..batches).map(move |_| {
-                    // One by one, as tuples come to be.
-                    let mut batch = Vec::with_capacity(batch_size);
-                    (0..batch_size).for_each(|_| batch.push(black_box(42u64)));
-                    batch
-                })
-            };
-            let take = |batch: Vec<u64>| {
-                batch.into_iter().for_each(|value| {
-                    black_box(value);
-                })
-            };
-            move_all((capacity / batch_size).max(1), batch, take);
+            move_all(
+                (capacity / batch_size).max(1),
+                move || of_numbers(batches, batch_size),
+                drop_all,
+            );
         }
     })
+}
+
+/// The same through the ring that a topology's queue is made of.
+fn bare_ring(count: u64, batch_size: usize, capacity: usize) -> f64 {
+    rate(count, || {
+        if batch_size == 1 {
+            let element = move || (0..count).map(|tuple| Element { tuple, rest: [tuple; 9] });
+            spin_all(capacity, element, |element: Element| {
+                black_box(element.tuple);
+                black_box(element.rest[8]);
+            });
+        } else {
+            let batches = count / batch_size as u64;
+            spin_all(
+                (capacity / batch_size).max(1),
+                move || of_numbers(batches, batch_size),
+                drop_all,
+            );
+        }
+    })
+}
+
+fn spin_all<T, I>(
+    capacity: usize,
+    make: impl FnOnce() -> I + Send + 'static,
+    mut take: impl FnMut(T),
+) where
+    T: Send + 'static,
+    I: Iterator<Item = T>,
+{
+    let (mut to, mut from) = rtrb::RingBuffer::new(capacity);
+    let send = move || {
+        for mut element in make() {
+            while let Err(rtrb::PushError::Full(again)) = to.push(element) {
+                element = again;
+                std::hint::spin_loop();
+            }
+        }
+    };
+    let sender = Builder::new().name("sender".into()).spawn(send).expect("a thread");
+    loop {
+        match from.pop() {
+            Ok(element) => take(element),
+            Err(_) if from.is_abandoned() && from.is_empty() => break,
+            Err(_) => std::hint::spin_loop(),
+        }
+    }
+    sender.join().expect("no panic");
 }
 
 fn bare_numbers(count: u64, capacity: usize) -> f64 {
@@ -167,16 +224,23 @@ fn report(batch_size: usize, count: u64) {
     let capacity = TopologyConfig::default().queue_capacity;
     let bare = best(|| bare_queue(count, batch_size, capacity));
     println!("batch size {batch_size}: million tuples per second, best of 5");
-    println!("  {:<36} {:>8.2}", "bare queue between two threads", bare / 1e6);
+    println!("  {:<36} {:>8.2}", "bare channel between two threads", bare / 1e6);
+    let ring = best(|| bare_ring(count, batch_size, capacity));
+    println!("  {:<36} {:>8.2}", "bare ring, both ends spinning", ring / 1e6);
     if batch_size == 1 {
         let numbers = best(|| bare_numbers(count, capacity));
-        println!("  {:<36} {:>8.2}", "the same, of numbers alone", numbers / 1e6);
+        println!("  {:<36} {:>8.2}", "a channel of numbers alone", numbers / 1e6);
     }
     for identity in [false, true] {
         let name = if identity { "constant -> identity -> null" } else { "constant -> null" };
         let off = best(|| topology(count, &config(Acking::Off, batch_size), identity));
         let on = best(|| topology(count, &config(Acking::ONE, batch_size), identity));
-        println!("  {name:<28} ackers 0 {:>8.2} {:>6.2} x bare queue", off / 1e6, off / bare);
+        println!(
+            "  {name:<28} ackers 0 {:>8.2} {:>6.2} x channel, {:.2} x ring",
+            off / 1e6,
+            off / bare,
+            off / ring
+        );
         println!("  {name:<28} ackers 1 {:>8.2} {:>6.2} x without acking", on / 1e6, on / off);
     }
 }

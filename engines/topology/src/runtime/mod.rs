@@ -3,6 +3,14 @@
 //! Both forms of the programming model run on it: the typed one ([`crate::typed`]) as it is, and
 //! Storm's, with values and fields, by executors that are typed bolts and spouts.
 //!
+//! # What a queue is
+//!
+//! A ring for each task that sends to an executor, filled by that task alone and emptied by the executor
+//! alone, and a bell that wakes an executor which sleeps (see [`queue`]). Each sender's packets come in its
+//! order; senders take turns. An executor takes packets in *gulps*: as many as it can handle in about ten
+//! microseconds, and then sends on what they brought about, tells the acks if it is time, and looks at the
+//! clock (see [`gulp`]). A task that is slow, or never out of work, does all this in time all the same.
+//!
 //! # What a queue carries
 //!
 //! One element is one tuple, a batch of tuples, or a mark. What tuples have in common because one
