@@ -30,7 +30,7 @@ pub(crate) enum Death {
 }
 
 impl Death {
-    fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         match self {
             Self::Error(error) => error.to_string(),
             Self::Panic(payload) => RunError::panic_message(&**payload),
@@ -38,12 +38,20 @@ impl Death {
     }
 }
 
+/// Runs code of users that cannot say that it failed.
+pub(crate) fn guarded<T>(code: impl FnOnce() -> T) -> Result<T, Death> {
+    catch_unwind(AssertUnwindSafe(code)).map_err(Death::Panic)
+}
+
 /// Calls a component's code.
 pub(crate) fn call(code: impl FnOnce() -> Result<(), ComponentError>) -> Result<(), Death> {
-    match catch_unwind(AssertUnwindSafe(code)) {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => Err(Death::Error(error)),
-        Err(payload) => Err(Death::Panic(payload)),
+    guarded(code)?.map_err(Death::Error)
+}
+
+/// Calls what a component does last: should it die of that, there is nothing left to start again for.
+pub(crate) fn call_last(reporter: &Reporter, code: impl FnOnce()) {
+    if let Err(death) = guarded(code) {
+        reporter.report(&death.message());
     }
 }
 
@@ -61,17 +69,17 @@ impl Restarts {
         self.left != Some(0)
     }
 
-    /// Reports a death. Returns if the executor is to start again; else this is the end of the run.
-    pub(crate) fn survive(&mut self, death: Death, reporter: &Reporter) {
-        let message = death.message();
-        reporter.report(&message);
+    /// Uses up a restart. Returns if the executor is to start again; else this is the end of the run.
+    /// By then nothing of the components must be left that dies of being dropped: the thread unwinds.
+    pub(crate) fn survive(&mut self, death: &Death, reporter: &Reporter) {
         if self.any() {
             self.left = self.left.map(|left| left - 1);
             return;
         }
+        let message = death.message();
         let task = format!("{}[{}]", reporter.component, reporter.task);
         if let Some(shared) = self.tether.shared() {
-            shared.fail(match &death {
+            shared.fail(match death {
                 Death::Error(_) => RunError::TaskFailed { task, message },
                 Death::Panic(_) => RunError::TaskPanicked { task, message },
             });

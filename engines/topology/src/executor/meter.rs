@@ -64,6 +64,11 @@ impl Meter {
         self.hooks = hooks;
     }
 
+    /// Those who were told what the task does; from now on nobody is.
+    pub(crate) fn take_hooks(&mut self) -> Vec<Box<dyn TaskHook>> {
+        std::mem::take(&mut self.hooks)
+    }
+
     fn stream(&self, stream: usize) -> &StreamStats {
         &self.stats.streams[stream]
     }
@@ -135,7 +140,8 @@ impl Meter {
         Executing { input, began_ns, tuple }
     }
 
-    /// The task has executed a tuple: what it emitted because of it has been counted.
+    /// The task has executed a tuple: what it emitted because of it has been counted. The tuple counts
+    /// before hooks are told of it, so that it does even if one of them dies.
     #[inline]
     pub(crate) fn end(&mut self, executing: Executing) {
         let Executing { input, began_ns, tuple } = executing;
@@ -187,7 +193,7 @@ impl Meter {
     }
 
     /// A tree of the task was acked, or failed. With acking off there is no tree, and every tuple is
-    /// acked.
+    /// acked. It counts before hooks are told of it.
     pub(crate) fn end_tree(&mut self, began: Option<Began>, message_id: &Value, acked: bool) {
         let latency_ns = self.since(began.and_then(|began| began.at_ns));
         if let Some(began) = began {

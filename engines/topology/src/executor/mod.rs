@@ -7,6 +7,7 @@ mod meter;
 mod outlet;
 mod plan;
 mod spout;
+mod starts;
 
 pub(crate) use bolt::BoltTasks;
 pub(crate) use chores::{Chores, Queues};
@@ -15,3 +16,4 @@ pub(crate) use meter::{Began, Meter, Samplers};
 pub(crate) use outlet::{Address, Delivery, OutStream, OutSubscriber, Outlet, Parcel, Route};
 pub(crate) use plan::{ByAddress, ExecutorPlan, StreamPlan, SubscriberPlan};
 pub(crate) use spout::SpoutTasks;
+pub(crate) use starts::Starts;

@@ -296,14 +296,15 @@ impl Outlet {
         if !self.tracks {
             return;
         }
-        self.meter.settled(tuple, news);
         let children = if news == News::Ack { tuple.children() } else { 0 };
+        let first = self.accounts.len();
         for (root, edges) in tuple.ids() {
             let xor = if news == News::Ack { edges ^ children } else { 0 };
-            let account = Account { root: *root, xor, news };
-            self.accounts.push(account);
-            self.meter.told(account);
+            self.accounts.push(Account { root: *root, xor, news });
         }
+        // Hooks come last: should one die, the ackers are told all the same.
+        self.meter.settled(tuple, news);
+        self.accounts[first..].iter().for_each(|account| self.meter.told(*account));
     }
 }
 

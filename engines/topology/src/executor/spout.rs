@@ -1,7 +1,7 @@
 //! The tasks of a spout that share an executor.
 
-use super::guard::{Death, call};
-use super::{Began, Chores, ExecutorPlan, Outlet, Parcel, Restarts};
+use super::guard::{Death, call, call_last, guarded};
+use super::{Began, Chores, ExecutorPlan, Outlet, Parcel, Restarts, Starts};
 use crate::component::{ComponentResult, Opening};
 use crate::flow_control::{Pause, WaitStrategy};
 use crate::nanos::nanos;
@@ -26,6 +26,16 @@ struct SpoutTask {
 impl SpoutTask {
     fn household(&self) -> (&Outlet, &TopologyContext) {
         (&self.collector.outlet, &self.context)
+    }
+
+    /// Drops the component, and what it had in hand.
+    fn vacate(&mut self) {
+        let SpoutOutputCollector { outlet, reporter, .. } = &mut self.collector;
+        let spout = std::mem::replace(&mut self.spout, Box::new(Nothing));
+        call_last(reporter, || drop(spout));
+        for hook in outlet.meter.take_hooks() {
+            call_last(reporter, || drop(hook));
+        }
     }
 }
 
@@ -53,6 +63,7 @@ pub(crate) struct SpoutTasks {
     number: usize,
     tasks: Vec<SpoutTask>,
     restarts: Restarts,
+    starts: Starts,
     /// Whether the tasks have been told that they are active.
     active: bool,
     /// Trees that may be open, over all tasks; set up with the first call.
@@ -76,7 +87,7 @@ impl SpoutTasks {
         let waker = waker(&plan, number);
         let last_root = Rc::new(Cell::new((number as u64 + 1) << ORIGIN));
         let task = |task: &i32| SpoutTask {
-            spout: make(&plan.factory),
+            spout: Box::new(Nothing),
             collector: SpoutOutputCollector {
                 outlet: plan.outlet(*task, streams.clone()),
                 reporter: plan.reporter(*task),
@@ -96,6 +107,7 @@ impl SpoutTasks {
             number,
             tasks,
             restarts,
+            starts: Starts::default(),
             active: false,
             limit: None,
             wait,
@@ -118,36 +130,64 @@ impl SpoutTasks {
         }
     }
 
-    fn revive(&mut self, at: usize, death: Death) {
+    /// Takes note that a component died, which all of the executor die of, if one may die here.
+    fn died(&mut self, at: usize, death: &Death) {
         let reporter = self.tasks[at].collector.reporter.clone();
-        self.restarts.survive(death, &reporter);
+        reporter.report(&death.message());
         // What the dead held, such as their states, is free before others are made.
-        for task in &mut self.tasks {
-            task.spout = Box::new(Nothing);
-        }
-        for task in &mut self.tasks {
-            task.spout = make(&self.plan.factory);
-        }
+        self.tasks.iter_mut().for_each(SpoutTask::vacate);
         (self.active, self.forget) = (false, true);
-        self.open_all();
+        self.restarts.survive(death, &reporter);
+        self.starts.died(self.plan.clock.now_ns());
     }
 
-    fn open_all(&mut self) {
-        for at in 0..self.tasks.len() {
-            let SpoutTask { spout, context, collector } = &mut self.tasks[at];
-            context.registry.open();
-            let opened = call(|| spout.open(&self.plan.conf, context));
-            context.registry.close();
-            collector.outlet.meter.tell(context.registry.take_hooks());
-            if let Err(death) = opened {
-                self.revive(at, death);
-                return;
-            }
+    /// The same, and starts the executor again unless that has failed just now.
+    fn revive(&mut self, at: usize, death: Death) {
+        self.died(at, &death);
+        self.rise();
+    }
+
+    /// Starts the executor if it is down and it is time to. Returns how long it stays down, if it does.
+    fn rise(&mut self) -> Option<Duration> {
+        let retry_ns = self.starts.retry_ns()?;
+        if self.plan.clock.now_ns() >= retry_ns {
+            self.start();
         }
+        let retry_ns = self.starts.retry_ns()?;
+        Some(Duration::from_nanos(retry_ns.saturating_sub(self.plan.clock.now_ns())))
+    }
+
+    /// Starts the tasks, each with a component of its own. If one dies of that, they are down, and the
+    /// next attempt is somebody else's: who waits for this executor to be opened does not wait for
+    /// ever.
+    fn start(&mut self) {
+        if let Err((at, death)) = self.try_to_start() {
+            return self.died(at, &death);
+        }
+        // It has succeeded only when all are active.
+        self.starts.started();
         let tasks = self.tasks.iter().map(SpoutTask::household);
         self.chores = Some(Chores::new(self.plan.clock.now_ns(), tasks));
     }
 
+    fn try_to_start(&mut self) -> Result<(), (usize, Death)> {
+        for (at, task) in self.tasks.iter_mut().enumerate() {
+            task.spout = guarded(|| make(&self.plan.factory)).map_err(|death| (at, death))?;
+        }
+        for (at, task) in self.tasks.iter_mut().enumerate() {
+            let SpoutTask { spout, context, collector } = task;
+            let opened = call(|| {
+                context.registry.open();
+                spout.open(&self.plan.conf, context)
+            });
+            context.registry.close();
+            collector.outlet.meter.tell(context.registry.take_hooks());
+            opened.map_err(|death| (at, death))?;
+        }
+        Ok(())
+    }
+
+    /// Tells all tasks whether they are active, unless one dies of it. None must have died just before.
     fn set_active(&mut self, active: bool) {
         self.active = active;
         for at in 0..self.tasks.len() {
@@ -159,6 +199,12 @@ impl SpoutTasks {
                 }
                 Ok(())
             });
+            if self.forget {
+                return;
+            }
+        }
+        if active {
+            self.starts.succeeded();
         }
     }
 
@@ -197,8 +243,12 @@ impl SpoutTasks {
         self.calls = 0;
         let Some(chores) = &mut self.chores else { return };
         let now_ns = self.plan.clock.now_ns();
-        if chores.next_ns() <= now_ns {
-            chores.run(now_ns, &self.plan, self.tasks.iter().map(SpoutTask::household));
+        if chores.next_ns() > now_ns {
+            return;
+        }
+        let households = self.tasks.iter().map(SpoutTask::household);
+        if let Err(death) = guarded(|| chores.run(now_ns, &self.plan, households)) {
+            self.revive(0, death);
         }
     }
 
@@ -210,42 +260,80 @@ impl SpoutTasks {
         (long && matches!(self.wait, WaitStrategy::Progressive { .. })).then_some(DROWSY)
     }
 
+    /// Asks the tasks in turn, unless one dies. Returns whether that has brought anything.
     fn ask_all(&mut self, out: &mut SpoutCollector<Parcel, SpoutId>) -> bool {
         let mut any = false;
         for at in 0..self.tasks.len() {
-            if self.tasks[at].spout.is_exhausted() {
-                continue;
-            }
             let before = self.emitted(at);
             self.tasks[at].collector.pending = out.pending.len();
-            self.run(at, |spout, collector| spout.next_tuple(collector));
+            self.run(
+                at,
+                |spout, collector| {
+                    if spout.is_exhausted() { Ok(()) } else { spout.next_tuple(collector) }
+                },
+            );
             any |= self.drain(at, out) || self.emitted(at) > before;
-            // At once: what the tasks behind this one emit is their new components' own.
-            self.bury(out);
+            // The others are not active yet.
+            if self.forget {
+                break;
+            }
         }
         any
     }
 
     /// Tells the tasks whether they are active, if that has changed, and the run what an inactive spout
-    /// has open.
-    fn look_up(&mut self, out: &mut SpoutCollector<Parcel, SpoutId>, shared: &Shared) {
+    /// has open. Returns what is to be done instead of asking the tasks, if anything.
+    fn look_up(
+        &mut self,
+        out: &mut SpoutCollector<Parcel, SpoutId>,
+        shared: &Shared,
+    ) -> Option<Next> {
         let active = shared.is_active() || self.is_needed_still(shared);
+        self.bury(out);
+        if let Some(down) = self.rise() {
+            if !active {
+                shared.rests(self.number, 0);
+            }
+            return Some(idle(shared, down));
+        }
         if active != self.active {
             self.set_active(active);
         }
-        self.bury(out);
-        if !self.active {
-            self.do_chores();
-            shared.rests(self.number, out.pending.len());
+        // Here and below: after a death it is begun again, with the successors.
+        if self.bury(out) {
+            return Some(Next::More);
         }
+        if self.active {
+            return None;
+        }
+        self.do_chores();
+        if self.bury(out) {
+            return Some(Next::More);
+        }
+        shared.rests(self.number, out.pending.len());
+        Some(idle(shared, Duration::MAX))
     }
 
-    /// Gives up the trees of components that have died.
-    fn bury(&mut self, out: &mut SpoutCollector<Parcel, SpoutId>) {
-        if std::mem::take(&mut self.forget) {
+    /// Whether none of the tasks will bring anything any more.
+    fn are_exhausted(&mut self) -> bool {
+        (0..self.tasks.len()).all(|at| {
+            let mut exhausted = false;
+            self.run(at, |spout, _| {
+                exhausted = spout.is_exhausted();
+                Ok(())
+            });
+            exhausted
+        })
+    }
+
+    /// Gives up the trees of components that have died. Returns whether any have since this was asked.
+    fn bury(&mut self, out: &mut SpoutCollector<Parcel, SpoutId>) -> bool {
+        let died = std::mem::take(&mut self.forget);
+        if died {
             out.pending.clear();
             out.accepted.clear();
         }
+        died
     }
 }
 
@@ -266,6 +354,10 @@ fn make(factory: &Factory) -> Box<dyn RichSpout> {
     }
 }
 
+fn idle(shared: &Shared, time: Duration) -> Next {
+    Next::Idle { until_ns: shared.context.now_ns().saturating_add(nanos(time)) }
+}
+
 fn waker(plan: &ExecutorPlan, spout: usize) -> Waker {
     let tether = plan.tether.clone();
     Waker(Some(Arc::new(move || {
@@ -280,30 +372,29 @@ impl Spout for SpoutTasks {
     type Id = SpoutId;
 
     fn open(&mut self, _: &TaskContext) {
-        self.open_all();
+        self.start();
     }
 
     fn next_tuple(&mut self, out: &mut SpoutCollector<Parcel, SpoutId>) -> Next {
         let Some(shared) = self.plan.tether.shared() else { return Next::Done };
-        let idle = |until: Duration| {
-            let nanos = nanos(until);
-            Next::Idle { until_ns: shared.context.now_ns().saturating_add(nanos) }
-        };
-        self.look_up(out, &shared);
-        if !self.active {
-            return idle(Duration::MAX);
+        if let Some(next) = self.look_up(out, &shared) {
+            return next;
         }
         self.set_limit(out);
         let any = self.ask_all(out);
         self.calls += 1;
-        if !any || self.calls >= CALLS_PER_LOOK {
+        if !self.forget && (!any || self.calls >= CALLS_PER_LOOK) {
             self.do_chores();
+        }
+        let exhausted = !any && !self.forget && self.are_exhausted();
+        if self.bury(out) {
+            return Next::More;
         }
         if any {
             (self.idle_rounds, self.idle_since_ns) = (0, None);
             return Next::More;
         }
-        if self.tasks.iter().all(|task| task.spout.is_exhausted()) {
+        if exhausted {
             return Next::Done;
         }
         let (pause, next) = self.wait.idle(self.idle_rounds);
@@ -311,17 +402,21 @@ impl Spout for SpoutTasks {
         match pause {
             Pause::Spin => Next::Idle { until_ns: 0 },
             Pause::Park(time) => {
-                idle(self.drowsy(shared.context.now_ns()).map_or(time, |most| most.max(time)))
+                let most = self.drowsy(shared.context.now_ns());
+                idle(&shared, most.map_or(time, |most| most.max(time)))
             }
             // There is no queue to wait on, only the waker.
-            Pause::Block => idle(Duration::MAX),
+            Pause::Block => idle(&shared, Duration::MAX),
         }
     }
 
-    fn at_limit(&mut self, out: &mut SpoutCollector<Parcel, SpoutId>) {
-        let Some(shared) = self.plan.tether.shared() else { return };
-        self.look_up(out, &shared);
+    fn at_limit(&mut self, out: &mut SpoutCollector<Parcel, SpoutId>) -> Next {
+        let Some(shared) = self.plan.tether.shared() else { return Next::Done };
+        if let Some(next) = self.look_up(out, &shared) {
+            return next;
+        }
         self.do_chores();
+        if self.bury(out) { Next::More } else { idle(&shared, Duration::MAX) }
     }
 
     fn ack(&mut self, SpoutId { at, message_id, began }: SpoutId) {
@@ -329,8 +424,10 @@ impl Spout for SpoutTasks {
         if self.forget {
             return;
         }
-        self.tasks[at].collector.outlet.meter.end_tree(began, &message_id, true);
-        self.run(at, |spout, _| spout.ack(message_id));
+        self.run(at, |spout, collector| {
+            collector.outlet.meter.end_tree(began, &message_id, true);
+            spout.ack(message_id)
+        });
     }
 
     fn fail(
@@ -341,18 +438,18 @@ impl Spout for SpoutTasks {
         if self.forget {
             return Ok(());
         }
-        self.tasks[at].collector.outlet.meter.end_tree(began, &message_id, false);
-        self.run(at, |spout, _| spout.fail(message_id));
+        self.run(at, |spout, collector| {
+            collector.outlet.meter.end_tree(began, &message_id, false);
+            spout.fail(message_id)
+        });
         Ok(())
     }
 
     fn close(&mut self) {
-        for at in 0..self.tasks.len() {
-            self.run(at, |spout, _| {
-                spout.close();
-                Ok(())
-            });
+        for SpoutTask { spout, collector, .. } in &mut self.tasks {
+            call_last(&collector.reporter, || spout.close());
         }
+        self.tasks.iter_mut().for_each(SpoutTask::vacate);
         if let Some(shared) = self.plan.tether.shared() {
             shared.spout_ended(self.number);
         }

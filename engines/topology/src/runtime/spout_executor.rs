@@ -67,8 +67,11 @@ impl<S: Spout> SpoutExecutor<S> {
                 break;
             }
             if self.out.room() == 0 {
-                self.spout.at_limit(&mut self.out);
-                self.wait(u64::MAX, Hurry::Now)?;
+                match self.spout.at_limit(&mut self.out) {
+                    Next::More => {}
+                    Next::Idle { until_ns } => self.wait(until_ns, Hurry::Now)?,
+                    Next::Blocked | Next::Done => self.wait(u64::MAX, Hurry::Now)?,
+                }
                 continue;
             }
             match self.spout.next_tuple(&mut self.out) {

@@ -54,7 +54,11 @@ pub trait Spout: 'static {
     fn next_tuple(&mut self, out: &mut SpoutCollector<Self::Out, Self::Id>) -> Next;
 
     /// Called in the place of [`next_tuple`](Self::next_tuple) while as many trees are open as may be.
-    fn at_limit(&mut self, _out: &mut SpoutCollector<Self::Out, Self::Id>) {}
+    /// [`Next::More`] has the spout look again at once; else it is asked again when a tree has ended, or
+    /// at the time that it says.
+    fn at_limit(&mut self, _out: &mut SpoutCollector<Self::Out, Self::Id>) -> Next {
+        Next::Idle { until_ns: u64::MAX }
+    }
 
     /// The tree of a tuple has been handled to its last leaf.
     fn ack(&mut self, _id: Self::Id) {}
