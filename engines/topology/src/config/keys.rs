@@ -151,7 +151,8 @@ keys! {
     /// Decorators of Storm's serialisation; those of all components are put together.
     TOPOLOGY_KRYO_DECORATORS = "topology.kryo.decorators";
     /// How often an executor that died is started again: a number, or -1 for always. weir's own; in
-    /// Storm the whole worker dies, and is always started again.
+    /// Storm the whole worker dies, and is always started again. A start that fails uses one up, too, and
+    /// is tried again after 10 ms, then after twice as long each time, at most a second.
     WEIR_EXECUTOR_RESTARTS = "weir.topology.executor.restarts", 0;
 }
 
