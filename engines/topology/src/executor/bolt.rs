@@ -187,13 +187,15 @@ impl BoltTasks {
         true
     }
 
-    fn do_chores(&mut self, now_ns: u64) {
+    fn do_chores(&mut self, now_ns: u64, out: &Collector<Parcel>) {
         let Self { chores, plan, tasks, .. } = self;
         let Some(chores) = chores.as_mut().filter(|chores| chores.next_ns() <= now_ns) else {
             return;
         };
         let households = tasks.iter().map(BoltTask::household);
-        if let Err(death) = guarded(|| chores.run(now_ns, plan, households)) {
+        if let Err(death) =
+            guarded(|| chores.run(now_ns, plan, &|queue| out.fullness(queue), households))
+        {
             self.revive(0, death);
         }
     }
@@ -316,7 +318,7 @@ impl Bolt for BoltTasks {
         if !self.rise() {
             return;
         }
-        self.do_chores(now_ns);
+        self.do_chores(now_ns, out);
         self.tick(now_ns, out);
         for at in 0..self.tasks.len() {
             self.run(at, None, out, |bolt, _, collector| match bolt.wake_at() {

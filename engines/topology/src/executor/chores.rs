@@ -49,11 +49,12 @@ impl Chores {
         self.turn_ns.min(self.refresh_ns).min(self.metrics_ns)
     }
 
-    /// Does what is due.
+    /// Does what is due. `fullness` is that of the executor's channel to a queue.
     pub(crate) fn run<'a>(
         &mut self,
         now_ns: u64,
         plan: &ExecutorPlan,
+        fullness: &dyn Fn(usize) -> f64,
         tasks: impl Iterator<Item = Household<'a>> + Clone,
     ) {
         if now_ns >= self.turn_ns {
@@ -63,7 +64,7 @@ impl Chores {
         if now_ns >= self.refresh_ns {
             self.refresh_ns = now_ns.saturating_add(REFRESH_NS);
             // The tasks of an executor share their groupings.
-            tasks.clone().take(1).for_each(|(outlet, _)| refresh(outlet, plan));
+            tasks.clone().take(1).for_each(|(outlet, _)| refresh(outlet, plan, fullness));
         }
         if now_ns >= self.metrics_ns {
             tasks.clone().for_each(|(_, context)| tell_metrics(now_ns, context, plan));
@@ -77,14 +78,19 @@ fn next_bucket(context: &TopologyContext) -> u64 {
     context.registry.next_ns().unwrap_or(u64::MAX)
 }
 
-fn refresh(outlet: &Outlet, plan: &ExecutorPlan) {
+/// Tells groupings how full queues are: as full as their executors found them when they looked last, and
+/// at least as full as the channels from here, for an executor that hangs does not look.
+fn refresh(outlet: &Outlet, plan: &ExecutorPlan, fullness: &dyn Fn(usize) -> f64) {
     let Some(shared) = plan.tether.shared() else { return };
     let Queues { places, capacity } = &*plan.queues;
-    let load = |task: TaskId| {
-        let population = places.get(&task).map_or(0, |place| shared.population(*place));
-        (population as f64 / (*capacity).max(1) as f64).min(1.0)
-    };
     for subscriber in outlet.streams().iter().flat_map(|stream| &stream.subscribers) {
+        let load = |task: TaskId| {
+            let population = places.get(&task).map_or(0, |place| shared.population(*place));
+            let found = population as f64 / (*capacity).max(1) as f64;
+            let address = subscriber.tasks.get(&task);
+            let own = address.map_or(0.0, |address| fullness(address.queue as usize));
+            found.max(own).min(1.0)
+        };
         if let Route::Grouped(grouping) = &subscriber.route {
             grouping.borrow_mut().refresh(&load);
         }

@@ -239,7 +239,7 @@ impl SpoutTasks {
         self.tasks[at].collector.outlet.emitted
     }
 
-    fn do_chores(&mut self) {
+    fn do_chores(&mut self, out: &SpoutCollector<Parcel, SpoutId>) {
         self.calls = 0;
         let Some(chores) = &mut self.chores else { return };
         let now_ns = self.plan.clock.now_ns();
@@ -247,7 +247,8 @@ impl SpoutTasks {
             return;
         }
         let households = self.tasks.iter().map(SpoutTask::household);
-        if let Err(death) = guarded(|| chores.run(now_ns, &self.plan, households)) {
+        let fullness = |queue| out.out.fullness(queue);
+        if let Err(death) = guarded(|| chores.run(now_ns, &self.plan, &fullness, households)) {
             self.revive(0, death);
         }
     }
@@ -306,7 +307,7 @@ impl SpoutTasks {
         if self.active {
             return None;
         }
-        self.do_chores();
+        self.do_chores(out);
         if self.bury(out) {
             return Some(Next::More);
         }
@@ -384,7 +385,7 @@ impl Spout for SpoutTasks {
         let any = self.ask_all(out);
         self.calls += 1;
         if !self.forget && (!any || self.calls >= CALLS_PER_LOOK) {
-            self.do_chores();
+            self.do_chores(out);
         }
         let exhausted = !any && !self.forget && self.are_exhausted();
         if self.bury(out) {
@@ -415,7 +416,7 @@ impl Spout for SpoutTasks {
         if let Some(next) = self.look_up(out, &shared) {
             return next;
         }
-        self.do_chores();
+        self.do_chores(out);
         if self.bury(out) { Next::More } else { idle(&shared, Duration::MAX) }
     }
 

@@ -97,7 +97,7 @@ pub(crate) fn queue<T>(capacity: usize) -> (Port<T>, Intake<T>) {
         rings: Vec::new(),
         at: 0,
         in_a_row: 0,
-        turn: PACKETS_PER_TURN,
+        turn: 0,
     };
     (Port { calls, gate, capacity }, intake)
 }
@@ -119,6 +119,7 @@ impl<T> Port<T> {
         let starved = Arc::new(AtomicBool::new(false));
         let feed = Feed {
             packets,
+            capacity,
             spent,
             calls: self.calls.clone(),
             gate: Arc::clone(&self.gate),
@@ -141,6 +142,8 @@ impl<T> Port<T> {
 /// The sending end of a channel.
 pub(crate) struct Feed<T> {
     packets: Producer<Packet<T>>,
+    /// Packets that there is room for.
+    capacity: usize,
     spent: Consumer<Batch<T>>,
     calls: Sender<Call<T>>,
     gate: Arc<Gate>,
@@ -156,6 +159,15 @@ impl<T> Feed<T> {
     #[inline(always)]
     pub(crate) fn is_full(&self) -> bool {
         self.packets.is_full()
+    }
+
+    /// How full it is, from 0 to 1: of a receiver that hangs, only its senders know.
+    pub(crate) fn fullness(&self) -> f64 {
+        self.queued() as f64 / self.capacity as f64
+    }
+
+    fn queued(&self) -> usize {
+        self.capacity - self.packets.slots()
     }
 
     /// Sends, waiting for room if there is none; with an inbox, takes from it while waiting. What was
@@ -370,8 +382,10 @@ impl<T> Intake<T> {
         if let Some(ring) = self.rings.get_mut(self.at) {
             ring.taken += self.in_a_row as u64;
         }
-        (self.in_a_row, self.turn) = (0, PACKETS_PER_TURN);
         self.at = if self.at + 1 < self.rings.len() { self.at + 1 } else { 0 };
+        // Whose packets wait for others has no turn before it has been looked.
+        let free = self.rings.get(self.at).is_some_and(|ring| ring.waits_for == WaitsFor::Nobody);
+        (self.in_a_row, self.turn) = (0, if free { PACKETS_PER_TURN } else { 0 });
     }
 
     /// Whether what the ring whose turn it is has can be taken now.
@@ -499,6 +513,19 @@ mod tests {
         assert!(channels.any(|channel| channel == 1));
     }
 
+    #[test]
+    fn a_sender_knows_how_full_its_channel_is_although_the_receiver_does_not_look() {
+        let (port, mut intake) = queue::<u64>(10);
+        let mut feed = port.open(0, Turns::Any);
+        for queued in 1..=10 {
+            send(&mut feed);
+            assert_eq!((feed.queued(), feed.is_full()), (queued, queued == 10));
+        }
+        assert!(feed.fullness() >= 1.0);
+        (0..5).for_each(|_| drop(intake.pop_any().expect("a packet")));
+        assert_eq!(feed.queued(), 5);
+    }
+
     /// Of three channels with something to take, one comes behind the others.
     #[test]
     fn what_comes_behind_is_taken_after_all_that_had_been_sent_before() {
@@ -520,6 +547,14 @@ mod tests {
                 assert!(taken[1] == 0 || (taken[0] >= before && taken[2] >= before), "{taken:?}");
             }
             while intake.pop_any().is_some() {}
+            // An executor that has slept looks first where it looked last.
+            for _ in 0..2 {
+                send(&mut data[1]);
+                send(&mut last);
+                assert!(intake.pop_any().is_some() && intake.channel() == 2);
+                assert!(intake.pop_any().is_some() && intake.channel() == 1);
+                assert!(intake.pop_any().is_none());
+            }
         }
     }
 }

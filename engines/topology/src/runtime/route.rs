@@ -44,6 +44,8 @@ pub(crate) trait Route<T>: Send {
     ) -> Result<(), Closed>;
     /// Hands over batches that are full, or all.
     fn hand_over(&mut self, extent: Extent, io: &mut Io<'_>) -> Result<(), Closed>;
+    /// How full the channel to one of its queues is, from 0 to 1.
+    fn fullness(&self, queue: usize) -> f64;
     /// Whether some queue has been told less than the mark.
     fn lags(&self, mark: Mark) -> bool;
     /// Tells the mark to the queues that have been told less. Batches must have been handed over.
@@ -247,6 +249,10 @@ impl<T: Send, P: Place<T>> Route<T> for QueueRoute<T, P> {
         Ok(())
     }
 
+    fn fullness(&self, queue: usize) -> f64 {
+        self.queues.get(queue).map_or(0.0, |queue| queue.to.fullness())
+    }
+
     fn lags(&self, mark: Mark) -> bool {
         self.queues.iter().any(|queue| mark.is_ahead_of(queue.told))
     }
@@ -293,6 +299,9 @@ impl<T, F: FnMut(&Stamp, T) + Send> Route<T> for LocalRoute<F> {
     }
     fn hand_over(&mut self, _: Extent, _: &mut Io<'_>) -> Result<(), Closed> {
         Ok(())
+    }
+    fn fullness(&self, _: usize) -> f64 {
+        0.0
     }
     fn lags(&self, _: Mark) -> bool {
         false

@@ -142,6 +142,11 @@ impl<T: Data> Collector<T> {
         if *closed { Err(Closed) } else { Ok(()) }
     }
 
+    /// How full the channel to a queue of the first subscription is, from 0 to 1.
+    pub(crate) fn fullness(&self, queue: usize) -> f64 {
+        self.routes.first().map_or(0.0, |route| route.fullness(queue))
+    }
+
     /// Ends the packet at hand: the task's mark is now `mark`, and the packet's trees are told.
     pub(crate) fn end_packet(&mut self, mark: Mark) -> Result<(), Closed> {
         self.route()?;

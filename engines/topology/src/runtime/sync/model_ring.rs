@@ -34,9 +34,14 @@ pub(crate) fn ring<T>(capacity: usize) -> (Producer<T>, Consumer<T>) {
 pub(crate) struct Producer<T>(Arc<Ring<T>>);
 
 impl<T> Producer<T> {
-    pub(crate) fn is_full(&self) -> bool {
+    /// How many more there is room for.
+    pub(crate) fn slots(&self) -> usize {
         let ring = &self.0;
-        ring.tail.load(Ordering::Relaxed) - ring.head.load(Ordering::Acquire) == ring.capacity
+        ring.capacity - (ring.tail.load(Ordering::Relaxed) - ring.head.load(Ordering::Acquire))
+    }
+
+    pub(crate) fn is_full(&self) -> bool {
+        self.slots() == 0
     }
 
     pub(crate) fn push(&mut self, element: T) -> Result<(), PushError<T>> {
