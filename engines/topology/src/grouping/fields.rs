@@ -8,7 +8,8 @@ use smallvec::SmallVec;
 /// Tuples with equal values in some fields go to the same task. Storm's `fieldsGrouping`.
 ///
 /// The task is the one that Storm sends the key to: its place among the targets is the Java hash of
-/// the key, modulo their number.
+/// the key, modulo their number. (Of negative whole numbers that is an `Integer`'s hash; a small
+/// negative `Long` has another one in Java.)
 ///
 /// A field that the stream does not have is an error of each emission, not of the topology: Storm's
 /// validation lets fields of the component's other streams pass.

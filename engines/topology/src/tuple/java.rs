@@ -1,8 +1,9 @@
 //! Hashes as Java computes them, which decide the task of a fields grouping in Storm.
 //!
-//! A topology that is moved here from Storm sends each key to the task that Storm sent it to. The
-//! formulas are those of the documentation of `String`, `Long`, `Double`, `Boolean`, `List` and
-//! `Arrays.deepHashCode`.
+//! A topology that is moved here from Storm sends each key to the task that Storm sent it to, but for a
+//! negative `Long` that would fit an `Integer`: the two hash differently in Java, and are one kind here,
+//! which hashes as an `Integer`. The formulas are those of the documentation of `String`, `Long`,
+//! `Double`, `Boolean`, `List` and `Arrays.deepHashCode`.
 
 use super::Value;
 
