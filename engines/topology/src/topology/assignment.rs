@@ -1,7 +1,6 @@
 //! Which tasks there are, and which executor runs which.
 
 use super::StormTopology;
-use crate::state::CHECKPOINT_COMPONENT;
 use crate::typed::MOST_TASKS;
 use crate::{Config, TaskId, TopologyError};
 use std::collections::BTreeMap;
@@ -34,7 +33,7 @@ impl StormTopology {
     /// Lays out the topology under a configuration: how many tasks and executors each component has,
     /// and their numbers.
     ///
-    /// A component has `topology.tasks` tasks, its own or the topology's, or as many as its parallelism, but not more than
+    /// A component has `topology.tasks` tasks, or as many as its parallelism, but not more than
     /// `topology.max.task.parallelism`; it has as many executors as its parallelism, but not more than
     /// tasks. Tasks are numbered from 1 in the order of the components' ids, the system's included.
     pub fn assignment(&self, conf: &Config) -> Result<Assignment, TopologyError> {
@@ -45,12 +44,7 @@ impl StormTopology {
                 if own.is_some() { Ok(own) } else { conf.count(key) }
             };
             let hint = component.parallelism.unwrap_or(1);
-            // There is one checkpoint at a time, whatever the topology says.
-            let wanted = match &**id {
-                CHECKPOINT_COMPONENT => Some(1),
-                _ => of_both(Config::TOPOLOGY_TASKS)?,
-            };
-            let wanted = wanted.unwrap_or(hint);
+            let wanted = component.conf.count(Config::TOPOLOGY_TASKS)?.unwrap_or(hint);
             let most = of_both(Config::TOPOLOGY_MAX_TASK_PARALLELISM)?.unwrap_or(usize::MAX);
             let tasks = wanted.min(most);
             all = tasks.saturating_add(all);
