@@ -11,8 +11,8 @@ use weir_topology::Value;
 /// The end of the names of files that hold a value.
 const EXTENSION: &str = ".value";
 
-/// The file that is locked as long as a store uses its folder.
-const LOCK: &str = "lock";
+/// The file that is locked as long as a store uses its folder. No stream's folder has a dot in its name.
+const LOCK: &str = ".lock";
 
 /// Keeps progress in a folder, a file for each value. What was put there survives the end of the
 /// process and, with [`synced`](Self::synced), that of the machine.
@@ -164,7 +164,9 @@ mod tests {
 
     fn keeps(store: &dyn TransactionalStore) {
         assert_eq!(store.list("a").expect("works"), [""; 0]);
-        for (path, value) in [("a/x", 1), ("a/x", 2), ("a/b/y", 3), ("a/b/z", 4), ("b/w", 5)] {
+        for (path, value) in
+            [("a/x", 1), ("a/x", 2), ("a/b/y", 3), ("a/b/z", 4), ("b/w", 5), ("lock/x", 6)]
+        {
             store.put(path, &value.into()).expect("works");
         }
         assert_eq!(store.get("a/x").expect("works"), Some(2.into()));
