@@ -124,77 +124,82 @@ fn drop_all(batch: Vec<u64>) {
     });
 }
 
-/// What a channel moves from one thread to another, in batches of a size.
-fn bare_queue(count: u64, batch_size: usize, capacity: usize) -> f64 {
+/// What elements go through from one thread to the other.
+#[derive(Clone, Copy)]
+enum Way {
+    /// A bounded channel.
+    Channel,
+    /// The ring that a topology's queue is made of; both of its ends spin.
+    Ring,
+}
+
+/// What goes one way between two threads, in batches of a size.
+fn bare(way: Way, count: u64, batch_size: usize, capacity: usize) -> f64 {
     rate(count, || {
         if batch_size == 1 {
             let element = move || (0..count).map(|tuple| Element { tuple, rest: [tuple; 9] });
-            move_all(capacity, element, |element: Element| {
+            way.move_all(capacity, element, |element: Element| {
                 black_box(element.tuple);
                 black_box(element.rest[8]);
             });
         } else {
             let batches = count / batch_size as u64;
-            move_all(
-                (capacity / batch_size).max(1),
-                move || of_numbers(batches, batch_size),
-                drop_all,
-            );
+            let make = move || of_numbers(batches, batch_size);
+            way.move_all((capacity / batch_size).max(1), make, drop_all);
         }
     })
 }
 
-/// The same through the ring that a topology's queue is made of.
-fn bare_ring(count: u64, batch_size: usize, capacity: usize) -> f64 {
-    rate(count, || {
-        if batch_size == 1 {
-            let element = move || (0..count).map(|tuple| Element { tuple, rest: [tuple; 9] });
-            spin_all(capacity, element, |element: Element| {
-                black_box(element.tuple);
-                black_box(element.rest[8]);
-            });
-        } else {
-            let batches = count / batch_size as u64;
-            spin_all(
-                (capacity / batch_size).max(1),
-                move || of_numbers(batches, batch_size),
-                drop_all,
-            );
-        }
-    })
-}
-
-fn spin_all<T, I>(
-    capacity: usize,
-    make: impl FnOnce() -> I + Send + 'static,
-    mut take: impl FnMut(T),
-) where
-    T: Send + 'static,
-    I: Iterator<Item = T>,
-{
-    let (mut to, mut from) = rtrb::RingBuffer::new(capacity);
-    let send = move || {
-        for mut element in make() {
-            while let Err(rtrb::PushError::Full(again)) = to.push(element) {
-                element = again;
-                std::hint::spin_loop();
+impl Way {
+    fn move_all<T, I>(
+        self,
+        capacity: usize,
+        make: impl FnOnce() -> I + Send + 'static,
+        take: impl Fn(T),
+    ) where
+        T: Send + 'static,
+        I: Iterator<Item = T>,
+    {
+        match self {
+            Self::Channel => {
+                let (to, from) = bounded(capacity);
+                let send = move || make().for_each(|element| to.send(element).expect("open"));
+                beside(send, || from.iter().for_each(take));
+            }
+            Self::Ring => {
+                let (mut to, mut from) = rtrb::RingBuffer::new(capacity);
+                let send = move || make().for_each(|element| spin_to_push(&mut to, element));
+                beside(send, || {
+                    loop {
+                        match from.pop() {
+                            Ok(element) => take(element),
+                            Err(_) if from.is_abandoned() && from.is_empty() => break,
+                            Err(_) => std::hint::spin_loop(),
+                        }
+                    }
+                });
             }
         }
-    };
-    let sender = Builder::new().name("sender".into()).spawn(send).expect("a thread");
-    loop {
-        match from.pop() {
-            Ok(element) => take(element),
-            Err(_) if from.is_abandoned() && from.is_empty() => break,
-            Err(_) => std::hint::spin_loop(),
-        }
     }
+}
+
+fn spin_to_push<T>(to: &mut rtrb::Producer<T>, mut element: T) {
+    while let Err(rtrb::PushError::Full(again)) = to.push(element) {
+        element = again;
+        std::hint::spin_loop();
+    }
+}
+
+/// Takes on this thread what another one sends.
+fn beside(send: impl FnOnce() + Send + 'static, take: impl FnOnce()) {
+    let sender = Builder::new().name("sender".into()).spawn(send).expect("a thread");
+    take();
     sender.join().expect("no panic");
 }
 
 fn bare_numbers(count: u64, capacity: usize) -> f64 {
     rate(count, || {
-        move_all(
+        Way::Channel.move_all(
             capacity,
             move || (0..count).map(|_| 42u64),
             |number| {
@@ -204,28 +209,16 @@ fn bare_numbers(count: u64, capacity: usize) -> f64 {
     })
 }
 
-fn move_all<T, I>(capacity: usize, make: impl FnOnce() -> I + Send + 'static, take: impl Fn(T))
-where
-    T: Send + 'static,
-    I: Iterator<Item = T>,
-{
-    let (to, from) = bounded(capacity);
-    let send = move || make().for_each(|element| to.send(element).expect("open"));
-    let sender = Builder::new().name("sender".into()).spawn(send).expect("a thread");
-    from.iter().for_each(take);
-    sender.join().expect("no panic");
-}
-
 fn best(rate: impl Fn() -> f64) -> f64 {
     (0..5).map(|_| rate()).fold(0.0, f64::max)
 }
 
 fn report(batch_size: usize, count: u64) {
     let capacity = TopologyConfig::default().queue_capacity;
-    let bare = best(|| bare_queue(count, batch_size, capacity));
+    let channel = best(|| bare(Way::Channel, count, batch_size, capacity));
     println!("batch size {batch_size}: million tuples per second, best of 5");
-    println!("  {:<36} {:>8.2}", "bare channel between two threads", bare / 1e6);
-    let ring = best(|| bare_ring(count, batch_size, capacity));
+    println!("  {:<36} {:>8.2}", "bare channel between two threads", channel / 1e6);
+    let ring = best(|| bare(Way::Ring, count, batch_size, capacity));
     println!("  {:<36} {:>8.2}", "bare ring, both ends spinning", ring / 1e6);
     if batch_size == 1 {
         let numbers = best(|| bare_numbers(count, capacity));
@@ -238,7 +231,7 @@ fn report(batch_size: usize, count: u64) {
         println!(
             "  {name:<28} ackers 0 {:>8.2} {:>6.2} x channel, {:.2} x ring",
             off / 1e6,
-            off / bare,
+            off / channel,
             off / ring
         );
         println!("  {name:<28} ackers 1 {:>8.2} {:>6.2} x without acking", on / 1e6, on / off);
@@ -248,7 +241,10 @@ fn report(batch_size: usize, count: u64) {
 fn main() {
     // Under `cargo test --benches` it only has to run.
     if std::env::args().any(|arg| arg == "--test") || cfg!(debug_assertions) {
-        black_box((topology(1000, &config(Acking::ONE, 1), true), bare_queue(1000, 500, 1000)));
+        black_box((
+            topology(1000, &config(Acking::ONE, 1), true),
+            bare(Way::Ring, 1000, 500, 1000),
+        ));
         return;
     }
     let wanted: Vec<usize> = std::env::args().filter_map(|arg| arg.parse().ok()).collect();

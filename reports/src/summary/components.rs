@@ -28,15 +28,16 @@ impl ComponentWork {
                 let key = format!("{what}.{}", component.name);
                 runs.iter().filter_map(|run| run.counters.get(&key).copied()).collect()
             };
-            let sum = |what: &str| counts(what).into_iter().fold(0, u64::saturating_add);
-            if counts("executed").is_empty() && counts("emitted").is_empty() {
+            let sum = |counts: &[u64]| counts.iter().copied().fold(0, u64::saturating_add);
+            let (executed, emitted) = (counts("executed"), counts("emitted"));
+            if executed.is_empty() && emitted.is_empty() {
                 return None;
             }
             Some(Self {
                 name: clean(&component.name),
                 tasks: component.tasks,
-                executed: sum("executed"),
-                emitted: sum("emitted"),
+                executed: sum(&executed),
+                emitted: sum(&emitted),
                 busy_permille: counts("busy_permille").into_iter().max(),
                 queue_peak: counts("queue_peak").into_iter().max(),
             })

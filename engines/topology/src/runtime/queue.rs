@@ -349,9 +349,7 @@ impl<T> Intake<T> {
     #[cold]
     pub(crate) fn take_turns(&mut self) -> Result<(), TryRecvError> {
         // Whoever begins to send is heard even if others never leave a ring empty.
-        while let Ok(call) = self.calls.try_recv() {
-            self.hear(call);
-        }
+        self.hear_all();
         loop {
             // Whoever waits for room is seen from here on, if it did not see that there was some.
             fence(Ordering::SeqCst);
@@ -394,9 +392,7 @@ impl<T> Intake<T> {
             WaitsFor::Nobody => return true,
             WaitsFor::Unknown => {
                 // Whoever has sent before has opened its channel before.
-                while let Ok(call) = self.calls.try_recv() {
-                    self.hear(call);
-                }
+                self.hear_all();
                 let sent = |ring: &Ring<T>| ring.taken + ring.packets.slots() as u64;
                 let mut others: Vec<u64> = self.rings.iter().map(sent).collect();
                 others[self.at] = 0;
@@ -425,6 +421,13 @@ impl<T> Intake<T> {
                 None => self.take_turns().ok()?,
                 packet => return packet,
             }
+        }
+    }
+
+    /// Acts upon the calls that are there.
+    fn hear_all(&mut self) {
+        while let Ok(call) = self.calls.try_recv() {
+            self.hear(call);
         }
     }
 
