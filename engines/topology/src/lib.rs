@@ -111,8 +111,8 @@ pub use cluster::{
 };
 pub use component::{
     BasicBolt, BasicOutputCollector, ComponentError, ComponentResult, EmitError, EmitInfo,
-    IntoFields, OutputCollector, OutputFieldsDeclarer, RichBolt, RichSpout, SpoutOutputCollector,
-    TaskHook, TopologyContext, TreeInfo, TupleInfo, Waker,
+    IntoFields, OutputCollector, OutputFieldsDeclarer, RegisteredWaker, RichBolt, RichSpout,
+    SpoutOutputCollector, TaskHook, TopologyContext, TreeInfo, TupleInfo, Waker, Wakers,
 };
 pub use config::{Acking, Config, TopologyConfig};
 pub use error::TopologyError;

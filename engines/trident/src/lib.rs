@@ -77,7 +77,6 @@ pub mod store;
 mod stream;
 mod subtopology;
 pub mod tuple;
-mod wakers;
 pub mod window;
 
 pub use batch::{BatchId, BatchToPartition, TransactionAttempt};

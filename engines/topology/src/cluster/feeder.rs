@@ -2,10 +2,10 @@
 
 use crate::component::{ComponentResult, IntoFields};
 use crate::{
-    Config, DEFAULT_STREAM, Fields, OutputFieldsDeclarer, RichSpout, SpoutOutputCollector,
-    TopologyContext, TopologyError, Value, Values, Waker,
+    Config, DEFAULT_STREAM, Fields, OutputFieldsDeclarer, RegisteredWaker, RichSpout,
+    SpoutOutputCollector, TopologyContext, TopologyError, Value, Values, Wakers,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What became of the tuples of a [`FeederSpout`].
@@ -21,9 +21,6 @@ pub struct FeederStatus {
 struct Feed {
     waiting: VecDeque<(Values, Value)>,
     status: FeederStatus,
-    /// By a number of their own: the spouts that are open.
-    wakers: BTreeMap<u64, Waker>,
-    opened: u64,
 }
 
 /// A spout that emits what it is fed from outside. Clones share the feed: one is given to the
@@ -32,28 +29,26 @@ struct Feed {
 pub struct FeederSpout {
     fields: Fields,
     feed: Arc<Mutex<Feed>>,
-    /// Its number, of one that has been opened.
-    open: Option<u64>,
+    /// The spouts that are open.
+    wakers: Wakers,
+    /// Its place among them, of one that has been opened.
+    open: Option<RegisteredWaker>,
 }
 
 impl Clone for FeederSpout {
     fn clone(&self) -> Self {
-        Self { fields: self.fields.clone(), feed: Arc::clone(&self.feed), open: None }
-    }
-}
-
-impl Drop for FeederSpout {
-    fn drop(&mut self) {
-        if let Some(open) = self.open {
-            self.feed_mut().wakers.remove(&open);
-        }
+        let (fields, feed, wakers) =
+            (self.fields.clone(), Arc::clone(&self.feed), self.wakers.clone());
+        // A copy of an open spout is not open.
+        Self { fields, feed, wakers, open: None }
     }
 }
 
 impl FeederSpout {
     /// A spout of tuples with these fields.
     pub fn new(fields: impl IntoFields) -> Result<Self, TopologyError> {
-        Ok(Self { fields: fields.into_fields()?, feed: Arc::default(), open: None })
+        let (feed, wakers) = (Arc::default(), Wakers::default());
+        Ok(Self { fields: fields.into_fields()?, feed, wakers, open: None })
     }
 
     fn feed_mut(&self) -> MutexGuard<'_, Feed> {
@@ -62,11 +57,8 @@ impl FeederSpout {
 
     /// Has a tuple emitted, with a message id or [`Value::Null`].
     pub fn feed(&self, values: Values, message_id: impl Into<Value>) {
-        let mut feed = self.feed_mut();
-        feed.waiting.push_back((values, message_id.into()));
-        let wakers: Vec<_> = feed.wakers.values().cloned().collect();
-        drop(feed);
-        wakers.iter().for_each(Waker::wake);
+        self.feed_mut().waiting.push_back((values, message_id.into()));
+        self.wakers.wake();
     }
 
     /// What has become of its tuples.
@@ -84,12 +76,7 @@ impl FeederSpout {
 
 impl RichSpout for FeederSpout {
     fn open(&mut self, _: &Config, context: &TopologyContext) -> ComponentResult {
-        let mut feed = self.feed_mut();
-        feed.opened += 1;
-        let number = feed.opened;
-        feed.wakers.insert(number, context.waker());
-        drop(feed);
-        self.open = Some(number);
+        self.open = Some(self.wakers.add(context.waker()));
         Ok(())
     }
 
@@ -183,12 +170,12 @@ mod tests {
             spout
         };
         let (first, second) = (opened(), opened());
-        assert_eq!(feeder.feed_mut().wakers.len(), 2);
+        assert_eq!(feeder.wakers.len(), 2);
         // A copy of an open spout is not open.
         drop(first.clone());
         drop(first);
-        assert_eq!(feeder.feed_mut().wakers.len(), 1);
+        assert_eq!(feeder.wakers.len(), 1);
         drop(second);
-        assert!(feeder.feed_mut().wakers.is_empty());
+        assert!(feeder.wakers.is_empty());
     }
 }

@@ -8,6 +8,7 @@ mod error;
 mod fields;
 mod hooks;
 mod spout;
+mod wakers;
 
 pub(crate) use basic::BasicBoltExecutor;
 pub use basic::{BasicBolt, BasicOutputCollector};
@@ -21,3 +22,4 @@ pub(crate) use fields::StreamInfo;
 pub use fields::{IntoFields, OutputFieldsDeclarer};
 pub use hooks::{EmitInfo, TaskHook, TreeInfo, TupleInfo};
 pub use spout::RichSpout;
+pub use wakers::{RegisteredWaker, Wakers};

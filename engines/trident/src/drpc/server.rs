@@ -1,13 +1,12 @@
 //! Where requests wait.
 
-use crate::wakers::{Registered, Wakers};
 use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use thiserror::Error;
-use weir_topology::{Values, Waker};
+use weir_topology::{RegisteredWaker, Values, Waker, Wakers};
 
 /// A request without an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -125,7 +124,7 @@ impl LocalDrpc {
     }
 
     /// A task that takes requests wants to be woken when there is one.
-    pub(super) fn register(&self, function: &str, waker: Waker) -> Registered {
+    pub(super) fn register(&self, function: &str, waker: Waker) -> RegisteredWaker {
         self.functions().entry(function.to_owned()).or_default().wakers.add(waker)
     }
 

@@ -4,12 +4,11 @@ use super::{LocalDrpc, Request, ReturnInfo};
 use crate::batch::BatchId;
 use crate::coordinator::refuse_without_ackers;
 use crate::output::Outputs;
-use crate::wakers::Registered;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use weir_topology::{
-    ComponentResult, Config, OutputFieldsDeclarer, RichSpout, SpoutOutputCollector, TaskId,
-    TopologyContext, Value, Values, values,
+    ComponentResult, Config, OutputFieldsDeclarer, RegisteredWaker, RichSpout,
+    SpoutOutputCollector, TaskId, TopologyContext, Value, Values, values,
 };
 
 /// The fields of requests: what is asked, and who wants to know.
@@ -19,7 +18,7 @@ pub(crate) const FIELDS: [&str; 2] = ["args", "return-info"];
 pub(crate) struct DrpcSpout {
     function: String,
     server: LocalDrpc,
-    registered: Option<Registered>,
+    registered: Option<RegisteredWaker>,
     outputs: Outputs,
     coord_stream: String,
     /// The components that get its tuples, and then their tasks.

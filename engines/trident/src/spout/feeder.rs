@@ -3,12 +3,12 @@
 use super::{BatchCoordinator, BatchEmitter, SpoutPlace, SpoutTask, TridentSpout};
 use crate::batch::TransactionAttempt;
 use crate::operation::TridentCollector;
-use crate::wakers::{Registered, Wakers};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use weir_topology::{
-    ComponentError, ComponentResult, Fields, IntoFields, TopologyError, Value, Values,
+    ComponentError, ComponentResult, Fields, IntoFields, RegisteredWaker, TopologyError, Value,
+    Values, Wakers,
 };
 
 #[derive(Debug, Default)]
@@ -110,7 +110,7 @@ impl TridentSpout for FeederBatchSpout {
 
 struct Coordinator {
     spout: FeederBatchSpout,
-    _registered: Registered,
+    _registered: RegisteredWaker,
 }
 
 impl BatchCoordinator for Coordinator {

@@ -1,8 +1,8 @@
 //! Who wants to be woken.
 
+use super::Waker;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use weir_topology::Waker;
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -10,9 +10,11 @@ struct Waiting {
     wakers: BTreeMap<u64, Waker>,
 }
 
-/// Those who want to be woken, as long as they are there. Clones are the same.
+/// Those who want to be woken when something comes in from outside, as long as they are there: for a
+/// source that serves the spouts of several tasks, executors that start again, or topologies one after
+/// the other. Clones are the same.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Wakers(Arc<Mutex<Waiting>>);
+pub struct Wakers(Arc<Mutex<Waiting>>);
 
 impl Wakers {
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
@@ -20,28 +22,42 @@ impl Wakers {
     }
 
     /// One more, until what is returned is dropped.
-    pub(crate) fn add(&self, waker: Waker) -> Registered {
+    #[must_use = "who is dropped is not woken"]
+    pub fn add(&self, waker: Waker) -> RegisteredWaker {
         let mut waiting = self.waiting();
         waiting.last += 1;
         let number = waiting.last;
         waiting.wakers.insert(number, waker);
-        Registered { wakers: self.clone(), number }
+        RegisteredWaker { wakers: self.clone(), number }
     }
 
-    pub(crate) fn wake(&self) {
+    /// Wakes them all.
+    pub fn wake(&self) {
         let wakers: Vec<Waker> = self.waiting().wakers.values().cloned().collect();
         wakers.iter().for_each(Waker::wake);
     }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.waiting().wakers.len()
+    }
+
+    /// Whether there is nobody.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
-/// One who wants to be woken.
+/// One who wants to be woken, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Registered {
+pub struct RegisteredWaker {
     wakers: Wakers,
     number: u64,
 }
 
-impl Drop for Registered {
+impl Drop for RegisteredWaker {
     fn drop(&mut self) {
         self.wakers.waiting().wakers.remove(&self.number);
     }
@@ -56,9 +72,9 @@ mod tests {
         let wakers = Wakers::default();
         let (one, other) = (wakers.add(Waker::default()), wakers.add(Waker::default()));
         drop(one);
-        assert_eq!(wakers.waiting().wakers.len(), 1);
+        assert_eq!(wakers.len(), 1);
         wakers.wake();
         drop(other);
-        assert!(wakers.waiting().wakers.is_empty());
+        assert!(wakers.is_empty());
     }
 }
