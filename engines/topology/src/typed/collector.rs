@@ -95,8 +95,13 @@ impl<T: Data> Collector<T> {
         if root == UNTRACKED && self.current.root == UNTRACKED && stamp == self.current.stamp {
             return;
         }
+        self.change_run(StageRun { stamp, root, account, end: 0 });
+    }
+
+    #[inline]
+    fn change_run(&mut self, next: StageRun) {
         self.end_run();
-        self.current = StageRun { stamp, root, account, end: 0 };
+        self.current = next;
     }
 
     #[inline(always)]

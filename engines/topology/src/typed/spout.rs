@@ -123,7 +123,7 @@ impl<T: Data, Id: Send + 'static> SpoutCollector<T, Id> {
     }
 
     /// Emits a tuple that is not tracked.
-    #[inline]
+    #[inline(always)]
     pub fn emit(&mut self, stamp: Stamp, value: T) {
         self.advance(stamp.index.saturating_add(1), stamp.watermark);
         self.out.begin_run(stamp, UNTRACKED, 0);
@@ -132,13 +132,22 @@ impl<T: Data, Id: Send + 'static> SpoutCollector<T, Id> {
 
     /// Emits the root of a tree. [`Spout::ack`] or [`Spout::fail`] gets `id` when it has ended; with
     /// acking off that is at once.
-    #[inline]
+    #[inline(always)]
     pub fn emit_tracked(&mut self, stamp: Stamp, value: T, id: Id) {
         if !self.tracks() {
             self.emit(stamp, value);
             self.accepted.push(id);
             return;
         }
+        let (root, account) = self.open_tree_of(&stamp, id);
+        self.advance(stamp.index.saturating_add(1), stamp.watermark);
+        self.out.begin_run(stamp, root, account);
+        self.out.emit(value);
+    }
+
+    /// Opens the tree of a record. Returns its id and its account.
+    #[inline]
+    fn open_tree_of(&mut self, stamp: &Stamp, id: Id) -> (u64, usize) {
         let root = self.next_root;
         self.next_root += 1;
         self.pending.insert_new(root, id);
@@ -152,9 +161,7 @@ impl<T: Data, Id: Send + 'static> SpoutCollector<T, Id> {
         }
         let account = self.out.accounts.len();
         self.out.accounts.push(Account { root, xor: 0, news: News::Init(self.number) });
-        self.advance(stamp.index.saturating_add(1), stamp.watermark);
-        self.out.begin_run(stamp, root, account);
-        self.out.emit(value);
+        (root, account)
     }
 
     /// Ended trees behind one that stays open need no place.
@@ -177,7 +184,7 @@ impl<T: Data, Id: Send + 'static> SpoutCollector<T, Id> {
 
     /// Says that no new record below `position` will come from this spout, and none that is promised
     /// to be earlier than `watermark`. Emitting a record says so of its own.
-    #[inline]
+    #[inline(always)]
     pub fn advance(&mut self, position: u64, watermark: EventTime) {
         self.reached.raise(Mark { position, watermark });
     }
