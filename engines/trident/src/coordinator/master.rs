@@ -3,7 +3,7 @@
 use super::ManagedSpout;
 use crate::batch::{BatchId, Order, Throttle, TransactionAttempt, Transactions};
 use crate::spout::BatchCoordinator;
-use crate::store::TransactionalState;
+use crate::store::{StoreError, TransactionalState};
 use std::collections::BTreeMap;
 use weir_topology::{
     ComponentError, ComponentResult, Config, OutputFieldsDeclarer, RichSpout, SpoutOutputCollector,
@@ -75,12 +75,16 @@ pub(crate) fn refuse_without_ackers(context: &TopologyContext) -> ComponentResul
     }
 }
 
+/// The batch that is next to be committed, as far as this spout's state knows.
+fn current_of(state: &TransactionalState) -> Result<i64, StoreError> {
+    Ok(state.get(CURRENT_TX)?.and_then(|tx| tx.as_int()).unwrap_or(FIRST_TX))
+}
+
 /// Storm keeps the current batch and the attempts with every spout, and believes the greatest.
 fn stored(states: &[TransactionalState]) -> Result<(i64, BTreeMap<i64, i64>), ComponentError> {
     let (mut current, mut attempts) = (FIRST_TX, BTreeMap::new());
     for state in states {
-        current =
-            current.max(state.get(CURRENT_TX)?.and_then(|tx| tx.as_int()).unwrap_or(FIRST_TX));
+        current = current.max(current_of(state)?);
         let stored = state.get(CURRENT_ATTEMPTS)?;
         for pair in stored.as_ref().and_then(Value::as_list).unwrap_or_default() {
             if let Some([Value::Int(txid), Value::Int(attempt)]) = pair.as_list() {
@@ -152,6 +156,12 @@ impl RichSpout for MasterBatchCoordinator {
             .map(|spout| TransactionalState::coordinator(&spout.store, &spout.txid))
             .collect();
         let (current, attempts) = stored(&states)?;
+        for state in &states {
+            // A master that died between two of them left them apart, and each spout asks its own.
+            if current_of(state)? != current {
+                state.put(CURRENT_TX, &current.into())?;
+            }
+        }
         // What is set for this component alone only keeps the engine from counting batches itself.
         let topology = context.topology_config();
         let most = topology.count(Config::TOPOLOGY_MAX_SPOUT_PENDING)?.unwrap_or(1);

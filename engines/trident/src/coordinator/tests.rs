@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::spout::{BatchCoordinator, BatchEmitter, SpoutPlace, TridentSpout};
-use crate::store::{MemoryStore, TransactionalStore};
+use crate::store::{MemoryStore, TransactionalState, TransactionalStore};
 use std::sync::Arc;
 use weir_topology::testing::{MockContext, MockSpoutCollector};
 use weir_topology::{ComponentError, Config, Fields, IntoFields, RichSpout, Value, values};
@@ -81,4 +81,28 @@ fn a_topology_without_ackers_is_refused() {
     let context = MockContext::new("master", 1).config(conf.clone()).build();
     let error = master(0).open(&conf, &context).expect_err("nothing would be known of batches");
     assert!(error.to_string().contains("topology.acker.executors"), "{error}");
+}
+
+#[test]
+fn spouts_whose_stored_batches_differ_go_on_at_the_greatest() {
+    let store: Arc<dyn TransactionalStore> = Arc::new(MemoryStore::new());
+    let spouts: Vec<ManagedSpout> = ["ahead", "behind", "new"]
+        .map(|txid| {
+            let (txid, spout) = (txid.to_owned(), Arc::new(ReadyAfter { questions: 0 }));
+            ManagedSpout { txid, spout, store: Arc::clone(&store) }
+        })
+        .into();
+    for (txid, current) in [("ahead", 5), ("behind", 4)] {
+        let state = TransactionalState::coordinator(&store, txid);
+        state.put(CURRENT_TX, &current.into()).expect("memory");
+    }
+    let conf = conf();
+    let context = MockContext::new("master", 1).config(conf.clone()).build();
+    let mut master = MasterBatchCoordinator::new(spouts.clone());
+    master.open(&conf, &context).expect("opens");
+    for spout in &spouts {
+        let turn = spout.place(&conf, &context).next_to_be_committed();
+        let come = [5, 6].map(|txid| turn.has_come(txid).expect("memory"));
+        assert_eq!(come, [true, false], "{}", spout.txid);
+    }
 }
