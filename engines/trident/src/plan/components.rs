@@ -32,7 +32,7 @@ pub(super) fn build(layout: &Layout) -> Result<StormTopology, TridentError> {
         match &layout.node(*first).kind {
             NodeKind::Spout { txid, spout } => {
                 let store = Arc::clone(&layout.definition.store);
-                let spout = ManagedSpout { txid: txid.clone(), spout: Arc::clone(spout), store };
+                let spout = ManagedSpout::new(txid.clone(), Arc::clone(spout), store);
                 let of = masters.entry(layout.batch_group(*first)).or_default();
                 of.push(spout.clone());
                 layout.declare_spout(&mut builder, group, spout);

@@ -22,7 +22,9 @@ impl PartitionCoordinator for Says {
 fn check(says: &[i64], same_again: bool, rows: &[(i64, Option<i64>, i64, Option<i64>)]) {
     let store: Arc<dyn TransactionalStore> = Arc::new(MemoryStore::new());
     let (conf, context) = (Config::new(), MockContext::new("spout", 1).build());
-    let place = SpoutPlace { txid: "s", conf: &conf, context: &context, store: &store };
+    let hold = Arc::default();
+    let place =
+        SpoutPlace { txid: "s", conf: &conf, context: &context, store: &store, hold: &hold };
     let mut coordinating = Coordinating::new(Box::new(Says(says.to_vec())), same_again, &place);
     for (row, (txid, before, next, want)) in rows.iter().enumerate() {
         let state = TransactionalState::coordinator(&store, "s");
