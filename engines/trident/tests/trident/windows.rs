@@ -1,6 +1,7 @@
 //! Windows over batches that fail now and then: each result comes out once.
 
 use crate::numbers::{Flaky, Numbers};
+use std::sync::Arc;
 use std::time::Duration;
 use weir_topology::{
     ComponentError, Config, Fields, KillOptions, LocalCluster, Value, Values, values,
@@ -10,7 +11,8 @@ use weir_trident::spout::{
     Batched, FeederBatchSpout, FixedBatchSpout, Opaque, Partitioned, TridentSpout,
 };
 use weir_trident::state::MemoryMapState;
-use weir_trident::window::WindowConfig;
+use weir_trident::store::MemoryStore;
+use weir_trident::window::{MemoryWindowsStore, WindowConfig, WindowsStore};
 use weir_trident::{TridentError, TridentTopology, TridentTuple};
 
 fn conf(pending: i64) -> Config {
@@ -126,6 +128,34 @@ fn windows_are_exact_whatever_fails_with_batches_in_flight() {
         let numbers = || Numbers::new(1, 300, 7);
         assert_eq!(flaky_sums(Partitioned(numbers()), pending), want, "transactional, {pending}");
         assert_eq!(flaky_sums(Opaque(numbers()), pending), want, "opaque, {pending}");
+    }
+}
+
+#[test]
+fn a_committed_batch_that_the_windows_store_has_lost_is_an_error() {
+    for pending in [1, 3] {
+        let (progress, mut windows) = (Arc::new(MemoryStore::new()), MemoryWindowsStore::new());
+        let of = windows.clone();
+        let run = |numbers: i64| {
+            let rows = (0..numbers).map(|number| values![number]);
+            let spout = FixedBatchSpout::new(["number"], 7, rows).expect("fields");
+            let topology = TridentTopology::with_store(progress.clone());
+            let stream = topology.new_stream("numbers", Batched(spout));
+            let window = WindowConfig::TumblingCount(3);
+            let _ = stream.window_in(of.clone(), window, ["number"], Sum, ["sum"]);
+            let built = topology.build().expect("a topology");
+            LocalCluster::new().submit_topology("t", conf(pending), built).expect("submitted")
+        };
+        run(28).join().expect("four batches");
+        let kept = windows.keys("").expect("memory");
+        let last = kept.into_iter().filter(|key| key.ends_with("b|00000000000000000004"));
+        windows.remove(&last.collect::<Vec<_>>()).expect("memory");
+        let running = run(56);
+        let error = running.join().expect_err("4 is missing").to_string();
+        let text = "ends with batch 3, but its spouts have committed batches 4 to 4";
+        assert!(error.contains(text) && error.contains("empty it"), "{error}");
+        let reported = running.errors();
+        assert!(reported.iter().any(|error| error.message.contains(text)), "{reported:?}");
     }
 }
 
