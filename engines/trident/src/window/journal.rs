@@ -215,11 +215,13 @@ impl Journal {
                  windows store goes with the progress of its spouts, so empty it with theirs"
             )));
         }
-        let gone = self.taken.split_off(&txid);
+        let gone: Vec<i64> = self.taken.range(txid..).map(|(txid, _)| *txid).collect();
         if !gone.is_empty() {
-            let keys: Vec<String> = gone.keys().map(|txid| self.numbered("b", *txid)).collect();
-            self.rebuild();
+            // First there: what is only gone from here would be found again.
+            let keys: Vec<String> = gone.iter().map(|txid| self.numbered("b", *txid)).collect();
             self.store.remove(&keys)?;
+            self.taken.split_off(&txid);
+            self.rebuild();
         }
         Ok(())
     }

@@ -2,7 +2,34 @@
 
 use super::{Content, Cut, Journal, MemoryWindowsStore, Taken, WindowsStore};
 use proptest::prelude::*;
-use weir_topology::{Values, values};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use weir_topology::{ComponentError, ComponentResult, Value, Values, values};
+
+/// A store in memory that fails to remove anything while it is told to.
+#[derive(Clone, Default)]
+struct Stubborn {
+    store: MemoryWindowsStore,
+    keeps: Arc<AtomicBool>,
+}
+
+impl WindowsStore for Stubborn {
+    fn get(&mut self, keys: &[String]) -> Result<Vec<Value>, ComponentError> {
+        self.store.get(keys)
+    }
+    fn put(&mut self, entries: Vec<(String, Value)>) -> ComponentResult {
+        self.store.put(entries)
+    }
+    fn remove(&mut self, keys: &[String]) -> ComponentResult {
+        if self.keeps.load(Ordering::Relaxed) {
+            return Err(ComponentError::failed("not now"));
+        }
+        self.store.remove(keys)
+    }
+    fn keys(&mut self, prefix: &str) -> Result<Vec<String>, ComponentError> {
+        self.store.keys(prefix)
+    }
+}
 
 const THREE: Cut = Cut::Count { length: 3, slide: 3 };
 
@@ -22,6 +49,22 @@ fn take(journal: &mut Journal, txid: i64, at_ns: i64, tuples: &[Values]) -> Vec<
 
 fn numbers(numbers: std::ops::Range<i64>) -> Vec<Values> {
     numbers.map(|number| values![number]).collect()
+}
+
+#[test]
+fn what_the_store_does_not_let_go_of_is_not_taken_back() {
+    let store = Stubborn::default();
+    let mut journal = open(store.clone(), THREE, 0);
+    (1..=3).for_each(|txid| drop(take(&mut journal, txid, 0, &numbers(2 * txid..2 * txid + 2))));
+    store.keeps.store(true, Ordering::Relaxed);
+    assert!(journal.take_back(2).is_err());
+    store.keeps.store(false, Ordering::Relaxed);
+    assert!(journal.results(3, &numbers(6..8)).is_some(), "a journal after this one finds it, too");
+    let windows = take(&mut journal, 2, 0, &numbers(7..9));
+    assert_eq!(windows, [[values![2], values![3], values![7]]]);
+    let mut after = open(store, THREE, 0);
+    assert!(after.results(3, &numbers(6..8)).is_none());
+    assert_eq!(take(&mut after, 3, 0, &numbers(9..11)), [[values![8], values![9], values![10]]]);
 }
 
 #[test]
