@@ -242,7 +242,7 @@ impl Journal {
     pub(crate) fn rebuild(&mut self) {
         self.content = self.base.clone();
         for taken in self.taken.values() {
-            self.content.step(taken.at_ns, &taken.tuples);
+            self.content.pass(taken.at_ns, &taken.tuples);
         }
     }
 
@@ -259,7 +259,7 @@ impl Journal {
             && *first.key() <= txid
         {
             let (txid, taken) = first.remove_entry();
-            self.base.step(taken.at_ns, &taken.tuples);
+            self.base.pass(taken.at_ns, &taken.tuples);
             self.based_on = Some(txid);
             self.merged.push(txid);
         }
