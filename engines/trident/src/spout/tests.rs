@@ -1,12 +1,12 @@
 //! What the emitters of a source whose partitions change are told.
 
 use super::partition::Coordinating;
-use super::{BatchCoordinator, PartitionCoordinator, SpoutPlace};
+use super::{BatchCoordinator, FeederBatchSpout, PartitionCoordinator, SpoutPlace, TridentSpout};
 use crate::coordinator::CURRENT_TX;
 use crate::store::{MemoryStore, TransactionalState, TransactionalStore};
 use std::sync::Arc;
 use weir_topology::testing::MockContext;
-use weir_topology::{ComponentError, Config, Value};
+use weir_topology::{ComponentError, Config, Value, values};
 
 /// Says one thing after the other.
 struct Says(Vec<i64>);
@@ -71,4 +71,29 @@ fn a_batch_that_has_to_be_the_same_waits_as_well() {
         (7, Some(9), 6, Some(9)),
     ];
     check(&[2], true, &rows);
+}
+
+#[test]
+fn a_fed_batch_is_there_until_its_own_transaction_is_committed() {
+    let store: Arc<dyn TransactionalStore> = Arc::new(MemoryStore::new());
+    let (conf, context, hold) =
+        (Config::new(), MockContext::new("spout", 1).build(), Arc::default());
+    let place =
+        SpoutPlace { txid: "s", conf: &conf, context: &context, store: &store, hold: &hold };
+    let feeder = FeederBatchSpout::new(["x"]).expect("one field");
+    (0..4).for_each(|number| feeder.feed([values![number]]));
+    let coordinator = || feeder.coordinator(&place).expect("a coordinator");
+    let mut first = coordinator();
+    assert!(first.is_ready(1) && first.is_ready(2));
+    first.success(1).expect("counted");
+    // A topology that begins anew: batch 1 is still that of transaction 2, which has not been committed.
+    let mut second = coordinator();
+    assert!(second.is_ready(1) && second.is_ready(2) && second.is_ready(3));
+    second.success(1).expect("counted");
+    assert_eq!(feeder.committed(), 2, "batches 0 and 2");
+    let told = second.initialize_transaction(2, None, None).expect("told");
+    assert_eq!((told, feeder.waiting()), (1.into(), vec![1, 3]));
+    // Word of transaction 2 is lost.
+    second.success(3).expect("counted");
+    assert_eq!((feeder.committed(), feeder.waiting()), (4, vec![]));
 }
