@@ -55,6 +55,11 @@ impl FeederBatchSpout {
         self.feed_mut().batches.keys().copied().collect()
     }
 
+    #[cfg(test)]
+    pub(super) fn wakers(&self) -> &Wakers {
+        &self.shared.wakers
+    }
+
     /// Has a batch emitted.
     pub fn feed(&self, batch: impl IntoIterator<Item = Values>) {
         let mut feed = self.feed_mut();

@@ -2,11 +2,13 @@
 
 use super::partition::Coordinating;
 use super::{BatchCoordinator, FeederBatchSpout, PartitionCoordinator, SpoutPlace, TridentSpout};
+use crate::TridentTopology;
 use crate::coordinator::CURRENT_TX;
 use crate::store::{MemoryStore, TransactionalState, TransactionalStore};
 use std::sync::Arc;
+use std::time::Duration;
 use weir_topology::testing::MockContext;
-use weir_topology::{ComponentError, Config, Value, values};
+use weir_topology::{ComponentError, Config, KillOptions, LocalCluster, Value, values};
 
 /// Says one thing after the other.
 struct Says(Vec<i64>);
@@ -96,4 +98,19 @@ fn a_fed_batch_is_there_until_its_own_transaction_is_committed() {
     // Word of transaction 2 is lost.
     second.success(3).expect("counted");
     assert_eq!((feeder.committed(), feeder.waiting()), (4, vec![]));
+}
+
+#[test]
+fn who_wants_to_hear_of_what_is_fed_is_woken_until_the_topology_has_ended() {
+    let feeder = FeederBatchSpout::new(["x"]).expect("one field");
+    let topology = TridentTopology::new();
+    let _ = topology.new_stream("s", feeder.clone()).project(["x"]);
+    let built = topology.build().expect("a topology");
+    let cluster = LocalCluster::new();
+    let running = cluster.submit_topology("t", Config::new(), built).expect("submitted");
+    feeder.feed([values![1]]);
+    assert!(feeder.await_committed_for(Duration::from_secs(20)), "not committed");
+    assert_eq!(feeder.wakers().len(), 2, "the master and the coordinator");
+    running.kill(KillOptions::NOW).expect("it ends");
+    assert!(feeder.wakers().is_empty());
 }

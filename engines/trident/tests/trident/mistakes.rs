@@ -12,7 +12,7 @@ use weir_trident::spout::{
 use weir_trident::state::{MemoryMapState, PartitionId, StateFactory};
 use weir_trident::window::{MemoryWindowsStore, WindowConfig, WindowsStore};
 use weir_trident::{
-    BatchId, Stream, TransactionAttempt, TridentError, TridentTopology, TridentTuple,
+    BatchId, LocalDrpc, Stream, TransactionAttempt, TridentError, TridentTopology, TridentTuple,
 };
 
 /// Emits these values.
@@ -161,8 +161,12 @@ fn no_ackers() {
         Count,
         ["count"],
     );
-    let error = ends(&topology, Config::new().set(Config::TOPOLOGY_ACKER_EXECUTORS, 0));
-    assert!(error.contains("topology.acker.executors is 0"), "{error}");
+    let requests = TridentTopology::new();
+    let _ = requests.new_drpc_stream("echo", &LocalDrpc::new()).project(["args"]);
+    for topology in [topology, requests] {
+        let error = ends(&topology, Config::new().set(Config::TOPOLOGY_ACKER_EXECUTORS, 0));
+        assert!(error.contains("topology.acker.executors is 0"), "{error}");
+    }
 }
 
 /// A source that says nothing of its batches.
