@@ -90,8 +90,8 @@ impl WindowProcessor {
         }
         self.aggregator.complete(state, &mut collector)?;
         // Before they are kept: what is kept comes out with every attempt to come.
-        let widths = results.rows.iter().map(|row| row.as_list().map_or(0, <[Value]>::len));
-        widths.map(|width| self.output.check(0, width)).collect::<ComponentResult>()?;
+        let mut widths = results.rows.iter().map(|row| row.as_list().map_or(0, <[Value]>::len));
+        widths.try_for_each(|width| self.output.check(0, width))?;
         results.errors.iter().for_each(|message| out.report_error(message));
         Ok(results.rows.into())
     }
