@@ -1,6 +1,6 @@
 //! The components of a Trident topology, declared.
 
-use super::layout::Layout;
+use super::layout::{Layout, Parallelism};
 use super::{NodeId, NodeKind, Partitioning, ProcessorNode};
 use crate::TridentError;
 use crate::batch::{BatchWiring, CoordSpec, CoordType, TridentBoltExecutor, coord_stream};
@@ -48,14 +48,18 @@ pub(super) fn build(layout: &Layout) -> Result<StormTopology, TridentError> {
                 let spout = move || {
                     DrpcSpout::new(&function, &server, outputs.clone(), &coord, targets.clone())
                 };
-                builder.set_spout(&layout.ids[group], spout, layout.parallelism[group]);
+                let Parallelism { tasks, fixed } = layout.parallelism[group];
+                let declared = builder.set_spout(&layout.ids[group], spout, tasks);
+                if fixed {
+                    declared.set_num_tasks(tasks);
+                }
             }
             (None, _) => layout.declare_bolt(&mut builder, group, &masters),
         }
     }
     for (batch_group, spouts) in masters {
         let master = move || MasterBatchCoordinator::new(spouts.clone());
-        builder.set_spout(&master_id(&batch_group), master, 1);
+        builder.set_spout(&master_id(&batch_group), master, 1).set_num_tasks(1);
     }
     Ok(builder.create_topology()?)
 }
@@ -86,12 +90,20 @@ impl Layout {
         settings.fold(declarer, |declarer, (key, value)| declarer.add_configuration(key, value))
     }
 
+    /// What the tasks of a group are to have.
+    fn with_settings<'b>(&self, group: usize, declarer: BoltDeclarer<'b>) -> BoltDeclarer<'b> {
+        let declarer = self.with_resources(group, declarer);
+        let Parallelism { tasks, fixed } = self.parallelism[group];
+        if fixed { declarer.set_num_tasks(tasks) } else { declarer }
+    }
+
     fn declare_spout(&self, builder: &mut TopologyBuilder, group: usize, spout: ManagedSpout) {
         let (id, batch_group) = (&self.ids[group], self.batch_group_of(group));
         let (master, coordinator) = (master_id(&batch_group), coordinator_id(id));
         let of = spout.clone();
         let declared = builder
             .set_basic_bolt(&coordinator, move || TridentSpoutCoordinator::new(of.clone()), 1)
+            .set_num_tasks(1)
             .global_grouping((&*master, BATCH_STREAM))
             .global_grouping((&*master, SUCCESS_STREAM));
         self.with_resources(group, declared);
@@ -108,13 +120,13 @@ impl Layout {
             TridentBoltExecutor::new(executor, wiring.clone())
         };
         let mut declared = builder
-            .set_bolt(id, emitter, self.parallelism[group])
+            .set_bolt(id, emitter, self.parallelism[group].tasks)
             .all_grouping(begun)
             .all_grouping((&*master, SUCCESS_STREAM));
         if commits {
             declared = declared.all_grouping((&*master, COMMIT_STREAM));
         }
-        self.with_resources(group, declared);
+        self.with_settings(group, declared);
     }
 
     fn batch_group_of(&self, group: usize) -> String {
@@ -138,7 +150,7 @@ impl Layout {
             let bolt = SubtopologyBolt::new(Arc::clone(&subtopology));
             TridentBoltExecutor::new(bolt, wiring.clone())
         };
-        let mut declared = builder.set_bolt(&self.ids[group], bolt, self.parallelism[group]);
+        let mut declared = builder.set_bolt(&self.ids[group], bolt, self.parallelism[group].tasks);
         for partition in self.incoming(group) {
             declared = self.subscribe(declared, partition);
         }
@@ -148,7 +160,7 @@ impl Layout {
         for commit in commits {
             declared = declared.all_grouping(commit);
         }
-        self.with_resources(group, declared);
+        self.with_settings(group, declared);
     }
 
     fn subscribe<'b>(&self, declared: BoltDeclarer<'b>, partition: NodeId) -> BoltDeclarer<'b> {
