@@ -134,7 +134,7 @@ impl Journal {
                 self.merged.push(txid);
                 continue;
             }
-            if last.is_some_and(|last| txid != last + 1) {
+            if last.is_some_and(|last| last.checked_add(1) != Some(txid)) {
                 // It was being taken back with the one before it, which is not there any more.
                 gone.push(self.numbered("b", txid));
                 continue;
@@ -159,7 +159,7 @@ impl Journal {
                 gone.push(self.numbered("tu", number));
             }
         }
-        if i64::try_from(self.base.tuples.len()) != Ok(next - first) {
+        if i64::try_from(self.base.tuples.len()).ok() != next.checked_sub(first) {
             return Err(damaged("number of tuples"));
         }
         if !gone.is_empty() {
