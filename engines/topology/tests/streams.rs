@@ -64,8 +64,11 @@ fn row(key: impl Into<Value>, value: impl Into<Value>) -> (Value, Value) {
 
 /// Runs it to its end. Without acking, for the tuples of a last window are never acked.
 fn run(builder: &StreamBuilder) {
-    let mut conf = Config::new();
-    conf.put(Config::TOPOLOGY_ACKER_EXECUTORS, 0);
+    run_with(builder, Config::new());
+}
+
+fn run_with(builder: &StreamBuilder, conf: Config) {
+    let conf = conf.set(Config::TOPOLOGY_ACKER_EXECUTORS, 0);
     let topology = builder.build().expect("a good topology");
     LocalCluster::new().complete_topology(topology, conf, MockedSources::new()).expect("it ends");
 }
@@ -110,6 +113,15 @@ fn operations_by_key() {
     assert_eq!(sums.rows(), [row(1, 60), row(2, 50)]);
     assert_eq!(running.rows(), [row(1, 1), row(2, 5), row(1, 3), row(1, 6)]);
     assert_eq!(split.rows(), [row(2, 1), row(2, 3), row(1, 1), row(1, 1)]);
+}
+
+#[test]
+fn the_topologys_number_of_tasks_is_not_that_of_streams() {
+    let builder = StreamBuilder::new();
+    let pairs = pairs_of(&builder, &[1, 2, 3, 4, 5, 6, 7, 8].map(|value| (1, value)));
+    let sums = Seen::of(&pairs.aggregate_by_key(Sum));
+    run_with(&builder, Config::new().set(Config::TOPOLOGY_TASKS, 3));
+    assert_eq!(sums.sorted().last(), Some(&row(1, 36)), "one task has all of a key");
 }
 
 #[test]

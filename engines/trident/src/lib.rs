@@ -49,6 +49,10 @@
 //! | opaque: an attempt may be another batch | no | yes | no |
 //! | neither | no | no | no |
 //!
+//! Windows in several tasks behind a [`shuffle`](Stream::shuffle) are those of an opaque spout, whatever is
+//! before it: a batch that comes again is split otherwise. A [`partition_by`](Stream::partition_by) before
+//! the window keeps them what they were.
+//!
 //! All of it rests on ackers: a topology whose `topology.acker.executors` is 0 ends with an error.
 //!
 //! # How it becomes a topology

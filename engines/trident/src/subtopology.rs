@@ -4,6 +4,7 @@ use crate::batch::{BatchBolt, BatchCollector, BatchId, BatchInfo};
 use crate::operation::{AnyState, TridentOperationContext};
 use crate::output::Outputs;
 use crate::processor::{Emit, Processor, Receiver, Run, Setup, Slot, States};
+use crate::spout::Turn;
 use crate::state::PartitionId;
 use crate::tuple::TridentTuple;
 use std::any::Any;
@@ -33,7 +34,14 @@ pub(crate) struct Subtopology {
     /// States, by their number.
     pub(crate) states: Vec<(usize, Arc<MakeState>)>,
     pub(crate) outputs: Outputs,
-    pub(crate) batch_groups: Vec<String>,
+    pub(crate) batch_groups: Vec<BatchGroup>,
+}
+
+/// Some spouts whose tuples are in common batches, or the requests to a function.
+pub(crate) struct BatchGroup {
+    pub(crate) id: String,
+    /// Of requests there are none.
+    pub(crate) turns: Vec<Turn>,
 }
 
 /// Runs several operations in a task. Storm's `SubtopologyBolt`.
@@ -90,8 +98,9 @@ impl BatchBolt for SubtopologyBolt {
         let context = TridentOperationContext { conf: conf.clone(), partition, topology };
         for operation in &self.what.operations {
             let mut processor = (operation.make)();
-            processor.prepare(&Setup { context: &context, states: &states })?;
             let (receivers, batch_group) = (operation.receivers.clone(), operation.batch_group);
+            let turns = &self.what.batch_groups[batch_group].turns;
+            processor.prepare(&Setup { context: &context, states: &states, turns })?;
             self.slots.push(Slot { processor, receivers, batch_group });
         }
         Ok(())
@@ -105,7 +114,7 @@ impl BatchBolt for SubtopologyBolt {
     ) -> Result<Self::State, ComponentError> {
         let mut states: Self::State = self.slots.iter().map(|_| None).collect();
         self.run(&mut states, collector, |what, run| {
-            let group = what.batch_groups.iter().position(|other| other == batch_group);
+            let group = what.batch_groups.iter().position(|other| other.id == batch_group);
             group.map_or(Ok(()), |group| run.start(group, batch))
         })?;
         Ok(states)

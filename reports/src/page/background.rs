@@ -41,7 +41,7 @@ const TERMS: [(&str, &str); 11] = [
     ),
     (
         "Busy, queue peak",
-        "The share of its life in which a component's tasks were not waiting for input: the one nearest to 100 % holds the others back, or waits for room behind one that does. The queue peak is the longest queue that a task saw when it looked.",
+        "The share of a round in which a component's tasks were not waiting for input, on average over the tasks and the whole round; of several rounds, the greatest. Near 100 % all of its tasks hold the others back, or wait for room behind one that does. A low share does not say that none does: one task with all the work among idle ones, or a short time of work, is little on average. The queue peak is the longest queue that a task saw when it looked.",
     ),
     (
         "Warm-up",

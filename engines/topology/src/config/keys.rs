@@ -48,7 +48,7 @@ keys! {
     TOPOLOGY_WORKERS = "topology.workers", 1;
     /// Acker executors; unset is one per worker, 0 turns acking off.
     TOPOLOGY_ACKER_EXECUTORS = "topology.acker.executors";
-    /// Tasks of a component; unset is its parallelism.
+    /// Tasks of a component, or of each that says nothing itself; unset is its parallelism.
     TOPOLOGY_TASKS = "topology.tasks";
     /// The most tasks that a component may have.
     TOPOLOGY_MAX_TASK_PARALLELISM = "topology.max.task.parallelism";

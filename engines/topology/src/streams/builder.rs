@@ -129,7 +129,8 @@ fn declare(builder: &mut TopologyBuilder, graph: &Graph, component: Component) {
         Part::Fused(plan) => {
             let plan = Arc::new(plan);
             let made = Arc::clone(&plan);
-            let mut declarer = bolt(builder, &id, made, parallelism);
+            // Streams go by it: whether all items of a key, or of a window, are in one task, say.
+            let mut declarer = bolt(builder, &id, made, parallelism).set_num_tasks(parallelism);
             for input in &plan.inputs {
                 declarer = subscribe(declarer, input);
                 // A bolt that cuts windows does not go by those of others.

@@ -33,9 +33,10 @@ impl StormTopology {
     /// Lays out the topology under a configuration: how many tasks and executors each component has,
     /// and their numbers.
     ///
-    /// A component has `topology.tasks` tasks, or as many as its parallelism, but not more than
-    /// `topology.max.task.parallelism`; it has as many executors as its parallelism, but not more than
-    /// tasks. Tasks are numbered from 1 in the order of the components' ids, the system's included.
+    /// A component has `topology.tasks` tasks, its own or else the topology's, or as many as its
+    /// parallelism, but not more than `topology.max.task.parallelism`; it has as many executors as its
+    /// parallelism, but not more than tasks. Tasks are numbered from 1 in the order of the components' ids,
+    /// the system's included. Ackers have as many as they are.
     pub fn assignment(&self, conf: &Config) -> Result<Assignment, TopologyError> {
         let (mut sizes, mut all) = (BTreeMap::new(), ackers(conf)?);
         for (id, component) in &self.components {
@@ -44,7 +45,7 @@ impl StormTopology {
                 if own.is_some() { Ok(own) } else { conf.count(key) }
             };
             let hint = component.parallelism.unwrap_or(1);
-            let wanted = component.conf.count(Config::TOPOLOGY_TASKS)?.unwrap_or(hint);
+            let wanted = of_both(Config::TOPOLOGY_TASKS)?.unwrap_or(hint);
             let most = of_both(Config::TOPOLOGY_MAX_TASK_PARALLELISM)?.unwrap_or(usize::MAX);
             let tasks = wanted.min(most);
             all = tasks.saturating_add(all);

@@ -3,10 +3,10 @@
 
 use super::StreamId;
 use super::definition::{ComponentDef, Factory, GroupingSpec, Subscription};
-use crate::TopologyError;
 use crate::state::{
     CHECKPOINT_COMPONENT, CHECKPOINT_STREAM, CheckpointSpout, CheckpointTupleForwarder,
 };
+use crate::{Config, TopologyError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -36,6 +36,9 @@ pub(super) fn add(components: &mut BTreeMap<String, ComponentDef>) -> Result<(),
         }
     }
     let spout = Factory::Spout(Arc::new(|| Box::new(CheckpointSpout::configured())));
-    components.insert(CHECKPOINT_COMPONENT.to_owned(), ComponentDef::new(spout, Some(1)));
+    let mut spout = ComponentDef::new(spout, Some(1));
+    // There is one checkpoint at a time, whatever the topology says.
+    spout.conf.put(Config::TOPOLOGY_TASKS, 1);
+    components.insert(CHECKPOINT_COMPONENT.to_owned(), spout);
     Ok(())
 }

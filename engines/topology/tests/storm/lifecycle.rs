@@ -249,3 +249,28 @@ fn executors_of_a_component_do_not_all_begin_with_the_same_task() {
         assert!(counts.len() > 1 && counts.values().all(|count| *count < 12), "{counts:?}");
     }
 }
+
+#[test]
+fn the_topologys_number_of_tasks_is_that_of_components_without_one() {
+    let mut builder = word_count();
+    let _ =
+        builder.set_basic_bolt("own", || Split, 1).set_num_tasks(2).shuffle_grouping("sentences");
+    let _ = builder
+        .set_basic_bolt("at most", || Split, 3)
+        .set_max_task_parallelism(2)
+        .shuffle_grouping("sentences");
+    let topology = builder.create_topology().expect("a topology");
+    let conf =
+        Config::new().set(Config::TOPOLOGY_TASKS, 5).set(Config::TOPOLOGY_ACKER_EXECUTORS, 1);
+    let assignment = topology.assignment(&conf).expect("it can be laid out");
+    let size = |id: &str| {
+        let tasks = &assignment.components[id];
+        (tasks.tasks().count(), tasks.executors.len())
+    };
+    assert_eq!(size("split"), (5, 3));
+    assert_eq!(size("sentences"), (5, 2));
+    assert_eq!(size("count"), (4, 2));
+    assert_eq!(size("own"), (2, 1));
+    assert_eq!(size("at most"), (2, 2));
+    assert_eq!(size("__acker"), (1, 1));
+}

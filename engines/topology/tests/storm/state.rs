@@ -349,6 +349,10 @@ fn run(lines: i64, rarity: u64, seed: u64, conf: Config) -> (BTreeMap<String, i6
         // two deaths.
         .set(Config::TOPOLOGY_MAX_SPOUT_PENDING, 40);
     let topology = builder.create_topology().expect("a topology");
+    let of_all = Config::new().set(Config::TOPOLOGY_TASKS, 7);
+    let assignment = topology.assignment(&of_all).expect("it can be laid out");
+    let tasks = |id: &str| assignment.components[id].tasks().count();
+    assert_eq!((tasks("$checkpointspout"), tasks("count"), tasks("split")), (1, 3, 7));
     let cluster = LocalCluster::new();
     let running = cluster.submit_topology("deaths", conf, topology).expect("submitted");
     let summary = running.join().expect("it ends");

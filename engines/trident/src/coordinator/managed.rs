@@ -1,7 +1,7 @@
 //! A spout of a topology, as the components around it know it.
 
-use crate::spout::{SpoutPlace, TridentSpout};
-use crate::store::TransactionalStore;
+use crate::spout::{Hold, SpoutPlace, TridentSpout, Turn};
+use crate::store::{TransactionalState, TransactionalStore};
 use std::fmt;
 use std::sync::Arc;
 use weir_topology::{Config, TopologyContext};
@@ -15,16 +15,35 @@ pub struct ManagedSpout {
     pub spout: Arc<dyn TridentSpout>,
     /// Where its progress is kept.
     pub store: Arc<dyn TransactionalStore>,
+    /// What its clones, which are in other components, have the master hold back.
+    hold: Arc<Hold>,
 }
 
 impl ManagedSpout {
+    /// A spout that is known by an id, under which its progress is kept in a store.
+    #[must_use]
+    pub fn new(
+        txid: impl Into<String>,
+        spout: Arc<dyn TridentSpout>,
+        store: Arc<dyn TransactionalStore>,
+    ) -> Self {
+        Self { txid: txid.into(), spout, store, hold: Arc::default() }
+    }
+
+    /// Which of its batches is next to be committed.
+    pub(crate) fn turn(&self) -> Turn {
+        let state = TransactionalState::coordinator(&self.store, &self.txid);
+        Turn::new(state, Arc::clone(&self.hold))
+    }
+
     /// The place of one of its parts.
     pub(crate) fn place<'a>(
         &'a self,
         conf: &'a Config,
         context: &'a TopologyContext,
     ) -> SpoutPlace<'a> {
-        SpoutPlace { txid: &self.txid, conf, context, store: &self.store }
+        let (store, hold) = (&self.store, &self.hold);
+        SpoutPlace { txid: &self.txid, conf, context, store, hold }
     }
 }
 

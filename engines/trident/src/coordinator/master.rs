@@ -2,7 +2,7 @@
 
 use super::ManagedSpout;
 use crate::batch::{BatchId, Order, Throttle, TransactionAttempt, Transactions};
-use crate::spout::BatchCoordinator;
+use crate::spout::{BatchCoordinator, Turn};
 use crate::store::TransactionalState;
 use std::collections::BTreeMap;
 use weir_topology::{
@@ -28,7 +28,8 @@ const CURRENT_ATTEMPTS: &str = "currattempts";
 ///
 /// At most `topology.max.spout.pending` batches are under way, 1 if it is not set, and at most one
 /// begins per `topology.trident.batch.emit.interval.millis`. A batch begins if any of the spouts is
-/// ready. Unlike in Storm, a batch never begins before one with a smaller id.
+/// ready. Unlike in Storm, a batch never begins before one with a smaller id, and one that has failed because
+/// it can only run when all before it have been committed begins again when they are.
 ///
 /// Without an acker nothing is known of what became of a batch: [`open`](RichSpout::open) refuses
 /// `topology.acker.executors` of 0.
@@ -42,6 +43,7 @@ struct Life {
     transactions: Transactions,
     throttle: Throttle,
     states: Vec<TransactionalState>,
+    turns: Vec<Turn>,
     coordinators: Vec<Box<dyn BatchCoordinator>>,
     context: TopologyContext,
     successes: Vec<TransactionAttempt>,
@@ -76,11 +78,13 @@ pub(crate) fn refuse_without_ackers(context: &TopologyContext) -> ComponentResul
 }
 
 /// Storm keeps the current batch and the attempts with every spout, and believes the greatest.
-fn stored(states: &[TransactionalState]) -> Result<(i64, BTreeMap<i64, i64>), ComponentError> {
+fn stored(
+    states: &[TransactionalState],
+    turns: &[Turn],
+) -> Result<(i64, BTreeMap<i64, i64>), ComponentError> {
     let (mut current, mut attempts) = (FIRST_TX, BTreeMap::new());
-    for state in states {
-        current =
-            current.max(state.get(CURRENT_TX)?.and_then(|tx| tx.as_int()).unwrap_or(FIRST_TX));
+    for (state, turn) in states.iter().zip(turns) {
+        current = current.max(turn.current()?);
         let stored = state.get(CURRENT_ATTEMPTS)?;
         for pair in stored.as_ref().and_then(Value::as_list).unwrap_or_default() {
             if let Some([Value::Int(txid), Value::Int(attempt)]) = pair.as_list() {
@@ -105,6 +109,11 @@ impl Life {
             && self.coordinators.iter_mut().any(|coordinator| coordinator.is_ready(txid))
     }
 
+    fn is_held_back(&self, txid: i64) -> bool {
+        let current = self.transactions.current();
+        self.turns.iter().any(|turn| turn.is_held_back(txid, current))
+    }
+
     fn store_attempts(&self) -> ComponentResult {
         let attempts = self.transactions.attempts();
         let pairs = attempts.iter().map(|(txid, attempt)| values![*txid, *attempt].into());
@@ -124,7 +133,7 @@ impl Life {
         for txid in self.transactions.candidates() {
             // Batches begin in order: each goes on behind the one before it. (Storm asks for the next
             // one, which may have become ready in between.)
-            if !self.is_ready(txid) || self.is_over(txid) {
+            if self.is_held_back(txid) || !self.is_ready(txid) || self.is_over(txid) {
                 break;
             }
             let Order::Begin(attempt) = self.transactions.begin(txid) else { continue };
@@ -151,7 +160,14 @@ impl RichSpout for MasterBatchCoordinator {
             .iter()
             .map(|spout| TransactionalState::coordinator(&spout.store, &spout.txid))
             .collect();
-        let (current, attempts) = stored(&states)?;
+        let turns: Vec<Turn> = self.spouts.iter().map(ManagedSpout::turn).collect();
+        let (current, attempts) = stored(&states, &turns)?;
+        for (state, turn) in states.iter().zip(&turns) {
+            // A master that died between two of them left them apart, and each spout asks its own.
+            if turn.current()? != current {
+                state.put(CURRENT_TX, &current.into())?;
+            }
+        }
         // What is set for this component alone only keeps the engine from counting batches itself.
         let topology = context.topology_config();
         let most = topology.count(Config::TOPOLOGY_MAX_SPOUT_PENDING)?.unwrap_or(1);
@@ -167,6 +183,7 @@ impl RichSpout for MasterBatchCoordinator {
             throttle: Throttle::new(interval_ns, 1, context.now_ns()),
             coordinators: coordinators.collect::<Result<_, _>>()?,
             states,
+            turns,
             context: context.clone(),
             successes: Vec::new(),
             over: false,

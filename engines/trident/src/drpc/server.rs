@@ -144,6 +144,22 @@ impl fmt::Debug for LocalDrpc {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use weir_topology::{Config, KillOptions, LocalCluster};
+
+    #[test]
+    fn who_takes_requests_is_woken_until_its_topology_has_ended() {
+        let server = LocalDrpc::with_timeout(Duration::from_secs(20));
+        let topology = crate::TridentTopology::new();
+        let _ = topology.new_drpc_stream("f", &server).project(["args"]);
+        let built = topology.build().expect("a topology");
+        let cluster = LocalCluster::new();
+        let running = cluster.submit_topology("t", Config::new(), built).expect("submitted");
+        server.execute("f", "x").expect("an answer");
+        let woken = || server.functions()["f"].wakers.len();
+        assert_eq!(woken(), 1);
+        running.kill(KillOptions::NOW).expect("it ends");
+        assert_eq!(woken(), 0);
+    }
 
     #[test]
     fn a_request_that_nobody_waits_for_any_more_is_not_answered() {

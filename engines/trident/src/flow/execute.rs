@@ -8,11 +8,11 @@ use crate::operation::TridentCollector;
 use crate::state::{PartitionId, State, StateUpdater};
 use crate::tuple::TridentTuple;
 use crate::{Stream, TridentError, TridentTopology};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use weir_dataflow::{
     ComponentInfo, Engine, Event, RunContext, RunError, RunSummary, Sink, Transform, Writer,
 };
+use weir_topology::typed::Report;
 use weir_topology::{
     ComponentError, ComponentResult, Config, Fields, LocalCluster, TopologySummary,
 };
@@ -73,8 +73,21 @@ fn of_trident(error: TridentError) -> RunError {
     RunError::Unsupported { what: "this flow".into(), remedy: error.to_string() }
 }
 
+/// What a component counted, under the names that the topology engine has for it.
+fn counts(report: &Report) -> Vec<(String, u64)> {
+    let total = report.total();
+    let mut counts = vec![("executed", total.executed), ("emitted", total.emitted)];
+    if report.id != "__acker" {
+        counts.push(("busy_permille", (total.busy() * 1e3).round() as u64));
+    }
+    if total.queue_peak > 0 {
+        counts.push(("queue_peak", total.queue_peak));
+    }
+    counts.into_iter().map(|(what, count)| (format!("{what}.{}", report.id), count)).collect()
+}
+
 fn summary(engine: &TridentEngine, ended: &TopologySummary, batches: &Batches) -> RunSummary {
-    let component = |report: &weir_topology::typed::Report| {
+    let component = |report: &Report| {
         let tasks = report.tasks.len();
         ComponentInfo { name: report.id.clone(), tasks, threads: tasks }
     };
@@ -86,12 +99,13 @@ fn summary(engine: &TridentEngine, ended: &TopologySummary, batches: &Batches) -
     ];
     let tuples = ended.components.iter().map(|report| report.total().executed).sum();
     let counters = [("replays", batches.replays()), ("tuples", tuples)];
+    let counters = counters.map(|(key, count)| (key.to_owned(), count)).into_iter();
     RunSummary {
         engine: engine.name().to_owned(),
         late: batches.late(),
         components: ended.components.iter().map(component).collect(),
         settings: settings.map(|(key, value)| (key.to_owned(), value)).into(),
-        counters: BTreeMap::from(counters.map(|(key, count)| (key.to_owned(), count))),
+        counters: counters.chain(ended.components.iter().flat_map(counts)).collect(),
         ..RunSummary::default()
     }
 }

@@ -1,6 +1,6 @@
 //! The components of a Trident topology, declared.
 
-use super::layout::Layout;
+use super::layout::{Layout, Parallelism};
 use super::{NodeId, NodeKind, Partitioning, ProcessorNode};
 use crate::TridentError;
 use crate::batch::{BatchWiring, CoordSpec, CoordType, TridentBoltExecutor, coord_stream};
@@ -11,7 +11,7 @@ use crate::coordinator::{
 use crate::drpc::DrpcSpout;
 use crate::grouping::{BatchGlobalGrouping, Chosen};
 use crate::processor::Receiver;
-use crate::subtopology::{Operation, Subtopology, SubtopologyBolt};
+use crate::subtopology::{BatchGroup, Operation, Subtopology, SubtopologyBolt};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use weir_topology::{BoltDeclarer, StormTopology, StreamId, TopologyBuilder};
@@ -24,34 +24,42 @@ fn coordinator_id(spout: &str) -> String {
     format!("$spoutcoord-{spout}")
 }
 
+/// The spouts of each batch group that has any.
+type Masters = BTreeMap<String, Vec<ManagedSpout>>;
+
 pub(super) fn build(layout: &Layout) -> Result<StormTopology, TridentError> {
     let mut builder = TopologyBuilder::new();
-    let mut masters: BTreeMap<String, Vec<ManagedSpout>> = BTreeMap::new();
+    let mut masters = Masters::new();
+    let mut spouts: BTreeMap<usize, ManagedSpout> = BTreeMap::new();
+    for group in 0..layout.groups.len() {
+        if let Some(spout) = layout.managed_spout(group) {
+            masters.entry(layout.batch_group_of(group)).or_default().push(spout.clone());
+            spouts.insert(group, spout);
+        }
+    }
     for group in 0..layout.groups.len() {
         let Some(first) = layout.groups[group].first() else { continue };
-        match &layout.node(*first).kind {
-            NodeKind::Spout { txid, spout } => {
-                let store = Arc::clone(&layout.definition.store);
-                let spout = ManagedSpout { txid: txid.clone(), spout: Arc::clone(spout), store };
-                let of = masters.entry(layout.batch_group(*first)).or_default();
-                of.push(spout.clone());
-                layout.declare_spout(&mut builder, group, spout);
-            }
-            NodeKind::Drpc { function, server } => {
+        match (spouts.remove(&group), &layout.node(*first).kind) {
+            (Some(spout), _) => layout.declare_spout(&mut builder, group, spout),
+            (None, NodeKind::Drpc { function, server }) => {
                 let (outputs, targets) = (layout.outputs(group), layout.targets(group));
                 let coord = coord_stream(&layout.batch_group(*first));
                 let (function, server) = (function.clone(), server.clone());
                 let spout = move || {
                     DrpcSpout::new(&function, &server, outputs.clone(), &coord, targets.clone())
                 };
-                builder.set_spout(&layout.ids[group], spout, layout.parallelism[group]);
+                let Parallelism { tasks, fixed } = layout.parallelism[group];
+                let declared = builder.set_spout(&layout.ids[group], spout, tasks);
+                if fixed {
+                    declared.set_num_tasks(tasks);
+                }
             }
-            _ => layout.declare_bolt(&mut builder, group),
+            (None, _) => layout.declare_bolt(&mut builder, group, &masters),
         }
     }
     for (batch_group, spouts) in masters {
         let master = move || MasterBatchCoordinator::new(spouts.clone());
-        builder.set_spout(&master_id(&batch_group), master, 1);
+        builder.set_spout(&master_id(&batch_group), master, 1).set_num_tasks(1);
     }
     Ok(builder.create_topology()?)
 }
@@ -62,6 +70,15 @@ fn spec(coords: BTreeMap<String, CoordType>, targets: Vec<String>) -> CoordSpec 
 }
 
 impl Layout {
+    /// The spout of a group that is one.
+    fn managed_spout(&self, group: usize) -> Option<ManagedSpout> {
+        let NodeKind::Spout { txid, spout } = &self.node(*self.groups[group].first()?).kind else {
+            return None;
+        };
+        let store = Arc::clone(&self.definition.store);
+        Some(ManagedSpout::new(txid.clone(), Arc::clone(spout), store))
+    }
+
     /// The components that get tuples from a group.
     fn targets(&self, group: usize) -> Vec<String> {
         let to = self.outgoing(group).into_iter().flat_map(|id| self.subscribers(id));
@@ -73,12 +90,20 @@ impl Layout {
         settings.fold(declarer, |declarer, (key, value)| declarer.add_configuration(key, value))
     }
 
+    /// What the tasks of a group are to have.
+    fn with_settings<'b>(&self, group: usize, declarer: BoltDeclarer<'b>) -> BoltDeclarer<'b> {
+        let declarer = self.with_resources(group, declarer);
+        let Parallelism { tasks, fixed } = self.parallelism[group];
+        if fixed { declarer.set_num_tasks(tasks) } else { declarer }
+    }
+
     fn declare_spout(&self, builder: &mut TopologyBuilder, group: usize, spout: ManagedSpout) {
         let (id, batch_group) = (&self.ids[group], self.batch_group_of(group));
         let (master, coordinator) = (master_id(&batch_group), coordinator_id(id));
         let of = spout.clone();
         let declared = builder
             .set_basic_bolt(&coordinator, move || TridentSpoutCoordinator::new(of.clone()), 1)
+            .set_num_tasks(1)
             .global_grouping((&*master, BATCH_STREAM))
             .global_grouping((&*master, SUCCESS_STREAM));
         self.with_resources(group, declared);
@@ -95,21 +120,22 @@ impl Layout {
             TridentBoltExecutor::new(executor, wiring.clone())
         };
         let mut declared = builder
-            .set_bolt(id, emitter, self.parallelism[group])
+            .set_bolt(id, emitter, self.parallelism[group].tasks)
             .all_grouping(begun)
             .all_grouping((&*master, SUCCESS_STREAM));
         if commits {
             declared = declared.all_grouping((&*master, COMMIT_STREAM));
         }
-        self.with_resources(group, declared);
+        self.with_settings(group, declared);
     }
 
     fn batch_group_of(&self, group: usize) -> String {
         self.groups[group].first().map_or_else(String::new, |node| self.batch_group(*node))
     }
 
-    fn declare_bolt(&self, builder: &mut TopologyBuilder, group: usize) {
-        let (wiring, subtopology) = (self.wiring(group), Arc::new(self.subtopology(group)));
+    fn declare_bolt(&self, builder: &mut TopologyBuilder, group: usize, masters: &Masters) {
+        let (wiring, subtopology) =
+            (self.wiring(group), Arc::new(self.subtopology(group, masters)));
         let commits: Vec<StreamId> =
             wiring.specs.values().filter_map(|spec| spec.commit_stream.clone()).collect();
         let coords: Vec<StreamId> = wiring
@@ -124,7 +150,7 @@ impl Layout {
             let bolt = SubtopologyBolt::new(Arc::clone(&subtopology));
             TridentBoltExecutor::new(bolt, wiring.clone())
         };
-        let mut declared = builder.set_bolt(&self.ids[group], bolt, self.parallelism[group]);
+        let mut declared = builder.set_bolt(&self.ids[group], bolt, self.parallelism[group].tasks);
         for partition in self.incoming(group) {
             declared = self.subscribe(declared, partition);
         }
@@ -134,7 +160,7 @@ impl Layout {
         for commit in commits {
             declared = declared.all_grouping(commit);
         }
-        self.with_resources(group, declared);
+        self.with_settings(group, declared);
     }
 
     fn subscribe<'b>(&self, declared: BoltDeclarer<'b>, partition: NodeId) -> BoltDeclarer<'b> {
@@ -195,7 +221,7 @@ impl Layout {
     }
 
     /// The operations of a bolt and how they follow one another.
-    fn subtopology(&self, group: usize) -> Subtopology {
+    fn subtopology(&self, group: usize, masters: &Masters) -> Subtopology {
         let outgoing = self.outgoing(group);
         let operations: Vec<NodeId> = self.groups[group]
             .iter()
@@ -211,16 +237,19 @@ impl Layout {
             };
             self.definition.outputs(of).filter_map(to).collect()
         };
-        let batch_groups: Vec<String> = {
-            let all: BTreeSet<String> = operations.iter().map(|id| self.batch_group(*id)).collect();
-            all.into_iter().collect()
+        let batch_groups: BTreeSet<String> =
+            operations.iter().map(|id| self.batch_group(*id)).collect();
+        let batch_group = |id: String| {
+            let turns = masters.get(&id).into_iter().flatten().map(ManagedSpout::turn).collect();
+            BatchGroup { id, turns }
         };
+        let batch_groups: Vec<BatchGroup> = batch_groups.into_iter().map(batch_group).collect();
         let operation = |id: &NodeId| {
             let NodeKind::Processor(ProcessorNode { make, .. }) = &self.node(*id).kind else {
                 return None;
             };
             let group = self.batch_group(*id);
-            let batch_group = batch_groups.iter().position(|other| *other == group)?;
+            let batch_group = batch_groups.iter().position(|other| other.id == group)?;
             Some(Operation { make: Arc::clone(make), receivers: receivers(*id, true), batch_group })
         };
         let entry = |partition: NodeId| {

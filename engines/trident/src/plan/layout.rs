@@ -7,13 +7,22 @@ use crate::output::{Output, Outputs};
 use std::collections::{BTreeMap, BTreeSet};
 use weir_topology::{Config, StormTopology};
 
+/// How many tasks a component has.
+#[derive(Clone, Copy)]
+pub(super) struct Parallelism {
+    pub(super) tasks: usize,
+    /// Whether it has these whatever the topology says of the tasks of all components: a state has so many
+    /// partitions, or a spout so many tasks at most, and so has what follows without a repartition.
+    pub(super) fixed: bool,
+}
+
 /// What every component of a topology is made of.
 pub(super) struct Layout {
     pub(super) definition: Definition,
     /// Bolts first, in the order of their ids, and then spouts, a group each.
     pub(super) groups: Vec<Group>,
     pub(super) ids: Vec<String>,
-    pub(super) parallelism: Vec<usize>,
+    pub(super) parallelism: Vec<Parallelism>,
     /// The group of each node that is in one.
     pub(super) of: BTreeMap<NodeId, usize>,
     /// The part of the graph that each node is in: its batch group.
@@ -65,7 +74,7 @@ fn parallelism(
     groups: &[Group],
     of: &BTreeMap<NodeId, usize>,
     ids: &[String],
-) -> Result<Vec<usize>, TridentError> {
+) -> Result<Vec<Parallelism>, TridentError> {
     let mut same: Vec<usize> = (0..groups.len()).collect();
     for node in &definition.nodes {
         if !matches!(node.kind, NodeKind::Partition(Partitioning::Identity)) {
@@ -79,7 +88,7 @@ fn parallelism(
             }
         }
     }
-    let mut all = vec![1; groups.len()];
+    let mut all = vec![Parallelism { tasks: 1, fixed: false }; groups.len()];
     for class in same.iter().copied().collect::<BTreeSet<_>>() {
         let members: Vec<usize> = (0..groups.len()).filter(|at| same[*at] == class).collect();
         let nodes = || members.iter().flat_map(|at| &groups[*at]).map(|id| &definition.nodes[*id]);
@@ -102,7 +111,8 @@ fn parallelism(
             (Some(fixed), _) => fixed,
             (None, most) => hint.min(most.unwrap_or(usize::MAX)),
         };
-        members.iter().for_each(|at| all[*at] = chosen.max(1));
+        let (tasks, fixed) = (chosen.max(1), fixed.is_some() || most.is_some());
+        members.iter().for_each(|at| all[*at] = Parallelism { tasks, fixed });
     }
     Ok(all)
 }

@@ -12,6 +12,8 @@ use weir_topology::{ComponentError, ComponentResult, Values};
 pub(crate) struct AggregatePart {
     pub(crate) aggregator: Box<dyn AnyAggregator>,
     pub(crate) input: Input,
+    /// The fields of what it emits.
+    pub(crate) output: TupleFactory,
 }
 
 /// Aggregates the tuples of a batch; one aggregator or several side by side, whose emissions are put
@@ -38,15 +40,19 @@ struct BatchState {
     places: HashMap<Values, usize, FastState>,
 }
 
-/// Takes down what a part emits.
+/// Takes down what a part emits: a value for each of its fields.
 struct Capture<'a, 'o> {
+    output: &'a TupleFactory,
     emitted: &'a mut Vec<Values>,
     out: &'a mut Out<'o>,
 }
 
 impl Sink for Capture<'_, '_> {
     fn emit(&mut self, values: Values) {
-        self.emitted.push(values);
+        match self.output.check(0, values.len()) {
+            Ok(()) => self.emitted.push(values),
+            Err(error) => self.out.fail(error),
+        }
     }
     fn report_error(&mut self, message: &str) {
         self.out.report_error(message);
@@ -66,7 +72,7 @@ impl AggregateProcessor {
     ) -> Result<Vec<PartState>, ComponentError> {
         let mut states: Vec<PartState> = self.parts.iter().map(|_| PartState::default()).collect();
         for (part, PartState { state, emitted }) in self.parts.iter_mut().zip(&mut states) {
-            let mut sink = Capture { emitted, out };
+            let mut sink = Capture { output: &part.output, emitted, out };
             *state = Some(part.aggregator.init(batch, &mut TridentCollector::new(&mut sink))?);
         }
         self.emit_early(key, &mut states, out);
@@ -81,7 +87,7 @@ impl AggregateProcessor {
         out: &mut Out<'_>,
     ) -> ComponentResult {
         for (part, PartState { state, emitted }) in self.parts.iter_mut().zip(&mut *states) {
-            let mut sink = Capture { emitted, out };
+            let mut sink = Capture { output: &part.output, emitted, out };
             let mut collector = TridentCollector::new(&mut sink);
             let state = state.as_mut().ok_or_else(foreign)?;
             part.aggregator.aggregate(state, &part.input.view(tuple), &mut collector)?;
@@ -109,7 +115,7 @@ impl AggregateProcessor {
     ) -> ComponentResult {
         let mut rows = vec![key.clone()];
         for (part, PartState { state, mut emitted }) in self.parts.iter_mut().zip(states) {
-            let mut sink = Capture { emitted: &mut emitted, out };
+            let mut sink = Capture { output: &part.output, emitted: &mut emitted, out };
             let mut collector = TridentCollector::new(&mut sink);
             part.aggregator.complete(state.ok_or_else(foreign)?, &mut collector)?;
             let combine = |row: &Values| {

@@ -2,6 +2,7 @@
 
 use crate::batch::BatchId;
 use crate::operation::{AnyState, TridentOperationContext};
+use crate::spout::Turn;
 use crate::tuple::TridentTuple;
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -15,6 +16,8 @@ pub(crate) type States = BTreeMap<usize, Rc<dyn Any>>;
 pub(crate) struct Setup<'a> {
     pub(crate) context: &'a TridentOperationContext,
     pub(crate) states: &'a States,
+    /// The turns of the spouts whose batches concern the operation; none if these are requests.
+    pub(crate) turns: &'a [Turn],
 }
 
 /// An operation as it runs in a task. Storm's `TridentProcessor`.

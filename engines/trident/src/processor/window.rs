@@ -3,8 +3,9 @@
 use super::{Appending, Input, Out, Processor, Setup};
 use crate::batch::BatchId;
 use crate::operation::{AnyAggregator, AnyState, Sink, TridentCollector};
+use crate::spout::Turn;
 use crate::tuple::{TridentTuple, TupleFactory};
-use crate::window::{Cut, Journal, Taken, WindowsStoreFactory};
+use crate::window::{Cut, Journal, Missing, Taken, WindowsStoreFactory};
 use std::sync::Arc;
 use weir_topology::{ComponentError, ComponentResult, Config, TopologyContext, Value, Values};
 
@@ -30,6 +31,8 @@ pub(crate) struct WindowProcessor {
 /// What it has from its preparation on.
 pub(crate) struct Life {
     journal: Journal,
+    /// Of the spouts that it has batches of.
+    turns: Vec<Turn>,
     context: TopologyContext,
     /// Batches that may be under way at once.
     most: i64,
@@ -37,6 +40,18 @@ pub(crate) struct Life {
 
 fn lost() -> ComponentError {
     ComponentError::fatal("a window was used before it was prepared, or its store is damaged")
+}
+
+/// Why a batch cannot be taken while there are `missing` before it.
+fn waits(txid: i64, turns: &[Turn], missing: &Missing) -> Result<ComponentError, ComponentError> {
+    for turn in turns {
+        if turn.has_come(txid)? {
+            return Ok(missing.for_ever());
+        }
+    }
+    // They failed, or will: whatever came of it, this one fails again until they are committed.
+    turns.iter().take(1).for_each(|turn| turn.hold_back(txid));
+    Ok(ComponentError::failed(format!("batch {} has not been here", txid - 1)))
 }
 
 fn now_ns(context: &TopologyContext) -> i64 {
@@ -74,6 +89,9 @@ impl WindowProcessor {
             self.aggregator.aggregate(&mut state, &tuple, &mut collector)?;
         }
         self.aggregator.complete(state, &mut collector)?;
+        // Before they are kept: what is kept comes out with every attempt to come.
+        let mut widths = results.rows.iter().map(|row| row.as_list().map_or(0, <[Value]>::len));
+        widths.try_for_each(|width| self.output.check(0, width))?;
         results.errors.iter().for_each(|message| out.report_error(message));
         Ok(results.rows.into())
     }
@@ -85,14 +103,17 @@ impl WindowProcessor {
         tuples: Vec<Values>,
         out: &mut Out<'_>,
     ) -> Result<Vec<Value>, ComponentError> {
-        let Life { journal, context, most } = self.life.as_mut().ok_or_else(lost)?;
+        let Life { journal, turns, context, most } = self.life.as_mut().ok_or_else(lost)?;
         let (at_ns, most) = (now_ns(context), *most);
         // What is asked is answered once: it does not come again.
         let next = journal.next();
         let (txid, committed) = batch.txid().map_or((next, next), |txid| (txid, txid - most));
         let mut results = journal.results(txid, &tuples);
         if results.is_none() {
-            journal.take_back(txid, most)?;
+            journal.take_back(txid)?;
+            if let Some(missing) = journal.missing_before(txid) {
+                return Err(waits(txid, turns, &missing)?);
+            }
             let windows = journal.cut(at_ns, &tuples);
             let made = windows.into_iter().map(|window| self.aggregate(batch, window, out));
             let made = made.collect::<Result<Vec<_>, _>>();
@@ -119,6 +140,7 @@ impl Processor for WindowProcessor {
             (now_ns(&context), format!("{}|{}|", self.number, context.task_index()));
         self.life = Some(Life {
             journal: Journal::open(self.stores.create()?, prefix, self.cut, at_ns)?,
+            turns: setup.turns.to_vec(),
             context,
             most: most.and_then(|most| i64::try_from(most).ok()).unwrap_or(1).max(1),
         });
@@ -163,5 +185,35 @@ impl Processor for WindowProcessor {
             life.journal.shutdown();
         }
         self.aggregator.cleanup();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coordinator::CURRENT_TX;
+    use crate::store::{MemoryStore, TransactionalState, TransactionalStore};
+    use crate::window::MemoryWindowsStore;
+    use weir_topology::values;
+
+    #[test]
+    fn a_batch_whose_forerunner_failed_is_held_back_until_that_is_committed() {
+        let store: Arc<dyn TransactionalStore> = Arc::new(MemoryStore::new());
+        let state = TransactionalState::coordinator(&store, "s");
+        let turn = Turn::new(state.clone(), Arc::default());
+        let (store, cut) = (MemoryWindowsStore::new(), Cut::Count { length: 2, slide: 2 });
+        let mut journal = Journal::open(Box::new(store), String::new(), cut, 0).expect("memory");
+        let taken = Taken { at_ns: 0, tuples: vec![values![1]], results: Vec::new() };
+        journal.keep(4, taken).expect("memory");
+        let wait = |current: i64| {
+            state.put(CURRENT_TX, &current.into()).expect("memory");
+            let missing = journal.missing_before(6).expect("5 is");
+            waits(6, std::slice::from_ref(&turn), &missing).expect("memory")
+        };
+        assert!(matches!(wait(5), ComponentError::Failed(_)));
+        let held = [(5, 5), (6, 5), (7, 5), (6, 6)];
+        let held = held.map(|(txid, current)| turn.is_held_back(txid, current));
+        assert_eq!(held, [false, true, true, false]);
+        assert!(matches!(wait(6), ComponentError::Fatal(_)), "5 does not come any more");
     }
 }

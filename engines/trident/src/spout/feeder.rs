@@ -50,6 +50,16 @@ impl FeederBatchSpout {
         self.shared.feed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> Vec<usize> {
+        self.feed_mut().batches.keys().copied().collect()
+    }
+
+    #[cfg(test)]
+    pub(super) fn wakers(&self) -> &Wakers {
+        &self.shared.wakers
+    }
+
     /// Has a batch emitted.
     pub fn feed(&self, batch: impl IntoIterator<Item = Values>) {
         let mut feed = self.feed_mut();
@@ -127,10 +137,11 @@ impl BatchCoordinator for Coordinator {
 
     fn success(&mut self, txid: i64) -> ComponentResult {
         let mut feed = self.spout.feed_mut();
-        if let Some(batch) = feed.of.remove(&txid) {
-            feed.committed = feed.committed.max(batch + 1);
-            let left = feed.committed;
-            feed.batches = feed.batches.split_off(&left);
+        // All transactions up to this one have been committed: word of those before may have been lost, with
+        // whoever was to hear it. Batches without one, or with a later one, have not.
+        let later = feed.of.split_off(&txid.saturating_add(1));
+        for batch in std::mem::replace(&mut feed.of, later).into_values() {
+            feed.committed += usize::from(feed.batches.remove(&batch).is_some());
         }
         drop(feed);
         self.spout.shared.progress.notify_all();

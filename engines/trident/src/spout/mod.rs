@@ -6,6 +6,7 @@ mod fixed;
 mod opaque;
 mod partition;
 mod partitioned;
+mod turn;
 mod view;
 
 pub use batched::{BatchSpout, Batched};
@@ -15,7 +16,7 @@ pub use opaque::{Opaque, OpaquePartitionedEmitter, OpaquePartitionedSpout};
 pub(crate) use partition::SpoutTask;
 pub use partition::{PartitionCoordinator, SpoutPartition};
 pub use partitioned::{Partitioned, PartitionedEmitter, PartitionedSpout};
-pub(crate) use view::Turn;
+pub(crate) use turn::{Hold, Turn};
 pub use view::{BatchCoordinator, BatchEmitter, SpoutPlace, TridentSpout};
 
 #[cfg(test)]

@@ -44,7 +44,8 @@ pub trait PartitionCoordinator: 'static {
 ///
 /// With other partitions than those of the batch before, a partition may be another task's. That task can
 /// only go on with it when the one that had it is done with it: so such a batch fails, and with it those
-/// behind it, until all before it have been committed. In Storm both tasks emit the same tuples.
+/// behind it, and they begin again when all before it have been committed. In Storm both tasks emit the same
+/// tuples.
 pub(super) struct Coordinating {
     coordinator: Box<dyn PartitionCoordinator>,
     same_again: bool,
@@ -60,7 +61,7 @@ impl Coordinating {
         same_again: bool,
         place: &SpoutPlace<'_>,
     ) -> Self {
-        Self { coordinator, same_again, turn: place.next_to_be_committed(), told: BTreeMap::new() }
+        Self { coordinator, same_again, turn: place.turn(), told: BTreeMap::new() }
     }
 }
 
@@ -78,6 +79,7 @@ impl BatchCoordinator for Coordinating {
         self.told.split_off(&txid);
         let same = self.told.get(&(txid - 1)) == Some(&partitions);
         if !same && !self.turn.has_come(txid)? {
+            self.turn.hold_back(txid);
             return Err(ComponentError::failed(format!(
                 "the partitions have changed: batch {txid} waits until those before it are committed"
             )));

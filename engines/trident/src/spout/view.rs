@@ -1,9 +1,9 @@
 //! What a source of batches is.
 
+use super::{Hold, Turn};
 use crate::batch::TransactionAttempt;
-use crate::coordinator::{CURRENT_TX, FIRST_TX};
 use crate::operation::TridentCollector;
-use crate::store::{StoreError, TransactionalState, TransactionalStore};
+use crate::store::{TransactionalState, TransactionalStore};
 use std::sync::Arc;
 use weir_topology::{ComponentError, ComponentResult, Config, Fields, TopologyContext, Value};
 
@@ -17,6 +17,7 @@ pub struct SpoutPlace<'a> {
     /// The place in the topology.
     pub context: &'a TopologyContext,
     pub(crate) store: &'a Arc<dyn TransactionalStore>,
+    pub(crate) hold: &'a Arc<Hold>,
 }
 
 impl SpoutPlace<'_> {
@@ -27,26 +28,15 @@ impl SpoutPlace<'_> {
     }
 
     /// Which batch is next to be committed.
-    pub(crate) fn next_to_be_committed(&self) -> Turn {
-        Turn(TransactionalState::coordinator(self.store, self.txid))
+    pub(crate) fn turn(&self) -> Turn {
+        let state = TransactionalState::coordinator(self.store, self.txid);
+        Turn::new(state, Arc::clone(self.hold))
     }
 
     /// How many tasks emit.
     #[must_use]
     pub fn tasks(&self) -> usize {
         self.context.component_tasks(self.context.component_id()).len().max(1)
-    }
-}
-
-/// Knows which batch is next to be committed.
-#[derive(Debug)]
-pub(crate) struct Turn(TransactionalState);
-
-impl Turn {
-    /// Whether all batches before this one have been committed.
-    pub(crate) fn has_come(&self, txid: i64) -> Result<bool, StoreError> {
-        let next = self.0.get(CURRENT_TX)?.and_then(|next| next.as_int());
-        Ok(next.unwrap_or(FIRST_TX) >= txid)
     }
 }
 

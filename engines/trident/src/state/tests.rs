@@ -149,8 +149,15 @@ fn a_transactional_map_refuses_a_batch_from_before_what_it_has() {
     state.commit(Some(900)).expect("memory");
     state.begin_commit(Some(1)).expect("memory");
     let late = state.multi_update(&[values!["a"]], &mut |_, _| Ok(0.into()));
-    let error = late.expect_err("the spout began anew").to_string();
-    assert!(error.contains("(1) is behind the state's batch (900)"), "{error}");
+    let put = state.multi_put(&[values!["b"], values!["a"]], vec![7.into(), 7.into()]);
+    for late in [late.map(drop), put] {
+        let error = late.expect_err("the spout began anew").to_string();
+        assert!(error.contains("(1) is behind the state's batch (900)"), "{error}");
+    }
+    state.begin_commit(None).expect("memory");
+    assert_eq!([get(&mut state, "a"), get(&mut state, "b")], [1.into(), Value::Null]);
+    state.multi_put(&[values!["a"]], vec![7.into()]).expect("a request has no place");
+    assert_eq!(get(&mut state, "a"), 7.into());
 }
 
 #[test]

@@ -6,7 +6,8 @@ use weir_topology::{ComponentError, ComponentResult, Value, Values};
 
 /// State by key that is exact if a batch that comes again has the same content: it knows which batch
 /// made a value, and does not do it twice. Storm's `TransactionalMap`, which does not notice that a batch
-/// is older than what it has: here that is an error ([`BehindState`]).
+/// is older than what it has: here updating or replacing a value is then an error ([`BehindState`]), for
+/// which a replaced value is read before.
 #[derive(Debug)]
 pub struct TransactionalMap<B> {
     cache: BatchCache<TransactionalValue<Value>, B>,
@@ -17,6 +18,14 @@ impl<B: BackingMap<TransactionalValue<Value>>> TransactionalMap<B> {
     /// Over a backing map.
     pub fn new(backing: B) -> Self {
         Self { cache: BatchCache::new(backing), txid: None }
+    }
+
+    /// A batch that is older than a value cannot know what the value is to be.
+    fn check(&self, stored: &TransactionalValue<Value>) -> Result<(), BehindState> {
+        match (self.txid, stored.txid) {
+            (Some(batch), Some(state)) if state > batch => Err(BehindState { batch, state }),
+            _ => Ok(()),
+        }
     }
 
     /// Where the values are kept.
@@ -46,6 +55,11 @@ impl<B: BackingMap<TransactionalValue<Value>>> MapState for TransactionalMap<B> 
     }
 
     fn multi_put(&mut self, keys: &[Values], values: Vec<Value>) -> ComponentResult {
+        if self.txid.is_some() {
+            for read in self.cache.get(keys)? {
+                read.value.map_or(Ok(()), |stored| self.check(&stored))?;
+            }
+        }
         let entry = |(key, value): (&Values, Value)| {
             (key.clone(), TransactionalValue::new(self.txid, value))
         };
@@ -61,11 +75,7 @@ impl<B: BackingMap<TransactionalValue<Value>>> MapState for TransactionalMap<B> 
         let (mut entries, mut made) = (Vec::new(), Vec::with_capacity(keys.len()));
         for (k, read) in reads.into_iter().enumerate() {
             let stored = read.value.unwrap_or_default();
-            if let (Some(batch), Some(state)) = (self.txid, stored.txid)
-                && state > batch
-            {
-                return Err(BehindState { batch, state }.into());
-            }
+            self.check(&stored)?;
             let done_before = self.txid.is_some() && stored.txid == self.txid && !read.written_now;
             if done_before {
                 made.push(stored.value);

@@ -137,15 +137,18 @@ impl Stream {
         let group =
             group.map(|group| TupleFactory::projection("group_by", &before, group)).transpose()?;
         let mut running = Vec::new();
-        for (input, aggregator, _) in parts {
-            running.push((Input::new(operation, &before, &input)?, aggregator));
+        for (input, aggregator, output) in parts {
+            let (input, output) =
+                (Input::new(operation, &before, &input)?, TupleFactory::fresh(output));
+            running.push(move || AggregatePart {
+                aggregator: aggregator.make(),
+                input: input.clone(),
+                output: output.clone(),
+            });
         }
         let output = TupleFactory::fresh(fields.clone());
         Ok(self.then(fields, false, move || {
-            let part = |(input, aggregator): &(Input, Prototype<dyn AnyAggregator>)| {
-                AggregatePart { aggregator: aggregator.make(), input: input.clone() }
-            };
-            let parts = running.iter().map(part).collect();
+            let parts = running.iter().map(|make| make()).collect();
             Box::new(AggregateProcessor { parts, group: group.clone(), output: output.clone() })
         }))
     }

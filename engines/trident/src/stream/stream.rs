@@ -37,6 +37,8 @@ impl Stream {
 
     /// How many tasks the last operation has, and all others back to the last repartition: the greatest
     /// that one of them asks for. Directly behind a repartition it is an error; Storm ignores it there.
+    /// `topology.tasks` of the topology, if it is set, is the number of tasks instead, unless a state or spout
+    /// among them fixes it: then these share as many threads as were asked for.
     pub fn parallelism_hint(&self, tasks: usize) -> Self {
         if tasks == 0 {
             let what = "a parallelism hint";

@@ -17,6 +17,12 @@ impl Stream {
     /// kept in a store, batch by batch until they are committed: windows are as exact as a state would be,
     /// behind transactional and opaque spouts.
     ///
+    /// Each task has windows of its own, of what comes to it. Behind a [`shuffle`](Self::shuffle) into several
+    /// tasks, and whatever else does not go by the tuple alone, a batch that comes again is split otherwise,
+    /// and other windows come out than with the attempt before, also behind a transactional spout: keep them
+    /// in an opaque state, or say which tuples belong together with [`partition_by`](Self::partition_by)
+    /// before the window.
+    ///
     /// A store that outlives its process goes with the progress of the spouts and with the number of
     /// tasks: if one of them begins anew, the store has to be emptied.
     pub fn window_in<K>(
@@ -50,7 +56,8 @@ impl Stream {
         self.or_fail(windows())
     }
 
-    /// Aggregates windows over batches; tuples and results are kept in memory.
+    /// Aggregates windows over batches, in each partition by itself, as [`window_in`](Self::window_in) does;
+    /// tuples and results are kept in memory.
     pub fn window<K>(
         &self,
         window: WindowConfig,

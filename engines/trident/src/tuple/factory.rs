@@ -57,10 +57,10 @@ impl TupleFactory {
     /// Checks that an emission has a value for each field but the first `before`, which are there already:
     /// with more or less of them, those of later operations would stand under other names.
     pub(crate) fn check(&self, before: usize, given: usize) -> ComponentResult {
-        let fields: Vec<&str> = self.fields.iter().skip(before).collect();
-        if fields.len() == given {
+        if self.fields.len() == before + given {
             return Ok(());
         }
+        let fields: Vec<&str> = self.fields.iter().skip(before).collect();
         Err(ComponentError::fatal(format!(
             "{given} values were emitted for the {} fields [{}]: emit one for each",
             fields.len(),

@@ -4,8 +4,11 @@ use super::config::Cut;
 use std::collections::VecDeque;
 use weir_topology::Values;
 
+/// Takes a window that has ended, tuple by tuple.
+type Ended<'a> = dyn FnMut(&mut dyn Iterator<Item = &Values>) + 'a;
+
 /// The tuples that are in the next window.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Content {
     cut: Cut,
     /// The number of each tuple, when it came, and its values.
@@ -34,17 +37,26 @@ impl Content {
 
     /// Time has come this far, and then these tuples: the windows that have ended.
     pub(crate) fn step(&mut self, now_ns: i64, tuples: &[Values]) -> Vec<Vec<Values>> {
-        let mut windows = self.advance(now_ns);
-        for values in tuples {
-            windows.extend(self.add(now_ns, values.clone()));
-        }
+        let mut windows = Vec::new();
+        self.go_on(now_ns, tuples, &mut |window| windows.push(window.cloned().collect()));
         windows
     }
 
+    /// The same, but nobody wants to have the windows: they were made when the tuples came first.
+    pub(crate) fn pass(&mut self, now_ns: i64, tuples: &[Values]) {
+        self.go_on(now_ns, tuples, &mut |_| ());
+    }
+
+    fn go_on(&mut self, now_ns: i64, tuples: &[Values], out: &mut Ended<'_>) {
+        self.advance(now_ns, out);
+        for values in tuples {
+            self.add(now_ns, values.clone(), out);
+        }
+    }
+
     /// Time has come this far: the windows that end by now. Those without a tuple are no windows.
-    fn advance(&mut self, now_ns: i64) -> Vec<Vec<Values>> {
-        let Cut::Duration { length_ns, slide_ns } = self.cut else { return Vec::new() };
-        let mut windows = Vec::new();
+    fn advance(&mut self, now_ns: i64, out: &mut Ended<'_>) {
+        let Cut::Duration { length_ns, slide_ns } = self.cut else { return };
         while self.next_cut_ns <= now_ns {
             let end_ns = self.next_cut_ns;
             let start_ns = end_ns.saturating_sub(length_ns);
@@ -58,17 +70,16 @@ impl Content {
                 continue;
             }
             let inside = self.tuples.iter().take_while(|(_, at_ns, _)| *at_ns <= end_ns);
-            let window: Vec<Values> = inside.map(|(_, _, values)| values.clone()).collect();
-            if !window.is_empty() {
-                windows.push(window);
+            let mut window = inside.map(|(_, _, values)| values).peekable();
+            if window.peek().is_some() {
+                out(&mut window);
             }
             self.next_cut_ns = end_ns.saturating_add(slide_ns);
         }
-        windows
     }
 
-    /// A tuple has come. Returns the window that it completes.
-    fn add(&mut self, now_ns: i64, values: Values) -> Option<Vec<Values>> {
+    /// A tuple has come, and perhaps completes a window.
+    fn add(&mut self, now_ns: i64, values: Values, out: &mut Ended<'_>) {
         // What comes at the time of a cut, but after it, is in the next window.
         let at_ns = match self.cut {
             Cut::Duration { slide_ns, .. } => now_ns.max(self.next_cut_ns - slide_ns + 1),
@@ -76,20 +87,19 @@ impl Content {
         };
         self.tuples.push_back((self.next_number, at_ns, values));
         self.next_number += 1;
-        let Cut::Count { length, slide } = self.cut else { return None };
+        let Cut::Count { length, slide } = self.cut else { return };
         while self.tuples.len() > length {
             self.tuples.pop_front();
         }
         self.since_cut += 1;
         if self.since_cut < slide {
-            return None;
+            return;
         }
         self.since_cut = 0;
-        let window = self.tuples.iter().map(|(_, _, values)| values.clone()).collect();
+        out(&mut self.tuples.iter().map(|(_, _, values)| values));
         if slide == length {
             self.tuples.clear();
         }
-        Some(window)
     }
 }
 
@@ -105,8 +115,11 @@ mod tests {
             };
             windows.into_iter().map(ends).collect::<Vec<_>>()
         };
-        let mut windows = content.advance(at_ns);
-        numbers.for_each(|number| windows.extend(content.add(at_ns, values![number])));
+        let tuples: Vec<Values> = numbers.map(|number| values![number]).collect();
+        let mut passed = content.clone();
+        passed.pass(at_ns, &tuples);
+        let windows = content.step(at_ns, &tuples);
+        assert_eq!(*content, passed, "it is the same without the windows");
         firsts(windows)
     }
 

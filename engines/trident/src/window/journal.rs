@@ -48,6 +48,26 @@ pub(crate) struct Journal {
     merged: Vec<i64>,
 }
 
+/// The batches between the last that windows have and one that has come.
+pub(crate) struct Missing {
+    last: i64,
+    before: i64,
+    prefix: String,
+}
+
+impl Missing {
+    /// They have been committed, so that they do not come any more.
+    pub(crate) fn for_ever(&self) -> ComponentError {
+        let Self { last, before, prefix } = self;
+        let (first, to) = (last + 1, before - 1);
+        ComponentError::fatal(format!(
+            "the windows store (keys with {prefix:?} in front) ends with batch {last}, but its spouts have \
+             committed batches {first} to {to}, too: put back a copy that is as old as their progress, or \
+             empty it, and windows begin anew with batch {before}, without the tuples before it"
+        ))
+    }
+}
+
 /// A store without, or with other than, what was put there.
 fn damaged(what: &str) -> ComponentError {
     ComponentError::fatal(format!(
@@ -108,11 +128,18 @@ impl Journal {
             return Err(damaged("head"));
         };
         self.based_on = based_on.as_int();
+        let (mut last, mut gone) = (self.based_on, Vec::new());
         for (txid, row) in self.rows("b")? {
             if self.based_on.is_some_and(|last| txid <= last) {
                 self.merged.push(txid);
                 continue;
             }
+            if last.is_some_and(|last| last.checked_add(1) != Some(txid)) {
+                // It was being taken back with the one before it, which is not there any more.
+                gone.push(self.numbered("b", txid));
+                continue;
+            }
+            last = Some(txid);
             let taken = Taken::read(&row).ok_or_else(|| damaged("batch"))?;
             then = then.max(taken.at_ns);
             self.taken.insert(txid, taken);
@@ -122,7 +149,6 @@ impl Journal {
         self.base.next_number = next;
         self.base.since_cut = usize::try_from(since_cut).map_err(|_| damaged("head"))?;
         self.base.next_cut_ns = here(next_cut_ns);
-        let mut gone = Vec::new();
         for (number, row) in self.rows("tu")? {
             let Some([Value::Int(at_ns), values @ ..]) = row.as_list() else {
                 return Err(damaged("tuple"));
@@ -132,6 +158,9 @@ impl Journal {
             } else {
                 gone.push(self.numbered("tu", number));
             }
+        }
+        if i64::try_from(self.base.tuples.len()).ok() != next.checked_sub(first) {
+            return Err(damaged("number of tuples"));
         }
         if !gone.is_empty() {
             self.store.remove(&gone)?;
@@ -176,8 +205,8 @@ impl Journal {
     }
 
     /// A batch is about to be taken that was not, or with other tuples: it, and those behind it, are taken
-    /// back. `most` batches may be under way at once.
-    pub(crate) fn take_back(&mut self, txid: i64, most: i64) -> ComponentResult {
+    /// back.
+    pub(crate) fn take_back(&mut self, txid: i64) -> ComponentResult {
         if let Some(last) = self.based_on
             && txid <= last
         {
@@ -186,20 +215,22 @@ impl Journal {
                  windows store goes with the progress of its spouts, so empty it with theirs"
             )));
         }
-        let gone = self.taken.split_off(&txid);
+        let gone: Vec<i64> = self.taken.range(txid..).map(|(txid, _)| *txid).collect();
         if !gone.is_empty() {
-            let keys: Vec<String> = gone.keys().map(|txid| self.numbered("b", *txid)).collect();
-            self.rebuild();
+            // First there: what is only gone from here would be found again.
+            let keys: Vec<String> = gone.iter().map(|txid| self.numbered("b", *txid)).collect();
             self.store.remove(&keys)?;
+            self.taken.split_off(&txid);
+            self.rebuild();
         }
-        let last = self.taken.last_key_value().map(|(last, _)| *last).or(self.based_on);
-        match last {
-            // It failed, and will take this one with it.
-            Some(last) if (txid.saturating_sub(most)..txid - 1).contains(&last) => {
-                Err(ComponentError::failed(format!("batch {} has not been here", txid - 1)))
-            }
-            _ => Ok(()),
-        }
+        Ok(())
+    }
+
+    /// The batches that would have to be taken before this one, if there are any. An empty store begins with
+    /// any batch.
+    pub(crate) fn missing_before(&self, txid: i64) -> Option<Missing> {
+        let last = self.taken.last_key_value().map(|(last, _)| *last).or(self.based_on)?;
+        (last < txid - 1).then(|| Missing { last, before: txid, prefix: self.prefix.clone() })
     }
 
     /// The windows that end by now and with these tuples. To be kept or given up.
@@ -211,7 +242,7 @@ impl Journal {
     pub(crate) fn rebuild(&mut self) {
         self.content = self.base.clone();
         for taken in self.taken.values() {
-            self.content.step(taken.at_ns, &taken.tuples);
+            self.content.pass(taken.at_ns, &taken.tuples);
         }
     }
 
@@ -228,7 +259,7 @@ impl Journal {
             && *first.key() <= txid
         {
             let (txid, taken) = first.remove_entry();
-            self.base.step(taken.at_ns, &taken.tuples);
+            self.base.pass(taken.at_ns, &taken.tuples);
             self.based_on = Some(txid);
             self.merged.push(txid);
         }

@@ -8,5 +8,8 @@ mod store;
 pub(crate) use config::Cut;
 pub use config::WindowConfig;
 pub(crate) use content::Content;
-pub(crate) use journal::{Journal, Taken};
+pub(crate) use journal::{Journal, Missing, Taken};
 pub use store::{MemoryWindowsStore, WindowsStore, WindowsStoreFactory};
+
+#[cfg(test)]
+mod tests;

@@ -59,8 +59,7 @@ fn text(error: impl std::fmt::Display) -> String {
 impl Master {
     fn new(store: &Arc<dyn TransactionalStore>, conf: Config) -> Result<Self, String> {
         let endless = FixedBatchSpout::new(["x"], 1, [values![1]]).map_err(text)?.set_cycle(true);
-        let (txid, store) = ("spout".to_owned(), Arc::clone(store));
-        let spout = ManagedSpout { txid, spout: Arc::new(Batched(endless)), store };
+        let spout = ManagedSpout::new("spout", Arc::new(Batched(endless)), Arc::clone(store));
         let mut master = MasterBatchCoordinator::new(vec![spout]);
         let clock = Arc::new(ManualClock::new());
         let context =

@@ -15,8 +15,16 @@ use weir_trident::state::{
 const PARTITIONS: i64 = 3;
 const END: i64 = 400;
 
-/// Counts numbers by key, with failures, into a state; returns how many failures there were.
-fn count<F>(spout: impl TridentSpout, state: F, pending: i64, seed: u64) -> u64
+/// So many batches under way at once; no executor may die.
+fn conf(pending: i64) -> Config {
+    Config::new()
+        .set(Config::TOPOLOGY_TRIDENT_BATCH_EMIT_INTERVAL_MILLIS, 0)
+        .set(Config::TOPOLOGY_MESSAGE_TIMEOUT_SECS, 1)
+        .set(Config::TOPOLOGY_MAX_SPOUT_PENDING, pending)
+}
+
+/// Counts numbers by key, with failures, into a state.
+fn count<F>(spout: impl TridentSpout, state: F, conf: Config, seed: u64)
 where
     F: StateFactory,
     F::State: MapState,
@@ -33,17 +41,11 @@ where
         .persistent_aggregate(state, Fields::none(), Count, ["count"])
         .parallelism_hint(3);
     let _ = counts.new_values_stream().each(["key"], within.clone(), Fields::none());
-    let conf = Config::new()
-        .set(Config::TOPOLOGY_TRIDENT_BATCH_EMIT_INTERVAL_MILLIS, 0)
-        .set(Config::TOPOLOGY_MESSAGE_TIMEOUT_SECS, 1)
-        .set(Config::TOPOLOGY_MAX_SPOUT_PENDING, pending)
-        .set(Config::WEIR_EXECUTOR_RESTARTS, -1);
     let built = topology.build().expect("a topology");
     let cluster = LocalCluster::new();
     let running = cluster.submit_topology("t", conf, built).expect("submitted");
     running.join().expect("it ends");
     assert!(before.failures() > 0 && within.failures() > 0, "nothing was put to the test");
-    before.failures() + within.failures()
 }
 
 /// What a backing map holds, by key.
@@ -75,10 +77,10 @@ macro_rules! in_partitions {
 fn transactional_batches_count_once_in_transactional_and_opaque_states() {
     for pending in [1, 4] {
         let (backings, factory) = in_partitions!(TransactionalMap);
-        count(Partitioned(numbers()), factory, pending, 1);
+        count(Partitioned(numbers()), factory, conf(pending), 1);
         assert_eq!(held(&backings, |held| held.value), oracle(), "transactional, {pending}");
         let (backings, factory) = in_partitions!(OpaqueMap);
-        count(Partitioned(numbers()), factory, pending, 2);
+        count(Partitioned(numbers()), factory, conf(pending), 2);
         assert_eq!(held(&backings, |held| held.curr), oracle(), "opaque, {pending}");
     }
 }
@@ -87,7 +89,7 @@ fn transactional_batches_count_once_in_transactional_and_opaque_states() {
 fn opaque_batches_count_once_in_opaque_states() {
     for pending in [1, 4] {
         let (backings, factory) = in_partitions!(OpaqueMap);
-        count(Opaque(numbers()), factory, pending, 3);
+        count(Opaque(numbers()), factory, conf(pending), 3);
         assert_eq!(held(&backings, |held| held.curr), oracle(), "{pending}");
     }
 }
@@ -97,7 +99,7 @@ fn opaque_batches_count_once_in_opaque_states() {
 #[test]
 fn batches_that_come_again_count_again_in_other_states() {
     let (backings, factory) = in_partitions!(NonTransactionalMap);
-    count(Partitioned(numbers()), factory, 2, 4);
+    count(Partitioned(numbers()), factory, conf(2), 4);
     let (held, want) = (held(&backings, |held| held), oracle());
     assert!(held.iter().all(|(key, count)| *count >= want[key]), "nothing is lost");
     assert_ne!(held, want);
@@ -111,14 +113,18 @@ fn partitions_that_come_and_go_with_batches_in_flight() {
         let state = move |_: &Config, partition: PartitionId| -> Result<_, ComponentError> {
             Ok(OpaqueMap::new(of[partition.index].clone()))
         };
-        count(Opaque(numbers().changing()), state, pending, 31);
+        let changing = numbers().changing();
+        count(Opaque(changing.clone()), state, conf(pending), 31);
+        assert!(changing.changed() > 10, "{} changes", changing.changed());
         assert_eq!(held(&backings, |held| held.curr), oracle(), "opaque, {pending} pending");
         let backings = [(); 3].map(|()| MemoryBacking::default());
         let of = backings.clone();
         let state = move |_: &Config, partition: PartitionId| -> Result<_, ComponentError> {
             Ok(TransactionalMap::new(of[partition.index].clone()))
         };
-        count(Partitioned(numbers().changing()), state, pending, 37);
+        let changing = numbers().changing();
+        count(Partitioned(changing.clone()), state, conf(pending), 37);
+        assert!(changing.changed() > 10, "{} changes", changing.changed());
         assert_eq!(
             held(&backings, |held| held.value),
             oracle(),
@@ -131,12 +137,13 @@ fn partitions_that_come_and_go_with_batches_in_flight() {
 fn emitters_coordinators_and_masters_that_die_with_batches_in_flight() {
     let deaths = || [Flaky::new(97, 41), Flaky::new(29, 42), Flaky::new(37, 43)];
     let died = |dies: &[Flaky; 3]| dies.iter().all(|flaky| flaky.failures() > 0);
+    let restarted = || conf(3).set(Config::WEIR_EXECUTOR_RESTARTS, -1);
     let (dies, backings) = (deaths(), [(); 3].map(|()| MemoryBacking::default()));
     let of = backings.clone();
     let state = move |_: &Config, partition: PartitionId| -> Result<_, ComponentError> {
         Ok(OpaqueMap::new(of[partition.index].clone()))
     };
-    count(Opaque(numbers().dying(&dies)), state, 3, 51);
+    count(Opaque(numbers().dying(&dies)), state, restarted(), 51);
     assert_eq!(held(&backings, |held| held.curr), oracle(), "opaque");
     assert!(died(&dies), "{dies:?}");
     let (dies, backings) = (deaths(), [(); 3].map(|()| MemoryBacking::default()));
@@ -144,7 +151,7 @@ fn emitters_coordinators_and_masters_that_die_with_batches_in_flight() {
     let state = move |_: &Config, partition: PartitionId| -> Result<_, ComponentError> {
         Ok(TransactionalMap::new(of[partition.index].clone()))
     };
-    count(Partitioned(numbers().dying(&dies)), state, 3, 57);
+    count(Partitioned(numbers().dying(&dies)), state, restarted(), 57);
     assert_eq!(held(&backings, |held| held.value), oracle(), "transactional");
     assert!(died(&dies), "{dies:?}");
 }

@@ -229,6 +229,25 @@ fn a_batch_that_comes_again_counts_once() {
 }
 
 #[test]
+fn components_say_what_they_counted() {
+    let engine = TridentEngine::new().parallelism(2);
+    let flow = engine.source(Numbers).running(CountBy(7));
+    let (_, RunSummary { components, counters, .. }) = run(flow, &load().context()).expect("a run");
+    let mut executed = 0;
+    for name in components.iter().map(|component| &component.name) {
+        let of = |what: &str| counters.get(&format!("{what}.{name}")).copied();
+        executed += of("executed").expect("of each");
+        assert!(of("emitted").is_some(), "{name}: {counters:?}");
+        let busy = of("busy_permille");
+        assert_eq!(busy.is_none(), name == "__acker", "{name}: {counters:?}");
+        assert!(busy.is_none_or(|busy| busy <= 1000), "{name}: {counters:?}");
+    }
+    assert!(executed > 0 && executed == counters["tuples"], "{counters:?}");
+    let bolts = counters.iter().filter(|(key, _)| key.starts_with("executed.b-"));
+    assert!(bolts.map(|(_, count)| *count).sum::<u64>() > 0, "{counters:?}");
+}
+
+#[test]
 fn a_run_that_is_cancelled_ends() {
     for engine in engines() {
         let mut context = AllAtOnce { records: u64::MAX, spacing_ns: 1 }.context();

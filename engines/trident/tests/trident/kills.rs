@@ -12,7 +12,6 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use weir_dataflow::{Clock, SystemClock};
 use weir_topology::{ComponentError, Config, Fields, LocalCluster, Value};
-use weir_trident::TridentTopology;
 use weir_trident::operation::Count;
 use weir_trident::spout::{Opaque, Partitioned, TridentSpout};
 use weir_trident::state::{
@@ -20,6 +19,7 @@ use weir_trident::state::{
     TransactionalValue,
 };
 use weir_trident::store::FileStore;
+use weir_trident::{Stream, TridentTopology};
 
 const KILLS: u32 = 50;
 /// Programs run for a random time below this before they are killed.
@@ -42,15 +42,22 @@ fn counts(folder: &Path, task: usize) -> PathBuf {
     folder.join(format!("counts-{task}"))
 }
 
-fn count<F>(folder: &Path, interval_ms: i64, spout: impl TridentSpout, state: F) -> Result<(), Any>
+fn count<F>(
+    folder: &Path,
+    interval_ms: i64,
+    spouts: Vec<impl TridentSpout>,
+    state: F,
+) -> Result<(), Any>
 where
     F: StateFactory,
     F::State: MapState,
 {
     let topology = TridentTopology::with_store(Arc::new(FileStore::open(folder.join("progress"))?));
+    let stream =
+        |(k, spout)| topology.new_stream(&format!("numbers-{k}"), spout).parallelism_hint(2);
+    let streams: Vec<Stream> = spouts.into_iter().enumerate().map(stream).collect();
     topology
-        .new_stream("numbers", spout)
-        .parallelism_hint(2)
+        .merge(&streams.iter().collect::<Vec<_>>())
         .map_to(key, ["key"])
         .group_by(["key"])
         .persistent_aggregate(state, Fields::none(), Count, ["count"])
@@ -62,18 +69,24 @@ where
     Ok(())
 }
 
+/// How many spouts have their tuples in common batches.
+fn spouts(kind: &str) -> i64 {
+    if kind.starts_with("merged") { 2 } else { 1 }
+}
+
 fn program_of(kind: &str, folder: &Path, interval_ms: i64) -> Result<(), Any> {
-    let (numbers, of) = (Numbers::new(PARTITIONS, END, 5), folder.to_owned());
-    if kind == "transactional" {
+    let (numbers, of) = (|_| Numbers::new(PARTITIONS, END, 5), folder.to_owned());
+    let spouts = 0..spouts(kind);
+    if kind.ends_with("transactional") {
         let state = move |_: &Config, at: PartitionId| -> Result<_, ComponentError> {
             Ok(TransactionalMap::new(DiskBacking::open(&counts(&of, at.index))?))
         };
-        count(folder, interval_ms, Partitioned(numbers), state)
+        count(folder, interval_ms, spouts.map(numbers).map(Partitioned).collect(), state)
     } else {
         let state = move |_: &Config, at: PartitionId| -> Result<_, ComponentError> {
             Ok(OpaqueMap::new(DiskBacking::open(&counts(&of, at.index))?))
         };
-        count(folder, interval_ms, Opaque(numbers), state)
+        count(folder, interval_ms, spouts.map(numbers).map(Opaque).collect(), state)
     }
 }
 
@@ -125,7 +138,7 @@ fn held(kind: &str, folder: &Path) -> BTreeMap<i64, i64> {
     let mut rows = Vec::new();
     for task in 0..TASKS {
         let file = counts(folder, task);
-        if kind == "transactional" {
+        if kind.ends_with("transactional") {
             let backing = DiskBacking::<TransactionalValue<Value>>::open(&file).expect("a state");
             let entries = backing.entries().expect("entries");
             rows.extend(entries.into_iter().map(|(key, held)| (key, held.value)));
@@ -151,7 +164,7 @@ fn killed(kind: &str) {
         clock.sleep_until(clock.now_ns() + life_ms * 1_000_000);
         life.kill();
     }
-    let (before, all) = (held(kind, &folder), oracle(PARTITIONS, END));
+    let (before, all) = (held(kind, &folder), oracle(spouts(kind) * PARTITIONS, END));
     let sum = |counts: &BTreeMap<i64, i64>| counts.values().sum::<i64>();
     assert!(0 < sum(&before) && sum(&before) < sum(&all), "{} of {}", sum(&before), sum(&all));
     let mut last = Life::start(kind, &folder, 0);
@@ -168,4 +181,10 @@ fn transactional_counts_are_exact() {
 #[test]
 fn opaque_counts_are_exact() {
     killed("opaque");
+}
+
+#[test]
+fn counts_over_merged_spouts_are_exact() {
+    killed("merged-transactional");
+    killed("merged-opaque");
 }

@@ -8,4 +8,5 @@ mod joins;
 mod kills;
 mod mistakes;
 mod numbers;
+mod tasks;
 mod windows;

@@ -4,13 +4,16 @@ use weir_topology::{
     ComponentError, ComponentResult, Config, Fields, IntoFields, LocalCluster, Value, Values,
     values,
 };
-use weir_trident::operation::{Count, Function, TridentCollector};
+use weir_trident::operation::{Aggregator, Count, Function, TridentCollector};
 use weir_trident::spout::{
     Batched, FixedBatchSpout, PartitionCoordinator, Partitioned, PartitionedEmitter,
     PartitionedSpout, SpoutPartition, SpoutPlace,
 };
 use weir_trident::state::{MemoryMapState, PartitionId, StateFactory};
-use weir_trident::{Stream, TransactionAttempt, TridentError, TridentTopology, TridentTuple};
+use weir_trident::window::{MemoryWindowsStore, WindowConfig, WindowsStore};
+use weir_trident::{
+    BatchId, LocalDrpc, Stream, TransactionAttempt, TridentError, TridentTopology, TridentTuple,
+};
 
 /// Emits these values.
 #[derive(Clone)]
@@ -79,6 +82,75 @@ fn another_number_of_values_than_fields() {
     }
 }
 
+impl Aggregator for Emits {
+    type State = ();
+    fn init(&mut self, _: BatchId, _: &mut TridentCollector<'_>) -> ComponentResult {
+        Ok(())
+    }
+    fn aggregate(
+        &mut self,
+        (): &mut (),
+        _: &TridentTuple,
+        _: &mut TridentCollector<'_>,
+    ) -> ComponentResult {
+        Ok(())
+    }
+    fn complete(&mut self, (): (), out: &mut TridentCollector<'_>) -> ComponentResult {
+        out.emit(self.0.clone());
+        Ok(())
+    }
+}
+
+#[test]
+fn an_aggregator_that_emits_another_number_of_values_than_fields() {
+    type Define = fn(Stream) -> Stream;
+    let rows: [(Define, &str); 4] = [
+        (
+            |numbers| numbers.aggregate(["number"], Emits(values![1, 2]), ["x"]),
+            "2 values were emitted for the 1 fields [x]",
+        ),
+        (
+            |numbers| {
+                let grouped = numbers.group_by(["number"]);
+                grouped.aggregate(["number"], Emits(values![]), ["x"])
+            },
+            "0 values were emitted for the 1 fields [x]",
+        ),
+        (
+            // Together they are as many as the fields.
+            |numbers| {
+                let chain = numbers.chained_agg();
+                let chain = chain.aggregate(["number"], Emits(values![1, 2]), ["x"]);
+                chain.aggregate(["number"], Emits(values![3]), ["y", "z"]).chain_end()
+            },
+            "2 values were emitted for the 1 fields [x]",
+        ),
+        (
+            |numbers| numbers.partition_aggregate(["number"], Count, ["x", "y"]),
+            "1 values were emitted for the 2 fields [x, y]",
+        ),
+    ];
+    for (define, want) in rows {
+        let topology = TridentTopology::new();
+        let _ = define(numbers(&topology, values![1]));
+        let error = ends(&topology, Config::new());
+        assert!(error.contains(want), "{error}");
+    }
+}
+
+#[test]
+fn what_a_window_cannot_emit_is_not_kept() {
+    let mut store = MemoryWindowsStore::new();
+    let topology = TridentTopology::new();
+    let (window, wrong) = (WindowConfig::TumblingCount(1), Emits(values![1, 2]));
+    let stream = numbers(&topology, values![1]);
+    let _ = stream.window_in(store.clone(), window, ["number"], wrong, ["x"]);
+    let error = ends(&topology, Config::new());
+    assert!(error.contains("2 values were emitted for the 1 fields [x]"), "{error}");
+    let kept = store.keys("").expect("memory");
+    assert!(!kept.is_empty() && kept.iter().all(|key| key.ends_with("meta")), "{kept:?}");
+}
+
 #[test]
 fn no_ackers() {
     let topology = TridentTopology::new();
@@ -89,8 +161,12 @@ fn no_ackers() {
         Count,
         ["count"],
     );
-    let error = ends(&topology, Config::new().set(Config::TOPOLOGY_ACKER_EXECUTORS, 0));
-    assert!(error.contains("topology.acker.executors is 0"), "{error}");
+    let requests = TridentTopology::new();
+    let _ = requests.new_drpc_stream("echo", &LocalDrpc::new()).project(["args"]);
+    for topology in [topology, requests] {
+        let error = ends(&topology, Config::new().set(Config::TOPOLOGY_ACKER_EXECUTORS, 0));
+        assert!(error.contains("topology.acker.executors is 0"), "{error}");
+    }
 }
 
 /// A source that says nothing of its batches.

@@ -2,7 +2,7 @@
 //! now and then.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use weir_topology::{ComponentError, ComponentResult, Fields, IntoFields, Value, Values, values};
 use weir_trident::operation::{Function, TridentCollector};
@@ -16,7 +16,7 @@ use weir_trident::{TransactionAttempt, TridentTuple};
 const KEYS: i64 = 17;
 
 /// For how many batches partitions come and go.
-const CHANGING: u64 = 60;
+const CHANGING: i64 = 60;
 
 /// The key of a number.
 pub(crate) fn key(tuple: &TridentTuple) -> Result<Values, ComponentError> {
@@ -39,6 +39,15 @@ pub(crate) fn counted(rows: impl IntoIterator<Item = (Values, Value)>) -> BTreeM
 /// How far each partition has been emitted, and by which batch last.
 type Reached = Arc<Mutex<BTreeMap<String, (i64, i64)>>>;
 
+/// How far a source has come whose partitions come and go.
+#[derive(Clone, Default)]
+struct Changes {
+    /// The last batch that was to begin, however often it did.
+    last: Arc<AtomicI64>,
+    /// The numbers of partitions that it had, one after the other.
+    had: Arc<Mutex<Vec<i64>>>,
+}
+
 /// The numbers from 0 to `end`, in each of some partitions.
 #[derive(Clone)]
 pub(crate) struct Numbers {
@@ -46,8 +55,8 @@ pub(crate) struct Numbers {
     end: i64,
     batch: i64,
     reached: Reached,
-    /// How many batches have been asked for while partitions come and go, if they do.
-    changes: Option<Arc<AtomicU64>>,
+    /// If partitions come and go.
+    changes: Option<Changes>,
     /// Whether an emitter, the coordinator and the master die now and then.
     dies: Option<[Flaky; 3]>,
 }
@@ -71,28 +80,39 @@ impl Numbers {
     /// The same with other partitions after every third batch, until there are all for good. With each
     /// change partitions are another task's.
     pub(crate) fn changing(self) -> Self {
-        Self { changes: Some(Arc::default()), ..self }
+        Self { changes: Some(Changes::default()), ..self }
+    }
+
+    /// How often partitions have come or gone.
+    pub(crate) fn changed(&self) -> usize {
+        self.changes.as_ref().map_or(0, |changes| changes.had.lock().expect("no panic").len() - 1)
     }
 }
 
 impl PartitionCoordinator for Numbers {
     fn partitions_for_batch(&mut self) -> Result<Value, ComponentError> {
         self.maybe_die(1);
-        let asked = self.changes.as_ref().map(|asked| asked.fetch_add(1, Ordering::Relaxed));
-        Ok(match asked {
-            Some(asked) if asked < CHANGING => 1 + asked.cast_signed() / 3 % self.partitions,
+        let Some(Changes { last, had }) = &self.changes else { return Ok(self.partitions.into()) };
+        let partitions = match last.load(Ordering::Relaxed) {
+            last @ ..CHANGING => 1 + last / 3 % self.partitions,
             _ => self.partitions,
-        }
-        .into())
+        };
+        let mut had = had.lock().expect("no panic");
+        had.push(partitions);
+        had.dedup();
+        Ok(partitions.into())
     }
 
-    fn is_ready(&mut self, _: i64) -> bool {
+    fn is_ready(&mut self, txid: i64) -> bool {
         self.maybe_die(2);
+        if let Some(changes) = &self.changes {
+            changes.last.fetch_max(txid, Ordering::Relaxed);
+        }
         true
     }
 
     fn is_exhausted(&mut self, txid: i64) -> bool {
-        if self.changes.as_ref().is_some_and(|asked| asked.load(Ordering::Relaxed) <= CHANGING) {
+        if self.changes.is_some() && txid <= CHANGING {
             return false;
         }
         let reached = self.reached.lock().expect("no panic");
