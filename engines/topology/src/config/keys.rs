@@ -94,7 +94,9 @@ keys! {
     TOPOLOGY_BOLT_WAIT_PARK_MICROSEC = "topology.bolt.wait.park.microsec", 100;
     /// How a producer waits for room in a receive queue: `progressive`, `park`, `busy` or `block`;
     /// Storm's class names are taken, too. It is checked and has no effect, nor has what belongs to it:
-    /// a producer waits on the queue itself, which costs nothing and ends as soon as there is room.
+    /// a producer waits on the queue itself. It is woken when half of its room is free, so that it and
+    /// the consumer go on in long stretches, and looks by itself each millisecond, as a slow consumer
+    /// may take long for half of a queue.
     TOPOLOGY_BACKPRESSURE_WAIT_STRATEGY = "topology.backpressure.wait.strategy", "progressive";
     /// Rounds of such a producer without a pause. No effect.
     TOPOLOGY_BACKPRESSURE_WAIT_PROGRESSIVE_LEVEL1_COUNT =
