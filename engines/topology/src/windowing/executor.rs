@@ -62,7 +62,9 @@ impl<B: WindowedBolt> WindowLifecycleListener<Tuple> for Listener<'_, B> {
     }
 
     fn on_empty(&mut self, end_ms: i64) -> ComponentResult {
-        self.bolt.execute_empty(end_ms, self.out)
+        let executed = self.bolt.execute_empty(end_ms, self.out);
+        // There is nothing in it that could fail.
+        succeeded(executed, self.out).map(drop)
     }
 }
 
