@@ -159,6 +159,15 @@ keys! {
 }
 
 impl Config {
+    /// The length of windows, in tuples and in milliseconds: one is instead of the other.
+    pub(crate) const WINDOW_LENGTH: [&str; 2] =
+        [Self::TOPOLOGY_BOLTS_WINDOW_LENGTH_COUNT, Self::TOPOLOGY_BOLTS_WINDOW_LENGTH_DURATION_MS];
+    /// The same of how far they slide.
+    pub(crate) const WINDOW_SLIDE: [&str; 2] = [
+        Self::TOPOLOGY_BOLTS_SLIDING_INTERVAL_COUNT,
+        Self::TOPOLOGY_BOLTS_SLIDING_INTERVAL_DURATION_MS,
+    ];
+
     /// Everything at its default.
     #[must_use]
     pub fn new() -> Self {
@@ -203,10 +212,16 @@ impl Config {
         self.set.iter().map(|(key, value)| (&**key, value))
     }
 
-    /// The same with what `over` sets on top.
+    /// The same with what `over` sets on top. A length or an interval of windows there, in tuples or in
+    /// time, is instead of one in either unit here.
     #[must_use]
     pub fn merged(&self, over: &Self) -> Self {
         let mut merged = self.clone();
+        for units in [Self::WINDOW_LENGTH, Self::WINDOW_SLIDE] {
+            if units.iter().any(|key| over.is_set(key)) {
+                units.iter().for_each(|key| drop(merged.set.remove(*key)));
+            }
+        }
         merged.set.extend(over.set.iter().map(|(key, value)| (key.clone(), value.clone())));
         merged
     }
@@ -314,3 +329,17 @@ mod tests {
         assert_eq!(merged, Config::new().set("a", 1).set("b", 2));
     }
 }
+
+    /// Where both were left, the number of tuples would hold, whoever said it.
+    #[test]
+    fn the_later_configuration_wins_whatever_its_windows_are_measured_in() {
+        for [count, millis] in [Config::WINDOW_LENGTH, Config::WINDOW_SLIDE] {
+            let both = Config::new().set(count, 1).set(millis, 1);
+            for key in [count, millis] {
+                let over = Config::new().set(key, 2);
+                assert_eq!(both.merged(&over), over);
+            }
+            assert_eq!(Config::new().merged(&both), both);
+            assert_eq!(both.merged(&Config::new()), both);
+        }
+    }

@@ -152,7 +152,7 @@ impl<B: WindowedBolt> RichBolt for WindowedBoltExecutor<B> {
     }
 
     fn component_configuration(&self) -> Config {
-        self.windows.over(self.bolt.component_configuration())
+        self.windows.over(&self.bolt.component_configuration())
     }
 }
 

@@ -350,6 +350,6 @@ impl<B: StatefulWindowedBolt> StatefulBolt for StatefulWindowedBoltExecutor<B> {
     }
 
     fn component_configuration(&self) -> Config {
-        self.windows.over(self.bolt.component_configuration())
+        self.windows.over(&self.bolt.component_configuration())
     }
 }

@@ -342,6 +342,27 @@ fn a_window_with_state_is_counted_once_through_a_death() {
     assert_eq!(bench.acked(), [1, 2, 3]);
 }
 
+/// What a component says of its windows, and what the topology says of all.
+#[test]
+fn a_length_in_time_of_a_bolt_wins_over_one_in_tuples_of_the_topology() {
+    let (feeder, bolt) = (FeederSpout::new(["number"]).expect("fields"), Sum::default());
+    let (spout, made) = (feeder.clone(), bolt.clone());
+    let mut builder = TopologyBuilder::new();
+    builder.set_spout("numbers", move || spout.clone(), 1);
+    let windows = WindowConfig::tumbling(SECOND);
+    builder.set_windowed_bolt("sum", move || made.clone(), windows, 1).shuffle_grouping("numbers");
+    let cluster = LocalCluster::with_simulated_time();
+    let conf = Config::new()
+        .set(Config::TOPOLOGY_BOLTS_WINDOW_LENGTH_COUNT, 2)
+        .set(Config::TOPOLOGY_BOLTS_SLIDING_INTERVAL_COUNT, 2);
+    let topology = builder.create_topology().expect("a topology");
+    let running = cluster.submit_topology("windows", conf, topology).expect("submitted");
+    (1..=3).for_each(|number| feeder.feed(values![number], number));
+    cluster.advance_time_in_steps(2 * SECOND, Duration::from_millis(1));
+    assert_eq!(bolt.windows.take(), [[1, 2, 3]]);
+    assert!(running.errors().is_empty());
+}
+
 #[test]
 fn a_topology_with_persistent_windows_runs_to_completion() {
     let spout = FixedTupleSpout::new(["number"], (1..=100).map(|n| values![n])).expect("fields");
