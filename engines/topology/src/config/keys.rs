@@ -58,7 +58,7 @@ keys! {
     TOPOLOGY_ENABLE_MESSAGE_TIMEOUTS = "topology.enable.message.timeouts", true;
     /// Trees that one spout task may have open; unset or 0 is no limit.
     TOPOLOGY_MAX_SPOUT_PENDING = "topology.max.spout.pending";
-    /// How often bolts are told that time has passed, in seconds.
+    /// How often bolts are told that time has passed, in seconds: a whole number; unset or 0 is not at all.
     TOPOLOGY_TICK_TUPLE_FREQ_SECS = "topology.tick.tuple.freq.secs";
     /// Tuples that an executor's queue holds.
     TOPOLOGY_EXECUTOR_RECEIVE_BUFFER_SIZE = "topology.executor.receive.buffer.size", 32_768;
@@ -287,6 +287,26 @@ impl Config {
         self.duration(key, "a number of milliseconds from 0", 1e-3)
     }
 
+    /// Whether the times can be that components read only when they start. So a mistake is told when the
+    /// topology is submitted, and not by a component that dies of it.
+    pub(crate) fn check_times(&self) -> Result<(), TopologyError> {
+        self.tick_seconds()?;
+        self.millis(Self::TOPOLOGY_STATE_CHECKPOINT_INTERVAL)?;
+        self.millis(Self::TOPOLOGY_TRIDENT_BATCH_EMIT_INTERVAL_MILLIS)?;
+        self.count(Self::TOPOLOGY_BOLTS_TUPLE_TIMESTAMP_MAX_LAG_MS)?;
+        self.count(Self::TOPOLOGY_BOLTS_WATERMARK_EVENT_INTERVAL_MS)?;
+        Ok(())
+    }
+
+    /// How often bolts are told that time has passed, in seconds; not at all if it is 0. It is an `int`
+    /// in Storm, and more nanoseconds would not be counted.
+    fn tick_seconds(&self) -> Result<Option<i32>, TopologyError> {
+        let key = Self::TOPOLOGY_TICK_TUPLE_FREQ_SECS;
+        self.read(key, "a whole number of seconds, 2147483647 at most; 0 is no ticks", |value| {
+            value.as_int().and_then(|value| i32::try_from(value).ok())
+        })
+    }
+
     fn duration(
         &self,
         key: &str,
@@ -328,7 +348,6 @@ mod tests {
         let merged = below.merged(&Config::new().set("b", 2));
         assert_eq!(merged, Config::new().set("a", 1).set("b", 2));
     }
-}
 
     /// Where both were left, the number of tuples would hold, whoever said it.
     #[test]
@@ -343,3 +362,4 @@ mod tests {
             assert_eq!(both.merged(&Config::new()), both);
         }
     }
+}

@@ -364,6 +364,48 @@ fn a_length_in_time_of_a_bolt_wins_over_one_in_tuples_of_the_topology() {
 }
 
 #[test]
+fn times_that_cannot_be_are_refused_when_a_topology_is_submitted() {
+    let submit = |conf: Config, own: (&str, Value)| {
+        let mut builder = TopologyBuilder::new();
+        let spout = FixedTupleSpout::new(["number"], []).expect("fields");
+        builder.set_spout("numbers", move || spout.clone(), 1);
+        let _ = builder
+            .set_windowed_bolt("sum", Sum::default, WindowConfig::tumbling(SECOND), 1)
+            .shuffle_grouping("numbers")
+            .add_configuration(own.0, own.1);
+        let topology = builder.create_topology().expect("a topology");
+        let cluster = LocalCluster::with_simulated_time();
+        let running = cluster.submit_topology("times", conf, topology)?;
+        cluster.advance_time(SECOND);
+        assert!(running.errors().is_empty(), "{:?}", running.errors());
+        Ok::<_, TopologyError>(())
+    };
+    let ticks = Config::TOPOLOGY_TICK_TUPLE_FREQ_SECS;
+    let nothing = || ("my.own", Value::Null);
+    for seconds in [-1, 0, 1, i64::from(i32::MAX)] {
+        submit(Config::new().set(ticks, seconds), nothing()).expect("it can be");
+        submit(Config::new(), (ticks, seconds.into())).expect("it can be");
+    }
+    let seconds = "a whole number of seconds, 2147483647 at most; 0 is no ticks";
+    let (millis, count) = ("a number of milliseconds from 0", "a whole number from 0");
+    for (key, value, wanted) in [
+        (ticks, Value::from("soon"), seconds),
+        (ticks, Value::from(20_000_000_000_i64), seconds),
+        (ticks, Value::from(i64::MAX), seconds),
+        (Config::TOPOLOGY_STATE_CHECKPOINT_INTERVAL, Value::from("often"), millis),
+        (Config::TOPOLOGY_STATE_CHECKPOINT_INTERVAL, Value::from(-1), millis),
+        (Config::TOPOLOGY_BOLTS_WATERMARK_EVENT_INTERVAL_MS, Value::from("often"), count),
+        (Config::TOPOLOGY_BOLTS_TUPLE_TIMESTAMP_MAX_LAG_MS, Value::from("short"), count),
+        (Config::TOPOLOGY_TRIDENT_BATCH_EMIT_INTERVAL_MILLIS, Value::from("often"), millis),
+    ] {
+        let error = submit(Config::new().set(key, value.clone()), nothing()).expect_err("no time");
+        assert_eq!(error.to_string(), format!("{key} is {value}: it must be {wanted}"));
+    }
+    let error = submit(Config::new(), (ticks, "soon".into())).expect_err("no time");
+    assert_eq!(error.to_string(), format!("{ticks} is soon: it must be {seconds}"));
+}
+
+#[test]
 fn a_topology_with_persistent_windows_runs_to_completion() {
     let spout = FixedTupleSpout::new(["number"], (1..=100).map(|n| values![n])).expect("fields");
     let bolt = Sum::default();
