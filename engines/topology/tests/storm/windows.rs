@@ -342,6 +342,70 @@ fn a_window_with_state_is_counted_once_through_a_death() {
     assert_eq!(bench.acked(), [1, 2, 3]);
 }
 
+/// Passes numbers on by the stream that their tuple names.
+struct Relay;
+
+impl BasicBolt for Relay {
+    fn execute(&mut self, tuple: &Tuple, out: &mut BasicOutputCollector<'_>) -> ComponentResult {
+        out.emit_to(tuple.text("by")?, values![tuple.int("number")?])?;
+        Ok(())
+    }
+
+    fn declare_output_fields(&self, declarer: &mut OutputFieldsDeclarer) {
+        declarer.declare_stream("one", ["number"]);
+        declarer.declare_stream("other", ["number"]);
+    }
+}
+
+/// A replay that takes another way than the first time, as behind a shuffle, is waited for in vain.
+#[test]
+fn a_topology_whose_replays_take_another_way_goes_on() {
+    let (feeder, bolt) = (FeederSpout::new(["number", "by"]).expect("fields"), Sum::default());
+    let (spout, made) = (feeder.clone(), bolt.clone());
+    let mut builder = TopologyBuilder::new();
+    builder.set_spout("numbers", move || spout.clone(), 1);
+    builder.set_basic_bolt("relay", || Relay, 1).shuffle_grouping("numbers");
+    let windows = WindowConfig::tumbling(Count(3));
+    let _ = builder
+        .set_stateful_windowed_bolt("sum", move || made.clone(), windows, 1)
+        .shuffle_grouping(("relay", "one"))
+        .shuffle_grouping(("relay", "other"))
+        .add_configuration(Config::TOPOLOGY_BOLTS_MESSAGE_ID_FIELD_NAME, "number");
+    let topology = builder.create_topology().expect("a topology");
+    let cluster = LocalCluster::with_simulated_time();
+    let conf = Config::new().set(Config::WEIR_EXECUTOR_RESTARTS, -1);
+    let running = cluster.submit_topology("windows", conf, topology).expect("submitted");
+    let pass = |time| cluster.advance_time_in_steps(time, Duration::from_millis(1));
+    let feed = |numbers: std::ops::RangeInclusive<i64>, by: &str| {
+        for number in numbers {
+            feeder.feed(values![number, by], number);
+            pass(Duration::from_millis(2));
+        }
+    };
+    pass(SECOND / 10);
+    feed(1..=3, "one");
+    pass(2 * SECOND);
+    *bolt.dies_at.lock().expect("a lock") = Some(5);
+    feed(4..=6, "one");
+    assert_eq!(bolt.windows.take(), [[1, 2, 3]]);
+    cluster.advance_time(90 * SECOND);
+    assert_eq!(feeder.take_status().failed.len(), 6);
+    // They come, and come again when they have timed out: nobody waits for them twice.
+    feed(1..=6, "other");
+    cluster.advance_time(70 * SECOND);
+    let status = feeder.take_status();
+    assert_eq!((status.acked.len(), status.failed.len()), (0, 6));
+    feed(1..=6, "other");
+    cluster.advance_time(30 * SECOND);
+    assert_eq!(bolt.windows.take(), [[1, 2, 3], [4, 5, 6]]);
+    let errors = running.errors();
+    let told = "3 tuples that were in the last window of sum have not come again in 90s";
+    assert!(errors.last().expect("one").message.starts_with(told), "{errors:?}");
+    pass(2 * SECOND);
+    let acked = feeder.take_status().acked;
+    assert_eq!(acked, [1, 2, 3].map(Value::from), "the next window has put them out");
+}
+
 /// What a component says of its windows, and what the topology says of all.
 #[test]
 fn a_length_in_time_of_a_bolt_wins_over_one_in_tuples_of_the_topology() {
