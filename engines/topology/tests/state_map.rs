@@ -371,8 +371,55 @@ fn a_process_that_is_killed_while_it_makes_a_file_leaves_none_in_part() {
             let map = provider.key_value::<u8, Values>(&Namespace { task, ..namespace() });
             assert_eq!(map.err(), None, "task {task}");
         }
+        let half = names_in(&folder.path().join("t")).into_iter().filter(|n| n.ends_with(".new"));
+        assert_eq!(half.count(), 0, "what was begun is gone");
         std::fs::remove_dir_all(folder.path()).expect("ours");
     }
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).expect("a folder").flatten();
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// What a process has begun that was killed is in nobody's way, and does not stay.
+#[test]
+fn what_killed_processes_have_begun_goes_when_nobody_makes_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let within = folder.path().join("t");
+    std::fs::create_dir_all(&within).expect("a folder");
+    let own = std::process::id();
+    // Also of one that had the number of this process.
+    let left = ["c-0.redb.1-0.new".to_owned(), "other-7.redb.4000000-12.new".to_owned()];
+    let left = left.into_iter().chain((0..3).map(|n| format!("c-0.redb.{own}-{n}.new")));
+    let left: Vec<_> = left.collect();
+    // They are not of the form that such files have.
+    let others = ["c-0.new", "c-0.redb.1-.new", "c-0.redb.x-1.new", "c.redb.1-1.news", ".1-1.new"];
+    for name in left.iter().map(String::as_str).chain(others) {
+        std::fs::write(within.join(name), "half a file").expect("a file");
+    }
+    let provider = StateProvider::disk(folder.path());
+    let open = |task| {
+        let namespace = Namespace { topology: "t".into(), component: "c".into(), task };
+        provider.key_value::<i64, i64>(&namespace).expect("a whole file")
+    };
+    let names = |more: &[&str], left: &[String]| {
+        let names = others.iter().chain(more).map(|name| (*name).to_owned());
+        let mut names: Vec<_> = names.chain(left.iter().cloned()).collect();
+        names.sort();
+        names
+    };
+    // Somebody makes a file: which one is not known, so all stay.
+    let making = std::fs::File::open(&within).expect("a folder");
+    making.lock_shared().expect("folders can be locked");
+    drop(open(0));
+    assert_eq!(names_in(&within), names(&["c-0.redb"], &left));
+    making.unlock().expect("it was locked");
+    drop(open(0));
+    assert_eq!(names_in(&within), names(&["c-0.redb"], &[]), "to open one is enough");
 }
 
 /// Whoever makes a file first, all find a whole one, and nothing else that is there is touched.
@@ -404,8 +451,5 @@ fn a_file_that_many_make_at_once_is_made_once() {
     let mut kept: Vec<_> = state.iter().map(|entry| entry.expect("readable").0).collect();
     kept.sort_unstable();
     assert_eq!(kept, [0, 1, 2, 3]);
-    let mut names: Vec<_> = std::fs::read_dir(&within).expect("a folder").flatten().collect();
-    names.sort_by_key(std::fs::DirEntry::file_name);
-    let names: Vec<_> = names.iter().map(std::fs::DirEntry::file_name).collect();
-    assert_eq!(names, ["c-0.new", "c-0.redb"]);
+    assert_eq!(names_in(&within), ["c-0.new", "c-0.redb"]);
 }

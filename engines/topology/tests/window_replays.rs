@@ -2,7 +2,7 @@
 //! way: who is acked was in every window that it belongs to once.
 
 use proptest::prelude::*;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,7 +16,8 @@ use weir_topology::state::{
 use weir_topology::testing::{MockCollector, MockContext, tuple};
 use weir_topology::windowing::{
     Count, PersistentOutputCollector, PersistentTupleWindow, PersistentWindowedBolt,
-    StatefulWindowedBolt, TupleWindow, WindowConfig, WindowSpec, WindowedOutputCollector,
+    StatefulWindowedBolt, StatefulWindowedBoltExecutor, TupleWindow, WindowConfig, WindowSpec,
+    WindowedOutputCollector,
 };
 use weir_topology::{
     ComponentError, ComponentResult, Config, OutputFieldsDeclarer, RichBolt, Tuple, values,
@@ -39,6 +40,8 @@ fn id(tuple: &Tuple) -> Result<Id, ComponentError> {
 #[derive(Clone, Default)]
 struct Seen {
     fails: Rc<Cell<bool>>,
+    /// All of every life, also those that no checkpoint covers.
+    windows: Rc<RefCell<Vec<Vec<Id>>>>,
 }
 
 fn put(state: &mut Windows, window: Vec<Id>) -> ComponentResult {
@@ -58,7 +61,9 @@ impl StatefulWindowedBolt for Seen {
         if self.fails.take() {
             return Err(ComponentError::failed("as told"));
         }
-        put(state, window.get().map(id).collect::<Result<_, _>>()?)
+        let window: Vec<Id> = window.get().map(id).collect::<Result<_, _>>()?;
+        self.windows.borrow_mut().push(window.clone());
+        put(state, window)
     }
 
     fn declare_output_fields(&self, declarer: &mut OutputFieldsDeclarer) {
@@ -171,6 +176,8 @@ struct Line<B: StatefulBolt> {
     late: BTreeSet<Id>,
     latest_ms: i64,
     lag_ms: i64,
+    /// What the task has reported.
+    told: Vec<String>,
 }
 
 fn at_ms((stream, number): Id) -> i64 {
@@ -200,6 +207,7 @@ impl<B: StatefulBolt> Line<B> {
             late: BTreeSet::new(),
             latest_ms: 0,
             lag_ms,
+            told: Vec::new(),
         };
         line.start(false);
         line
@@ -269,6 +277,7 @@ impl<B: StatefulBolt> Line<B> {
             self.inside.retain(|inside| *inside != failed);
             self.on_the_way.push_back(failed);
         }
+        self.told.extend(self.mock.errors());
         self.mock.clear();
     }
 
@@ -462,4 +471,94 @@ proptest! {
         let make = |seen, windows| PersistentWindowedBolt::windowed(seen, windows);
         law(make, |state| state.user(), (kind, length, slide), &steps)?;
     }
+}
+
+/// A task of windows of two tuples each, which are handled as soon as they are there.
+fn pairs() -> Line<StatefulWindowedBoltExecutor<Seen>> {
+    let make = |seen, windows| StatefulWindowedBolt::windowed(seen, windows);
+    Line::new(make, windows(Kind::Count, 2, 2), i64::MAX)
+}
+
+impl<B: StatefulBolt> Line<B> {
+    /// These arrive, one after the other, and whatever else is on its way does not.
+    fn arrive_only(&mut self, tuples: impl IntoIterator<Item = Id>) {
+        for tuple in tuples {
+            self.on_the_way = VecDeque::from([tuple]);
+            self.arrive();
+        }
+        self.on_the_way.clear();
+    }
+
+    fn crash(&mut self) {
+        self.step(Step::Crash { in_checkpoint: false, down_ms: 0, in_order: true });
+    }
+
+    fn windows(&self) -> Vec<Vec<Id>> {
+        self.seen.windows.take()
+    }
+}
+
+/// As behind a shuffle: what comes again comes by another stream, or not at all.
+#[test]
+fn what_does_not_come_again_by_its_stream_is_given_up_after_three_timeouts() {
+    let mut line = pairs();
+    line.arrive_only([(0, 1), (0, 2), (0, 3)]);
+    line.step(Step::Checkpoint);
+    line.crash();
+    assert_eq!(line.windows(), [[(0, 1), (0, 2)]]);
+    // The time begins with the first tuple that comes: before that there is nothing to miss.
+    line.step(Step::Pass(1_000_000));
+    line.arrive_only([(1, 1), (1, 2), (1, 3)]);
+    line.step(Step::Pass(89_999));
+    assert!(line.windows().is_empty() && line.told.is_empty(), "{:?}", line.told);
+    line.step(Step::Pass(1));
+    assert_eq!(line.windows(), [[(1, 1), (1, 2)]]);
+    let told = "2 tuples that were in the last window of windows have not come again in 90s";
+    assert!(line.told[0].starts_with(told) && line.told.len() == 1, "{:?}", line.told);
+    // What was given up was in a window; what was not is owed one, and may come by any stream.
+    line.arrive_only([(0, 2), (0, 3)]);
+    assert_eq!(line.windows(), [[(1, 3), (0, 3)]]);
+    line.step(Step::Checkpoint);
+    assert_eq!(line.done, BTreeSet::from([(0, 2), (1, 1), (1, 2)]));
+    // And another life does not wait for it.
+    line.crash();
+    line.windows();
+    line.arrive_only([(1, 3), (0, 3), (1, 4), (0, 1), (1, 5)]);
+    assert_eq!(line.windows(), [[(1, 4), (1, 5)]]);
+}
+
+/// While some are waited for, others time out and come again.
+#[test]
+fn what_comes_twice_while_a_window_is_filled_again_is_there_once() {
+    let mut line = pairs();
+    line.arrive_only([(0, 1), (0, 2)]);
+    line.step(Step::Checkpoint);
+    line.crash();
+    line.arrive_only([(1, 7), (0, 1), (1, 7), (0, 1), (1, 8), (1, 7), (0, 2)]);
+    assert_eq!(line.windows(), [[(0, 1), (0, 2)], [(1, 7), (1, 8)]]);
+}
+
+/// Of a stream of which others have most, there are more gaps than are remembered.
+#[test]
+fn what_has_failed_is_not_forgotten_whatever_else_is_missing() {
+    let mut line = pairs();
+    line.step(Step::Fail);
+    line.arrive_only([(0, 1), (0, 2)]);
+    line.arrive_only((2..1200).map(|n| (0, 2 * n)));
+    let rest = line.windows().len();
+    assert_eq!(rest, 599);
+    for _ in 0..2 {
+        line.step(Step::Checkpoint);
+        line.crash();
+        line.arrive_only([(0, 2396), (0, 2398)]);
+    }
+    line.arrive_only([(0, 1), (0, 2)]);
+    assert_eq!(line.windows(), [[(0, 1), (0, 2)]]);
+    // They are done with now: once they have expired they are acked at once.
+    line.arrive_only([(0, 2400), (0, 2401)]);
+    line.step(Step::Checkpoint);
+    line.crash();
+    line.windows();
+    line.arrive_only([(0, 2400), (0, 2401), (0, 1), (0, 2)]);
+    assert!(line.windows().is_empty());
 }

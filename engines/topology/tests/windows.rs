@@ -12,7 +12,8 @@ use weir_topology::windowing::{
     WindowedOutputCollector,
 };
 use weir_topology::{
-    ComponentError, ComponentResult, Config, OutputFieldsDeclarer, RichBolt, Tuple, values,
+    ComponentError, ComponentResult, Config, OutputCollector, OutputFieldsDeclarer, RichBolt,
+    Tuple, values,
 };
 
 #[derive(Clone, Debug, PartialEq)]
@@ -192,6 +193,41 @@ fn a_window_that_fails_fails_its_tuples_and_they_are_in_no_other() {
     let tuples: Vec<_> = seen.iter().map(|seen| seen.tuples.clone()).collect();
     assert_eq!(tuples, [vec![0, 1], vec![4, 5], vec![4, 5, 6, 7], vec![6, 7, 8, 9]]);
     assert_eq!(task.acked(), [4, 5]);
+}
+
+/// Says of every window that nothing is in what becomes of it.
+struct Empty(fn() -> ComponentError);
+
+impl WindowedBolt for Empty {
+    fn execute(
+        &mut self,
+        _: &TupleWindow<'_>,
+        _: &mut WindowedOutputCollector<'_>,
+    ) -> ComponentResult {
+        Ok(())
+    }
+
+    fn execute_empty(&mut self, _: i64, _: &mut OutputCollector) -> ComponentResult {
+        Err(self.0())
+    }
+}
+
+#[test]
+fn an_error_in_an_empty_window_is_taken_like_one_in_another() {
+    let errors: [(fn() -> ComponentError, &[&str]); 3] = [
+        (|| ComponentError::reported("not this one"), &["not this one", "not this one"]),
+        (|| ComponentError::failed("nothing to tell"), &[]),
+        (|| ComponentError::fatal("the end"), &[]),
+    ];
+    for (error, told) in errors {
+        let mut bolt = Empty(error).windowed(WindowConfig::tumbling(MS).build().expect("good"));
+        let mut mock = MockCollector::of_bolt("empty", 2, &bolt).expect("streams");
+        let conf = bolt.component_configuration();
+        bolt.prepare(&conf, &MockContext::new("empty", 2).build()).expect("good windows");
+        let woken = bolt.wake(2_000_000, mock.collector());
+        assert_eq!(woken.is_err(), matches!(error(), ComponentError::Fatal(_)), "{woken:?}");
+        assert_eq!(mock.errors(), told);
+    }
 }
 
 #[test]

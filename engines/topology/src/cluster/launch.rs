@@ -200,6 +200,7 @@ impl Launch<'_> {
         WaitStrategy::of_spout(&conf)?;
         // What has no effect here is checked all the same.
         conf.flag(Config::TOPOLOGY_DEBUG)?;
+        conf.check_times()?;
         let restarts = conf.int(Config::WEIR_EXECUTOR_RESTARTS)?.unwrap_or(0);
         Ok(ExecutorPlan {
             id: id.into(),

@@ -137,7 +137,7 @@ impl RunningTopology {
         self.lifecycle.deactivate();
     }
 
-    /// The errors that its components have reported.
+    /// The errors that its components have reported: the last 1000 of those that the throttle let pass.
     #[must_use]
     pub fn errors(&self) -> Vec<ReportedError> {
         self.errors.lock().unwrap_or_else(PoisonError::into_inner).clone()

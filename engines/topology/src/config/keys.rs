@@ -58,7 +58,7 @@ keys! {
     TOPOLOGY_ENABLE_MESSAGE_TIMEOUTS = "topology.enable.message.timeouts", true;
     /// Trees that one spout task may have open; unset or 0 is no limit.
     TOPOLOGY_MAX_SPOUT_PENDING = "topology.max.spout.pending";
-    /// How often bolts are told that time has passed, in seconds.
+    /// How often bolts are told that time has passed, in seconds: a whole number; unset or 0 is not at all.
     TOPOLOGY_TICK_TUPLE_FREQ_SECS = "topology.tick.tuple.freq.secs";
     /// Tuples that an executor's queue holds.
     TOPOLOGY_EXECUTOR_RECEIVE_BUFFER_SIZE = "topology.executor.receive.buffer.size", 32_768;
@@ -94,7 +94,9 @@ keys! {
     TOPOLOGY_BOLT_WAIT_PARK_MICROSEC = "topology.bolt.wait.park.microsec", 100;
     /// How a producer waits for room in a receive queue: `progressive`, `park`, `busy` or `block`;
     /// Storm's class names are taken, too. It is checked and has no effect, nor has what belongs to it:
-    /// a producer waits on the queue itself, which costs nothing and ends as soon as there is room.
+    /// a producer waits on the queue itself. It is woken when half of its room is free, so that it and
+    /// the consumer go on in long stretches, and looks by itself each millisecond, as a slow consumer
+    /// may take long for half of a queue.
     TOPOLOGY_BACKPRESSURE_WAIT_STRATEGY = "topology.backpressure.wait.strategy", "progressive";
     /// Rounds of such a producer without a pause. No effect.
     TOPOLOGY_BACKPRESSURE_WAIT_PROGRESSIVE_LEVEL1_COUNT =
@@ -157,6 +159,15 @@ keys! {
 }
 
 impl Config {
+    /// The length of windows, in tuples and in milliseconds: one is instead of the other.
+    pub(crate) const WINDOW_LENGTH: [&str; 2] =
+        [Self::TOPOLOGY_BOLTS_WINDOW_LENGTH_COUNT, Self::TOPOLOGY_BOLTS_WINDOW_LENGTH_DURATION_MS];
+    /// The same of how far they slide.
+    pub(crate) const WINDOW_SLIDE: [&str; 2] = [
+        Self::TOPOLOGY_BOLTS_SLIDING_INTERVAL_COUNT,
+        Self::TOPOLOGY_BOLTS_SLIDING_INTERVAL_DURATION_MS,
+    ];
+
     /// Everything at its default.
     #[must_use]
     pub fn new() -> Self {
@@ -201,10 +212,16 @@ impl Config {
         self.set.iter().map(|(key, value)| (&**key, value))
     }
 
-    /// The same with what `over` sets on top.
+    /// The same with what `over` sets on top. A length or an interval of windows there, in tuples or in
+    /// time, is instead of one in either unit here.
     #[must_use]
     pub fn merged(&self, over: &Self) -> Self {
         let mut merged = self.clone();
+        for units in [Self::WINDOW_LENGTH, Self::WINDOW_SLIDE] {
+            if units.iter().any(|key| over.is_set(key)) {
+                units.iter().for_each(|key| drop(merged.set.remove(*key)));
+            }
+        }
         merged.set.extend(over.set.iter().map(|(key, value)| (key.clone(), value.clone())));
         merged
     }
@@ -270,6 +287,26 @@ impl Config {
         self.duration(key, "a number of milliseconds from 0", 1e-3)
     }
 
+    /// Whether the times can be that components read only when they start. So a mistake is told when the
+    /// topology is submitted, and not by a component that dies of it.
+    pub(crate) fn check_times(&self) -> Result<(), TopologyError> {
+        self.tick_seconds()?;
+        self.millis(Self::TOPOLOGY_STATE_CHECKPOINT_INTERVAL)?;
+        self.millis(Self::TOPOLOGY_TRIDENT_BATCH_EMIT_INTERVAL_MILLIS)?;
+        self.count(Self::TOPOLOGY_BOLTS_TUPLE_TIMESTAMP_MAX_LAG_MS)?;
+        self.count(Self::TOPOLOGY_BOLTS_WATERMARK_EVENT_INTERVAL_MS)?;
+        Ok(())
+    }
+
+    /// How often bolts are told that time has passed, in seconds; not at all if it is 0. It is an `int`
+    /// in Storm, and more nanoseconds would not be counted.
+    fn tick_seconds(&self) -> Result<Option<i32>, TopologyError> {
+        let key = Self::TOPOLOGY_TICK_TUPLE_FREQ_SECS;
+        self.read(key, "a whole number of seconds, 2147483647 at most; 0 is no ticks", |value| {
+            value.as_int().and_then(|value| i32::try_from(value).ok())
+        })
+    }
+
     fn duration(
         &self,
         key: &str,
@@ -310,5 +347,19 @@ mod tests {
         let below = Config::new().set("a", 1).set("b", 1);
         let merged = below.merged(&Config::new().set("b", 2));
         assert_eq!(merged, Config::new().set("a", 1).set("b", 2));
+    }
+
+    /// Where both were left, the number of tuples would hold, whoever said it.
+    #[test]
+    fn the_later_configuration_wins_whatever_its_windows_are_measured_in() {
+        for [count, millis] in [Config::WINDOW_LENGTH, Config::WINDOW_SLIDE] {
+            let both = Config::new().set(count, 1).set(millis, 1);
+            for key in [count, millis] {
+                let over = Config::new().set(key, 2);
+                assert_eq!(both.merged(&over), over);
+            }
+            assert_eq!(Config::new().merged(&both), both);
+            assert_eq!(both.merged(&Config::new()), both);
+        }
     }
 }

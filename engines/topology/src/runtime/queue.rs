@@ -46,7 +46,7 @@ pub(crate) enum Turns {
     /// They have none: channels take turns.
     Any,
     /// What others have sent before is taken first. So a checkpoint that is begun after the last tuple
-    /// was emitted is of all tuples.
+    /// was emitted is of all tuples. Two of this kind do not wait for each other: neither would end.
     Behind,
 }
 
@@ -393,9 +393,12 @@ impl<T> Intake<T> {
             WaitsFor::Unknown => {
                 // Whoever has sent before has opened its channel before.
                 self.hear_all();
-                let sent = |ring: &Ring<T>| ring.taken + ring.packets.slots() as u64;
-                let mut others: Vec<u64> = self.rings.iter().map(sent).collect();
-                others[self.at] = 0;
+                let sent = |ring: &Ring<T>| match ring.waits_for {
+                    WaitsFor::Nobody => ring.taken + ring.packets.slots() as u64,
+                    // Itself, or another that waits as it does.
+                    WaitsFor::Unknown | WaitsFor::Others(_) => 0,
+                };
+                let others: Vec<u64> = self.rings.iter().map(sent).collect();
                 let due = self.have_been_taken(&others);
                 self.rings[self.at].waits_for = WaitsFor::Others(others);
                 due
@@ -527,6 +530,21 @@ mod tests {
         assert!(feed.fullness() >= 1.0);
         (0..5).for_each(|_| drop(intake.pop_any().expect("a packet")));
         assert_eq!(feed.queued(), 5);
+    }
+
+    #[test]
+    fn two_that_come_behind_what_others_have_sent_do_not_wait_for_each_other() {
+        let (port, mut intake) = queue::<u64>(30);
+        port.expect(3);
+        let mut feeds = [(0, Turns::Any), (1, Turns::Behind), (2, Turns::Behind)]
+            .map(|(channel, order)| port.open(channel, order));
+        feeds.iter_mut().for_each(|feed| (0..3).for_each(|_| send(feed)));
+        let mut taken = [0; 3];
+        while intake.pop_any().is_some() {
+            taken[intake.channel() as usize] += 1;
+            assert!(taken[1] + taken[2] == 0 || taken[0] == 3, "they come behind that: {taken:?}");
+        }
+        assert_eq!(taken, [3; 3]);
     }
 
     /// Of three channels with something to take, one comes behind the others.

@@ -2,6 +2,7 @@
 
 use super::layers::{Delta, Layers, Prepared, Store, layered};
 use super::{Entries, Namespace, StateError, StateKey, StateValue, Stored};
+use redb::backends::FileBackend;
 use redb::{
     Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition,
     WriteTransaction,
@@ -9,7 +10,9 @@ use redb::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::any::type_name;
+use std::ffi::OsStr;
 use std::fmt;
+use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -105,6 +108,7 @@ fn open_file(file: &Path, doing: Doing<'_>) -> Result<Database, StateError> {
     if !file.try_exists().map_err(|error| named(&error))? {
         make_file(file, &named)?;
     }
+    clear_up(folder_of(file));
     let mut builder = Database::builder();
     builder.set_cache_size(CACHE_BYTES).open(file).map_err(|error| match error {
         redb::DatabaseError::DatabaseAlreadyOpen => {
@@ -117,6 +121,57 @@ fn open_file(file: &Path, doing: Doing<'_>) -> Result<Database, StateError> {
 /// Files that this process has begun to make.
 static MADE: AtomicU64 = AtomicU64::new(0);
 
+/// Whoever makes a file in a folder shares its lock, which the system takes from who dies; whoever gets
+/// it alone knows that nobody makes one. Where a folder cannot be locked, nobody clears up.
+fn lock_of(folder: &Path) -> std::io::Result<File> {
+    File::open(folder)
+}
+
+/// Removes what processes have begun to make that died over it, unless somebody makes a file just now.
+fn clear_up(folder: &Path) {
+    let begun = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let begun: Vec<_> = begun.filter(|entry| is_begun(&entry.file_name())).collect();
+    if begun.is_empty() {
+        return;
+    }
+    let Ok(lock) = lock_of(folder) else { return };
+    if lock.try_lock().is_ok() {
+        for entry in begun {
+            // If it does not go, it is in nobody's way.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+/// The name of a file that a process has begun: that of the file, of the process, and a number.
+fn begun(file: &Path, process: u32, number: u64) -> PathBuf {
+    let mut begun = file.as_os_str().to_owned();
+    begun.push(format!(".{process}-{number}.new"));
+    begun.into()
+}
+
+fn is_begun(name: &OsStr) -> bool {
+    let numbers = name.to_str().and_then(|name| {
+        let (_, numbers) = name.strip_suffix(".new")?.rsplit_once(".redb.")?;
+        numbers.split_once('-')
+    });
+    numbers.is_some_and(|(process, number)| {
+        process.parse::<u32>().is_ok() && number.parse::<u64>().is_ok()
+    })
+}
+
+/// A new file under a name that nobody else uses, though a process that had the same number may have
+/// died over it.
+fn begin(file: &Path) -> std::io::Result<(PathBuf, File)> {
+    loop {
+        let begun = begun(file, std::process::id(), MADE.fetch_add(1, Ordering::Relaxed));
+        match File::options().read(true).write(true).create_new(true).open(&begun) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            made => return made.map(|made| (begun, made)),
+        }
+    }
+}
+
 /// Makes a file under a name that no other process uses, and gives it its own once it is whole. If
 /// another was faster, that one's stays.
 fn make_file(
@@ -125,16 +180,11 @@ fn make_file(
 ) -> Result<(), StateError> {
     let folder = folder_of(file);
     make_folders(folder).map_err(|error| named(&error))?;
-    let mut begun = file.as_os_str().to_owned();
-    let number = MADE.fetch_add(1, Ordering::Relaxed);
-    begun.push(format!(".{}-{number}.new", std::process::id()));
-    let begun = PathBuf::from(begun);
-    // One of a process that had the same number and died over it.
-    match std::fs::remove_file(&begun) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(named(&error)),
-        _ => {}
-    }
-    let database = Database::create(&begun).map_err(|error| named(&error))?;
+    let lock = lock_of(folder).and_then(|lock| lock.lock_shared().map(|()| lock)).ok();
+    let (begun, new) = begin(file).map_err(|error| named(&error))?;
+    let backend = FileBackend::new(new).map_err(|error| named(&error))?;
+    let database =
+        Database::builder().create_with_backend(backend).map_err(|error| named(&error))?;
     let transaction = database.begin_write().map_err(|error| named(&error))?;
     // Readers expect the tables.
     transaction.open_table(COMMITTED).map_err(|error| named(&error))?;
@@ -153,6 +203,7 @@ fn make_file(
         Ok(()) => Ok(()),
     };
     let _ = std::fs::remove_file(&begun);
+    drop(lock);
     made.map_err(|error| named(&error))?;
     sync_folder(folder);
     Ok(())
@@ -183,7 +234,7 @@ fn make_folders(folder: &Path) -> std::io::Result<()> {
 /// Has the names in a folder on disk. Some systems cannot open a folder; they keep names by
 /// themselves.
 fn sync_folder(folder: &Path) {
-    let _ = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
 
 impl<K: StateKey + Stored, V: StateValue + Stored> DiskStore<K, V> {

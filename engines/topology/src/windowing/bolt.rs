@@ -134,7 +134,8 @@ pub trait WindowedBolt: 'static {
     ) -> ComponentResult;
 
     /// A window on the clock was due, which ends at `end_ms`, and nothing was in it. What is emitted is
-    /// of no tree. weir's own, for what has to happen every time.
+    /// of no tree. weir's own, for what has to happen every time. Of its errors the same is true as of
+    /// those of [`execute`](Self::execute), but that there is nothing to fail.
     fn execute_empty(&mut self, _end_ms: i64, _collector: &mut OutputCollector) -> ComponentResult {
         Ok(())
     }

@@ -121,15 +121,8 @@ pub struct WindowSpec {
 }
 
 impl WindowSpec {
-    /// A configuration with what is said here on top. An extent in one unit is instead of one in the
-    /// other.
-    pub(super) fn over(&self, mut conf: Config) -> Config {
-        for [count, duration] in [LENGTH, SLIDE] {
-            if self.conf.is_set(count) || self.conf.is_set(duration) {
-                conf.put(count, Value::Null);
-                conf.put(duration, Value::Null);
-            }
-        }
+    /// A configuration with what is said here on top.
+    pub(super) fn over(&self, conf: &Config) -> Config {
         conf.merged(&self.conf)
     }
 
@@ -142,14 +135,10 @@ impl WindowSpec {
     }
 }
 
-/// Length, in tuples and in milliseconds, or the same of the interval.
+/// In tuples, and in milliseconds.
 type Keys = [&'static str; 2];
-const LENGTH: Keys =
-    [Config::TOPOLOGY_BOLTS_WINDOW_LENGTH_COUNT, Config::TOPOLOGY_BOLTS_WINDOW_LENGTH_DURATION_MS];
-const SLIDE: Keys = [
-    Config::TOPOLOGY_BOLTS_SLIDING_INTERVAL_COUNT,
-    Config::TOPOLOGY_BOLTS_SLIDING_INTERVAL_DURATION_MS,
-];
+const LENGTH: Keys = Config::WINDOW_LENGTH;
+const SLIDE: Keys = Config::WINDOW_SLIDE;
 
 impl WindowConfig {
     /// Nothing is said yet: what the configuration says holds.

@@ -62,7 +62,9 @@ impl<B: WindowedBolt> WindowLifecycleListener<Tuple> for Listener<'_, B> {
     }
 
     fn on_empty(&mut self, end_ms: i64) -> ComponentResult {
-        self.bolt.execute_empty(end_ms, self.out)
+        let executed = self.bolt.execute_empty(end_ms, self.out);
+        // There is nothing in it that could fail.
+        succeeded(executed, self.out).map(drop)
     }
 }
 
@@ -150,7 +152,7 @@ impl<B: WindowedBolt> RichBolt for WindowedBoltExecutor<B> {
     }
 
     fn component_configuration(&self) -> Config {
-        self.windows.over(self.bolt.component_configuration())
+        self.windows.over(&self.bolt.component_configuration())
     }
 }
 

@@ -23,10 +23,26 @@ use crate::{
 /// committed which numbers were in windows, and which have expired. After a failure those that come
 /// again and have expired are acked and left out; those that were in the last window are put where
 /// they were in it, without that it is handled again, and nothing else is handled before all of them
-/// are there. So they must come again: a spout that does not replay makes the task wait for ever.
+/// are there.
+///
+/// # What is guaranteed
+///
+/// *Exactly once*, that whatever is acked was in each window that it belongs to and in none twice,
+/// where a tuple that comes again comes by the stream and from the task that it came by first. So it
+/// does straight from a spout that replays by itself, and behind bolts if all groupings on the way are
+/// by fields.
+///
+/// Behind a shuffle to several tasks a tuple may come again by another of them, or go to another task
+/// of windows, as nothing says that it is the same. Such topologies run, as in Storm, and tuples are
+/// in windows *at least once*. What was in the last window and has not come again when three message
+/// timeouts (`topology.message.timeout.secs`, whether or not trees time out) have passed since
+/// something came is given up, which is reported: a tree fails after two at the latest, so that
+/// nobody will send it any more. The window goes on without it, and if it comes all the same, it
+/// counts as expired. So does a topology go on whose spout does not replay.
 ///
 /// Of the numbers of a stream that have not come although greater ones have, a thousand gaps are
-/// remembered; what comes of older ones after a failure is taken for what has expired.
+/// remembered; what comes of older ones after a failure is taken for what has expired. What has come
+/// and was in no window, because that has failed or is not there yet, is remembered without a limit.
 ///
 /// Those tuples of a window that fails that were in none before fail and come again; the others stay.
 /// A window by count is made again with what comes next, a window of time is not.
@@ -113,8 +129,6 @@ struct Task {
     window: WindowTask,
     manager: WindowManager<Tuple>,
     replays: Replays,
-    /// New tuples, which wait until the last window is full again.
-    waiting: Vec<Tuple>,
     /// Tuples to be failed as soon as that is possible.
     undone: Vec<Tuple>,
 }
@@ -144,7 +158,7 @@ impl<B: StatefulWindowedBolt> WindowLifecycleListener<Tuple> for Listener<'_, B>
             self.replays.expired(tuple)?;
             self.out.ack(tuple);
         }
-        self.put_progress()
+        put_progress(self.replays, self.state)
     }
 
     fn on_activation(&mut self, window: &Window<'_, Tuple>) -> Result<Handled, ComponentError> {
@@ -159,18 +173,17 @@ impl<B: StatefulWindowedBolt> WindowLifecycleListener<Tuple> for Listener<'_, B>
             return Ok(Handled::FailedNew);
         }
         window.new_events().try_for_each(|tuple| self.replays.evaluated(tuple))?;
-        self.put_progress()?;
+        put_progress(self.replays, self.state)?;
         Ok(Handled::Done)
     }
 }
 
-impl<B: StatefulWindowedBolt> Listener<'_, B> {
-    fn put_progress(&mut self) -> ComponentResult {
-        for (stream, progress) in self.replays.changed() {
-            self.state.advance(stream, progress)?;
-        }
-        Ok(())
+/// Keeps how far streams have come.
+fn put_progress<S>(replays: &mut Replays, state: &mut WindowedState<S>) -> ComponentResult {
+    for (stream, progress) in replays.changed() {
+        state.advance(stream, progress)?;
     }
+    Ok(())
 }
 
 impl Task {
@@ -189,7 +202,7 @@ impl Task {
                 event_time.resume(self.manager.trigger_policy().passed_ms());
             }
         }
-        self.replays.start(state.progress()?, kept);
+        self.replays.start(state.progress()?, kept, state.owed()?);
         Ok(())
     }
 
@@ -206,7 +219,10 @@ impl Task {
             None => now_ms,
             Some(event_time) => match event_time.on_time(&tuple)? {
                 Some(ts_ms) => ts_ms,
-                None => return event_time.late(&tuple, out),
+                None => {
+                    self.replays.late(&tuple)?;
+                    return event_time.late(&tuple, out);
+                }
             },
         };
         let replays = &mut self.replays;
@@ -223,6 +239,20 @@ impl Task {
         self.replays.fill(tuple, own_ms, now_ms)
     }
 
+    /// If the last window has not come again in time, goes on without what is missing.
+    fn give_up<B: StatefulWindowedBolt>(
+        &mut self,
+        now_ns: u64,
+        bolt: &mut B,
+        state: &mut WindowedState<B::State>,
+        out: &mut OutputCollector,
+    ) -> ComponentResult {
+        let Some(told) = self.replays.give_up(now_ns) else { return Ok(()) };
+        out.report_error(&told);
+        put_progress(&mut self.replays, state)?;
+        self.go_on(bolt, state, out)
+    }
+
     /// The last window is full again: takes what was in it and what has waited for that.
     fn go_on<B: StatefulWindowedBolt>(
         &mut self,
@@ -233,7 +263,7 @@ impl Task {
         for (tuple, ts_ms) in self.replays.filled() {
             self.manager.refill(tuple, ts_ms);
         }
-        for tuple in std::mem::take(&mut self.waiting) {
+        for tuple in self.replays.waited() {
             self.take(tuple, bolt, state, out)?;
         }
         Ok(())
@@ -249,9 +279,9 @@ impl<B: StatefulWindowedBolt> StatefulBolt for StatefulWindowedBoltExecutor<B> {
         let mut window = WindowTask::new(&self.windows, conf, context)?;
         let (eviction, trigger) = window.policies();
         let manager = WindowManager::new(eviction, trigger);
-        let replays = Replays::new(context.clone(), id_field);
-        let (waiting, undone) = Default::default();
-        self.task = Some(Task { window, manager, replays, waiting, undone });
+        let timeout = conf.seconds(Config::TOPOLOGY_MESSAGE_TIMEOUT_SECS)?.unwrap_or_default();
+        let replays = Replays::new(context.clone(), id_field, timeout);
+        self.task = Some(Task { window, manager, replays, undone: Vec::new() });
         self.bolt.prepare(conf, context)
     }
 
@@ -272,14 +302,14 @@ impl<B: StatefulWindowedBolt> StatefulBolt for StatefulWindowedBoltExecutor<B> {
             out.ack(&tuple);
             return Ok(());
         }
-        let refilled = task.replays.refills();
+        let refills = task.replays.refills();
         match task.replays.known(&tuple)? {
             Known::Expired => out.ack(&tuple),
             Known::Evaluated => task.refill(tuple)?,
-            Known::New if refilled => task.waiting.push(tuple),
+            Known::New if refills => task.replays.wait(tuple)?,
             Known::New => return task.take(tuple, &mut self.bolt, state, out),
         }
-        if !refilled || task.replays.refills() {
+        if !refills || task.replays.refills() {
             return Ok(());
         }
         task.go_on(&mut self.bolt, state, out)
@@ -289,7 +319,7 @@ impl<B: StatefulWindowedBolt> StatefulBolt for StatefulWindowedBoltExecutor<B> {
         let task = self.task.as_ref()?;
         match (task.undone.is_empty(), task.replays.refills()) {
             (false, _) => Some(0),
-            (true, true) => None,
+            (true, true) => task.replays.until_ns(),
             (true, false) => task.window.wake_at(task.manager.due_ms()),
         }
     }
@@ -302,6 +332,7 @@ impl<B: StatefulWindowedBolt> StatefulBolt for StatefulWindowedBoltExecutor<B> {
     ) -> ComponentResult {
         let task = self.task.as_mut().ok_or_else(unprepared)?;
         task.fail_undone(out);
+        task.give_up(now_ns, &mut self.bolt, state, out)?;
         if task.replays.refills() {
             return Ok(());
         }
@@ -318,8 +349,8 @@ impl<B: StatefulWindowedBolt> StatefulBolt for StatefulWindowedBoltExecutor<B> {
     fn pre_prepare(&mut self, txid: i64, state: &mut Self::State) -> ComponentResult {
         let task = self.task.as_mut().ok_or_else(unprepared)?;
         let trigger = task.manager.trigger_policy().position_ms();
-        let (queued, waiting) = (task.manager.entries(), task.waiting.iter());
-        state.put_windows(task.replays.kept(queued, waiting, trigger)?)?;
+        let (windows, owed) = task.replays.kept(task.manager.entries(), trigger)?;
+        state.put_windows(windows, owed)?;
         self.bolt.pre_prepare(txid, state.user())
     }
 
@@ -335,7 +366,7 @@ impl<B: StatefulWindowedBolt> StatefulBolt for StatefulWindowedBoltExecutor<B> {
         let task = self.task.as_mut().ok_or_else(unprepared)?;
         task.undone.extend(task.manager.drain());
         task.undone.extend(task.replays.filled().map(|(tuple, _)| tuple));
-        task.undone.append(&mut task.waiting);
+        task.undone.append(&mut task.replays.waited());
         task.recover(state)?;
         self.bolt.post_rollback(state.user())
     }
@@ -350,6 +381,6 @@ impl<B: StatefulWindowedBolt> StatefulBolt for StatefulWindowedBoltExecutor<B> {
     }
 
     fn component_configuration(&self) -> Config {
-        self.windows.over(self.bolt.component_configuration())
+        self.windows.over(&self.bolt.component_configuration())
     }
 }

@@ -46,11 +46,14 @@ impl Default for WindowProgress {
     }
 }
 
+/// Ranges of numbers, both ends included.
+pub(super) type Ranges = Vec<(i64, i64)>;
+
 /// What is kept of the windows of a task, but for how far streams have come.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptWindows {
-    /// The streams, and of each which numbers have not expired although later ones have.
-    pub(super) streams: Vec<(TaskStream, Vec<(i64, i64)>)>,
+    /// The streams, and of each which numbers have not come although later ones have.
+    pub(super) streams: Vec<(TaskStream, Ranges)>,
     /// What was in windows and has not expired, in order: the stream's position, the first and the
     /// last number, and the time in milliseconds.
     pub(super) held: Vec<(usize, i64, i64, i64)>,
@@ -63,11 +66,13 @@ pub struct KeptWindows {
 pub struct WindowedState<S> {
     user: S,
     streams: KeyValue<TaskStream, WindowProgress>,
-    /// Under [`WINDOWS`].
+    /// Under [`WINDOWS`], and under [`OWED`].
     kept: KeyValue<String, KeptWindows>,
 }
 
 const WINDOWS: &str = "windows";
+/// As the streams of its value: of each, which numbers have come and are owed a window.
+const OWED: &str = "owed";
 
 impl<S> WindowedState<S> {
     /// Puts it together.
@@ -103,13 +108,24 @@ impl<S> WindowedState<S> {
         self.kept.get(&WINDOWS.to_owned())
     }
 
+    /// Of each stream, which numbers are owed a window.
+    pub(super) fn owed(&self) -> Result<Vec<(TaskStream, Ranges)>, StateError> {
+        Ok(self.kept.get(&OWED.to_owned())?.unwrap_or_default().streams)
+    }
+
     /// Keeps what has changed.
-    pub(super) fn put_windows(&mut self, windows: KeptWindows) -> Result<(), StateError> {
-        let key = WINDOWS.to_owned();
-        if self.kept.get(&key)?.as_ref() == Some(&windows) {
-            return Ok(());
+    pub(super) fn put_windows(
+        &mut self,
+        windows: KeptWindows,
+        owed: Vec<(TaskStream, Ranges)>,
+    ) -> Result<(), StateError> {
+        let owed = KeptWindows { streams: owed, ..KeptWindows::default() };
+        for (key, windows) in [(WINDOWS, windows), (OWED, owed)] {
+            if self.kept.get(&key.to_owned())?.as_ref() != Some(&windows) {
+                self.kept.put(key.to_owned(), windows)?;
+            }
         }
-        self.kept.put(key, windows)
+        Ok(())
     }
 }
 

@@ -170,7 +170,8 @@ pub(crate) fn produced(
 
 /// Fills the queue of a bolt that does nothing, and lets that take the messages one by one. The
 /// producer gets on as far as there is room, and no further: one message may be in the bolt's hands,
-/// one in its own. Once it has had to wait, it gets on when half of the room is free. Returns the messages in the order in which they came.
+/// one in its own. It is woken when half of the room is free, and looks by itself before that: with each
+/// message that is let go, one more comes. Returns the messages in the order in which they came.
 pub(crate) fn pressed(queues: Queues, messages: usize) -> Result<Vec<i64>, String> {
     let (cluster, seen, mut builder) =
         (LocalCluster::new(), Seen::default(), TopologyBuilder::new());
@@ -184,9 +185,8 @@ pub(crate) fn pressed(queues: Queues, messages: usize) -> Result<Vec<i64>, Strin
     let running = submit(&cluster, queues, builder)?;
     let emitted = || watched.emitted.load(Ordering::Acquire);
     for done in 0..messages {
-        let room = if done == 0 { queues.size } else { queues.size / 2 };
-        let room = messages.min(done + room);
-        await_that("a queue with messages", || emitted() >= room)?;
+        let full = messages.min(done + queues.size);
+        await_that("a queue that is full", || emitted() >= full)?;
         let most = done + queues.size + 2;
         if emitted() > most {
             return Err(format!("{} emitted, and at most {most} have room", emitted()));

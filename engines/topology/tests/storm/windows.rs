@@ -342,6 +342,133 @@ fn a_window_with_state_is_counted_once_through_a_death() {
     assert_eq!(bench.acked(), [1, 2, 3]);
 }
 
+/// Passes numbers on by the stream that their tuple names.
+struct Relay;
+
+impl BasicBolt for Relay {
+    fn execute(&mut self, tuple: &Tuple, out: &mut BasicOutputCollector<'_>) -> ComponentResult {
+        out.emit_to(tuple.text("by")?, values![tuple.int("number")?])?;
+        Ok(())
+    }
+
+    fn declare_output_fields(&self, declarer: &mut OutputFieldsDeclarer) {
+        declarer.declare_stream("one", ["number"]);
+        declarer.declare_stream("other", ["number"]);
+    }
+}
+
+/// A replay that takes another way than the first time, as behind a shuffle, is waited for in vain.
+#[test]
+fn a_topology_whose_replays_take_another_way_goes_on() {
+    let (feeder, bolt) = (FeederSpout::new(["number", "by"]).expect("fields"), Sum::default());
+    let (spout, made) = (feeder.clone(), bolt.clone());
+    let mut builder = TopologyBuilder::new();
+    builder.set_spout("numbers", move || spout.clone(), 1);
+    builder.set_basic_bolt("relay", || Relay, 1).shuffle_grouping("numbers");
+    let windows = WindowConfig::tumbling(Count(3));
+    let _ = builder
+        .set_stateful_windowed_bolt("sum", move || made.clone(), windows, 1)
+        .shuffle_grouping(("relay", "one"))
+        .shuffle_grouping(("relay", "other"))
+        .add_configuration(Config::TOPOLOGY_BOLTS_MESSAGE_ID_FIELD_NAME, "number");
+    let topology = builder.create_topology().expect("a topology");
+    let cluster = LocalCluster::with_simulated_time();
+    let conf = Config::new().set(Config::WEIR_EXECUTOR_RESTARTS, -1);
+    let running = cluster.submit_topology("windows", conf, topology).expect("submitted");
+    let pass = |time| cluster.advance_time_in_steps(time, Duration::from_millis(1));
+    let feed = |numbers: std::ops::RangeInclusive<i64>, by: &str| {
+        for number in numbers {
+            feeder.feed(values![number, by], number);
+            pass(Duration::from_millis(2));
+        }
+    };
+    pass(SECOND / 10);
+    feed(1..=3, "one");
+    pass(2 * SECOND);
+    *bolt.dies_at.lock().expect("a lock") = Some(5);
+    feed(4..=6, "one");
+    assert_eq!(bolt.windows.take(), [[1, 2, 3]]);
+    cluster.advance_time(90 * SECOND);
+    assert_eq!(feeder.take_status().failed.len(), 6);
+    // They come, and come again when they have timed out: nobody waits for them twice.
+    feed(1..=6, "other");
+    cluster.advance_time(70 * SECOND);
+    let status = feeder.take_status();
+    assert_eq!((status.acked.len(), status.failed.len()), (0, 6));
+    feed(1..=6, "other");
+    cluster.advance_time(30 * SECOND);
+    assert_eq!(bolt.windows.take(), [[1, 2, 3], [4, 5, 6]]);
+    let errors = running.errors();
+    let told = "3 tuples that were in the last window of sum have not come again in 90s";
+    assert!(errors.last().expect("one").message.starts_with(told), "{errors:?}");
+    pass(2 * SECOND);
+    let acked = feeder.take_status().acked;
+    assert_eq!(acked, [1, 2, 3].map(Value::from), "the next window has put them out");
+}
+
+/// What a component says of its windows, and what the topology says of all.
+#[test]
+fn a_length_in_time_of_a_bolt_wins_over_one_in_tuples_of_the_topology() {
+    let (feeder, bolt) = (FeederSpout::new(["number"]).expect("fields"), Sum::default());
+    let (spout, made) = (feeder.clone(), bolt.clone());
+    let mut builder = TopologyBuilder::new();
+    builder.set_spout("numbers", move || spout.clone(), 1);
+    let windows = WindowConfig::tumbling(SECOND);
+    builder.set_windowed_bolt("sum", move || made.clone(), windows, 1).shuffle_grouping("numbers");
+    let cluster = LocalCluster::with_simulated_time();
+    let conf = Config::new()
+        .set(Config::TOPOLOGY_BOLTS_WINDOW_LENGTH_COUNT, 2)
+        .set(Config::TOPOLOGY_BOLTS_SLIDING_INTERVAL_COUNT, 2);
+    let topology = builder.create_topology().expect("a topology");
+    let running = cluster.submit_topology("windows", conf, topology).expect("submitted");
+    (1..=3).for_each(|number| feeder.feed(values![number], number));
+    cluster.advance_time_in_steps(2 * SECOND, Duration::from_millis(1));
+    assert_eq!(bolt.windows.take(), [[1, 2, 3]]);
+    assert!(running.errors().is_empty());
+}
+
+#[test]
+fn times_that_cannot_be_are_refused_when_a_topology_is_submitted() {
+    let submit = |conf: Config, own: (&str, Value)| {
+        let mut builder = TopologyBuilder::new();
+        let spout = FixedTupleSpout::new(["number"], []).expect("fields");
+        builder.set_spout("numbers", move || spout.clone(), 1);
+        let _ = builder
+            .set_windowed_bolt("sum", Sum::default, WindowConfig::tumbling(SECOND), 1)
+            .shuffle_grouping("numbers")
+            .add_configuration(own.0, own.1);
+        let topology = builder.create_topology().expect("a topology");
+        let cluster = LocalCluster::with_simulated_time();
+        let running = cluster.submit_topology("times", conf, topology)?;
+        cluster.advance_time(SECOND);
+        assert!(running.errors().is_empty(), "{:?}", running.errors());
+        Ok::<_, TopologyError>(())
+    };
+    let ticks = Config::TOPOLOGY_TICK_TUPLE_FREQ_SECS;
+    let nothing = || ("my.own", Value::Null);
+    for seconds in [-1, 0, 1, i64::from(i32::MAX)] {
+        submit(Config::new().set(ticks, seconds), nothing()).expect("it can be");
+        submit(Config::new(), (ticks, seconds.into())).expect("it can be");
+    }
+    let seconds = "a whole number of seconds, 2147483647 at most; 0 is no ticks";
+    let (millis, count) = ("a number of milliseconds from 0", "a whole number from 0");
+    for (key, value, wanted) in [
+        (ticks, Value::from("soon"), seconds),
+        (ticks, Value::from(20_000_000_000_i64), seconds),
+        (ticks, Value::from(i64::MAX), seconds),
+        (Config::TOPOLOGY_STATE_CHECKPOINT_INTERVAL, Value::from("often"), millis),
+        (Config::TOPOLOGY_STATE_CHECKPOINT_INTERVAL, Value::from(-1), millis),
+        (Config::TOPOLOGY_BOLTS_WATERMARK_EVENT_INTERVAL_MS, Value::from("often"), count),
+        (Config::TOPOLOGY_BOLTS_TUPLE_TIMESTAMP_MAX_LAG_MS, Value::from("short"), count),
+        (Config::TOPOLOGY_TRIDENT_BATCH_EMIT_INTERVAL_MILLIS, Value::from("often"), millis),
+    ] {
+        let error = submit(Config::new().set(key, value.clone()), nothing()).expect_err("no time");
+        assert_eq!(error.to_string(), format!("{key} is {value}: it must be {wanted}"));
+    }
+    let error = submit(Config::new(), (ticks, "soon".into())).expect_err("no time");
+    assert_eq!(error.to_string(), format!("{ticks} is soon: it must be {seconds}"));
+}
+
 #[test]
 fn a_topology_with_persistent_windows_runs_to_completion() {
     let spout = FixedTupleSpout::new(["number"], (1..=100).map(|n| values![n])).expect("fields");

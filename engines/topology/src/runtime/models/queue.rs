@@ -8,9 +8,13 @@ use crate::runtime::packet::{Body, Mark, Packet, UNTRACKED};
 use crate::runtime::progress::Channels;
 use crate::runtime::queue::{Intake, Port, Turns, queue};
 use crate::runtime::route::{Extent, Io, QueueRoute, Route, StageRun};
-use crate::runtime::sync::channel::TryRecvError;
+use crate::runtime::sync::channel::{TryRecvError, bounded};
 use crate::typed::grouping::Only;
 use weir_dataflow::{EventTime, Stamp};
+
+const fn mark() -> Packet<u64> {
+    Packet { mark: Mark { position: 0, watermark: EventTime(0) }, body: Body::Mark }
+}
 
 /// Sends numbers, three or more, in batches of two, says how far it has got, and ends.
 fn send(to: Port<u64>, channel: u32, tuples: u64) -> Result<(), Closed> {
@@ -127,8 +131,7 @@ fn one_bell_serves_two_rings() {
             start("sender", move || {
                 let mut feed = to.open(channel, Turns::Any);
                 drop(to);
-                let packet = Packet { mark: Mark::default(), body: Body::Mark };
-                feed.send(packet, None, None).expect("open");
+                feed.send(mark(), None, None).expect("open");
                 feed.call().expect("open");
                 let packet = Packet { mark: Mark::END, body: Body::End };
                 feed.send(packet, None, None).expect("open");
@@ -144,6 +147,35 @@ fn one_bell_serves_two_rings() {
             marks[channel] += 1;
         }
         assert_eq!(marks, [2, 2]);
+    });
+}
+
+/// A tuple is sent through a ring that is just opened, then a checkpoint through one that was there
+/// before, and then another tuple. Catches a checkpoint that overtakes the first because its ring is
+/// looked at first. That the two are sent by one thread takes fewer switches, and is the same to the
+/// receiver as one that tells another.
+#[test]
+fn what_comes_behind_is_taken_after_what_had_been_sent_before() {
+    explore(Some(2), || {
+        let (to, mut from) = queue::<u64>(2);
+        to.expect(2);
+        let mut checkpoints = to.open(1, Turns::Behind);
+        start("sender", move || {
+            let mut tuples = to.open(0, Turns::Any);
+            drop(to);
+            for feed in [0, 1, 0] {
+                let feed = if feed == 0 { &mut tuples } else { &mut checkpoints };
+                feed.send(mark(), None, None).expect("open");
+                // The receiver may have taken all, and be gone.
+                let _ = feed.call();
+            }
+        });
+        let mut taken = [0; 2];
+        while next(&mut from).is_some() {
+            taken[from.channel() as usize] += 1;
+            assert!(taken[1] == 0 || taken[0] > 0, "{taken:?}");
+        }
+        assert_eq!(taken, [2, 1]);
     });
 }
 

@@ -196,6 +196,6 @@ impl<B: PersistentWindowedBolt> StatefulBolt for PersistentWindowedBoltExecutor<
     }
 
     fn component_configuration(&self) -> Config {
-        self.windows.over(self.bolt.component_configuration())
+        self.windows.over(&self.bolt.component_configuration())
     }
 }
