@@ -86,18 +86,19 @@ impl BoltTasks {
         Self { tenure: Tenure::new(plan, tasks), ticks: None, fallen: RefCell::default() }
     }
 
-    /// Lets a task's component do something, and takes over what it emitted. Of a tuple at hand when
-    /// its executor dies, the trees fail at once rather than when they time out.
+    /// Lets a task's component do something, and takes over what it emitted. Returns whether it lives.
+    /// Of a tuple at hand when its executor dies, the trees fail at once rather than when they time out.
     fn run(
         &mut self,
         at: usize,
         tuple: Option<Tuple>,
         out: &mut Collector<Parcel>,
         code: impl FnOnce(&mut dyn RichBolt, Option<Tuple>, &mut OutputCollector) -> ComponentResult,
-    ) {
+    ) -> bool {
         let held = if self.tenure.starts_again() { tuple.clone() } else { None };
         let BoltTask { bolt, collector, .. } = &mut self.tenure.tasks[at];
         let called = call(|| code(&mut **bolt, tuple, collector));
+        let lives = called.is_ok();
         if let Err(death) = called {
             if let Some(tuple) = held {
                 let OutputCollector { outlet, reporter } = collector;
@@ -108,6 +109,7 @@ impl BoltTasks {
         let outlet = &mut self.tenure.tasks[at].collector.outlet;
         outlet.parcels.drain(..).for_each(|parcel| out.emit(parcel));
         out.accounts.append(&mut outlet.accounts);
+        lives
     }
 
     /// A component died: the executor starts again unless that has failed just now.
@@ -158,13 +160,15 @@ impl BoltTasks {
 
     fn execute_at(&mut self, at: usize, tuple: Tuple, out: &mut Collector<Parcel>) {
         let executing = self.tenure.tasks[at].collector.outlet.meter.begin(&tuple);
-        self.run(at, Some(tuple), out, |bolt, tuple, collector| match tuple {
+        let lives = self.run(at, Some(tuple), out, |bolt, tuple, collector| match tuple {
             Some(tuple) => bolt.execute(tuple, collector),
             None => Ok(()),
         });
         let meter = &mut self.tenure.tasks[at].collector.outlet.meter;
-        if let Err(death) = guarded(|| meter.end(executing)) {
-            self.revive(at, &death);
+        match guarded(|| meter.end(executing)) {
+            Err(death) => self.revive(at, &death),
+            Ok(()) if lives => self.tenure.succeeded(),
+            Ok(()) => {}
         }
     }
 
@@ -259,10 +263,14 @@ impl Bolt for BoltTasks {
         self.do_chores(now_ns, out);
         self.tick(now_ns, out);
         for at in 0..self.tenure.tasks.len() {
-            self.run(at, None, out, |bolt, _, collector| match bolt.wake_at() {
-                Some(wanted_ns) if wanted_ns <= now_ns => bolt.wake(now_ns, collector),
-                _ => Ok(()),
+            let mut wakes = false;
+            let lives = self.run(at, None, out, |bolt, _, collector| {
+                wakes = bolt.wake_at().is_some_and(|wanted_ns| wanted_ns <= now_ns);
+                if wakes { bolt.wake(now_ns, collector) } else { Ok(()) }
             });
+            if wakes && lives {
+                self.tenure.succeeded();
+            }
         }
     }
 

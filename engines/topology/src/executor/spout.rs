@@ -86,6 +86,8 @@ pub(crate) struct SpoutTasks {
     idle_since_ns: Option<u64>,
     /// The executor died: trees that are open are nobody's, until they are given up.
     forget: bool,
+    /// Whether its last death was of what it was told, which it has then not got through by being asked.
+    died_of_news: bool,
     calls: u32,
 }
 
@@ -119,18 +121,38 @@ impl SpoutTasks {
             idle_rounds: 0,
             idle_since_ns: None,
             forget: false,
+            died_of_news: false,
             calls: 0,
         }
     }
 
+    /// Lets a task's component do something. Returns whether it lives.
     fn run(
         &mut self,
         at: usize,
         code: impl FnOnce(&mut dyn RichSpout, &mut SpoutOutputCollector) -> ComponentResult,
-    ) {
+    ) -> bool {
         let SpoutTask { spout, collector, .. } = &mut self.tenure.tasks[at];
-        if let Err(death) = call(|| code(&mut **spout, collector)) {
-            self.revive(at, &death);
+        let called = call(|| code(&mut **spout, collector));
+        if let Err(death) = &called {
+            self.revive(at, death);
+        }
+        called.is_ok()
+    }
+
+    /// Tells a task what became of a message.
+    fn tell(&mut self, SpoutId { at, message_id, began }: SpoutId, acked: bool) {
+        // What is known after a death was emitted by the dead: the successors have emitted nothing yet.
+        if self.forget {
+            return;
+        }
+        let lives = self.run(at, |spout, collector| {
+            collector.outlet.meter.end_tree(began, &message_id, acked);
+            if acked { spout.ack(message_id) } else { spout.fail(message_id) }
+        });
+        self.died_of_news = !lives;
+        if lives {
+            self.tenure.succeeded();
         }
     }
 
@@ -155,9 +177,6 @@ impl SpoutTasks {
             if self.forget {
                 return;
             }
-        }
-        if active {
-            self.tenure.succeeded();
         }
     }
 
@@ -344,6 +363,9 @@ impl Spout for SpoutTasks {
         if self.bury(out) {
             return Next::More;
         }
+        if !self.died_of_news {
+            self.tenure.succeeded();
+        }
         if any {
             (self.idle_rounds, self.idle_since_ns) = (0, None);
             return Next::More;
@@ -373,29 +395,12 @@ impl Spout for SpoutTasks {
         if self.bury(out) { Next::More } else { idle(&shared, Duration::MAX) }
     }
 
-    fn ack(&mut self, SpoutId { at, message_id, began }: SpoutId) {
-        // What is known now was emitted by the dead: the successors have emitted nothing yet.
-        if self.forget {
-            return;
-        }
-        self.run(at, |spout, collector| {
-            collector.outlet.meter.end_tree(began, &message_id, true);
-            spout.ack(message_id)
-        });
+    fn ack(&mut self, id: SpoutId) {
+        self.tell(id, true);
     }
 
-    fn fail(
-        &mut self,
-        SpoutId { at, message_id, began }: SpoutId,
-        _: FailReason,
-    ) -> Result<(), RunError> {
-        if self.forget {
-            return Ok(());
-        }
-        self.run(at, |spout, collector| {
-            collector.outlet.meter.end_tree(began, &message_id, false);
-            spout.fail(message_id)
-        });
+    fn fail(&mut self, id: SpoutId, _: FailReason) -> Result<(), RunError> {
+        self.tell(id, false);
         Ok(())
     }
 

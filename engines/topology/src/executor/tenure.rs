@@ -55,8 +55,9 @@ impl<T: Task> Tenure<T> {
         self.starts.retry_ns()
     }
 
-    /// The executor has done what it is there for.
-    pub(super) fn succeeded(&mut self) {
+    /// The executor has got through work: that it could start was no mistake.
+    #[inline]
+    pub(super) const fn succeeded(&mut self) {
         self.starts.succeeded();
     }
 
@@ -94,10 +95,6 @@ impl<T: Task> Tenure<T> {
             return self.died(at, &death);
         }
         self.starts.started();
-        // A spout has succeeded only when all its tasks are active.
-        if !self.plan.factory.is_spout() {
-            self.starts.succeeded();
-        }
         let tasks = self.tasks.iter().map(T::household);
         self.chores = Some(Chores::new(self.plan.clock.now_ns(), tasks));
     }

@@ -15,7 +15,9 @@ use weir_topology::{
 const PATIENCE_NS: u64 = 20_000_000_000;
 
 /// Does something on a thread of its own, which has begun when this returns.
-fn meanwhile<R: Send + 'static>(what: impl FnOnce() -> R + Send + 'static) -> Meanwhile<R> {
+pub(crate) fn meanwhile<R: Send + 'static>(
+    what: impl FnOnce() -> R + Send + 'static,
+) -> Meanwhile<R> {
     let (begin, begun) = crossbeam_channel::bounded(1);
     let (end, ended) = crossbeam_channel::bounded(1);
     let body = move || {
@@ -27,14 +29,14 @@ fn meanwhile<R: Send + 'static>(what: impl FnOnce() -> R + Send + 'static) -> Me
     Meanwhile { thread, ended }
 }
 
-struct Meanwhile<R> {
+pub(crate) struct Meanwhile<R> {
     thread: JoinHandle<()>,
     ended: crossbeam_channel::Receiver<R>,
 }
 
 impl<R> Meanwhile<R> {
     /// What came of it. It must not take for ever.
-    fn result(self) -> R {
+    pub(crate) fn result(self) -> R {
         let clock = SystemClock::new();
         let Received::Message(result) = receive(&self.ended, clock.alarm(PATIENCE_NS)) else {
             panic!("it does not end");
