@@ -62,14 +62,13 @@ struct Ticks {
 pub(crate) struct BoltTasks {
     tenure: Tenure<BoltTask>,
     ticks: Option<Ticks>,
+    /// Tuples that wait until the executor is up, by task: no more than came in one batch.
+    put_off: Vec<(usize, Tuple)>,
     /// Who died of being asked when to wake it, until something can be done about it.
     fallen: RefCell<Option<(usize, Death)>>,
 }
 
 const SECOND_NS: u64 = 1_000_000_000;
-
-/// How often an executor that is down looks whether the run has ended.
-const LOOK_NS: u64 = 10_000_000;
 
 impl BoltTasks {
     pub(crate) fn new(plan: Arc<ExecutorPlan>, executor: usize) -> Self {
@@ -83,7 +82,8 @@ impl BoltTasks {
             context: plan.context(*task, Waker::default()),
         };
         let tasks = plan.executors[executor].iter().map(task).collect();
-        Self { tenure: Tenure::new(plan, tasks), ticks: None, fallen: RefCell::default() }
+        let tenure = Tenure::new(plan, tasks);
+        Self { tenure, ticks: None, put_off: Vec::new(), fallen: RefCell::default() }
     }
 
     /// Lets a task's component do something, and takes over what it emitted. Returns whether it lives.
@@ -118,20 +118,20 @@ impl BoltTasks {
         self.tenure.revive(at, death);
     }
 
-    /// Waits until the executor is up: tuples that come meanwhile stay in the queues, and those who send
-    /// them wait for room. Returns whether it is; else the run ends, or time is simulated. That stands
-    /// still while anybody is busy, so nobody must wait for it here.
-    fn await_start(&mut self) -> bool {
-        while !self.tenure.rise() {
-            let Some(shared) = self.tenure.plan.tether.shared() else { return false };
-            if shared.census.is_some() || shared.stopped() || shared.is_ending() {
-                return false;
+    /// Starts the executor if it is down and it is time to, and executes what came while it was. Returns
+    /// whether it is up.
+    #[cold]
+    fn catch_up(&mut self, out: &mut Collector<Parcel>) -> bool {
+        if self.tenure.rise() {
+            for (at, tuple) in std::mem::take(&mut self.put_off) {
+                if self.tenure.is_up() {
+                    self.execute_at(at, tuple, out);
+                } else {
+                    self.put_off.push((at, tuple));
+                }
             }
-            let look_ns = self.tenure.plan.clock.now_ns().saturating_add(LOOK_NS);
-            let retry_ns = self.tenure.retry_ns().unwrap_or(look_ns);
-            self.tenure.plan.clock.sleep_until(retry_ns.min(look_ns));
         }
-        true
+        self.tenure.is_up()
     }
 
     fn do_chores(&mut self, now_ns: u64, out: &Collector<Parcel>) {
@@ -150,7 +150,7 @@ impl BoltTasks {
         ticks.next_ns += interval_ns * ((now_ns - ticks.next_ns) / interval_ns + 1);
         let (source, seconds) = (Arc::clone(&ticks.source), ticks.seconds);
         for at in 0..self.tenure.tasks.len() {
-            if self.tenure.retry_ns().is_some() {
+            if !self.tenure.is_up() {
                 return;
             }
             let tuple = Tuple::new(values![seconds], Arc::clone(&source), -1, Ids::new());
@@ -227,20 +227,24 @@ impl Bolt for BoltTasks {
 
     fn execute(&mut self, input: Input<'_, Delivery>, out: &mut Collector<Parcel>) -> Outcome {
         let Delivery { local, tuple } = input.value;
-        if self.await_start() {
-            self.execute_at(local as usize, tuple, out);
+        let at = local as usize;
+        if self.tenure.is_up() || self.catch_up(out) {
+            self.execute_at(at, tuple, out);
+        } else if self.tenure.paused_until().is_some() {
+            // The executor takes nothing now, but this came in one batch with what killed somebody.
+            self.put_off.push((at, tuple));
         } else {
             // It is neither acked nor failed. On simulated time it is replayed once it has timed out;
             // one that fails would come again at once, over and over at the same time.
-            self.lose(local as usize, &tuple);
+            self.lose(at, &tuple);
         }
         // Storm's tuples are anchored one by one, outside of the trees that runs have.
         Outcome::Ack
     }
 
     fn wake_at(&self) -> Option<u64> {
-        if let Some(retry_ns) = self.tenure.retry_ns() {
-            return Some(retry_ns);
+        if !self.tenure.is_up() {
+            return self.tenure.rises_at();
         }
         let tick = self.ticks.as_ref().map(|ticks| ticks.next_ns);
         let chores = self.tenure.next_chore_ns();
@@ -257,7 +261,7 @@ impl Bolt for BoltTasks {
         if let Some((at, death)) = self.fallen.take() {
             self.revive(at, &death);
         }
-        if !self.tenure.rise() {
+        if !self.tenure.is_up() && !self.catch_up(out) {
             return;
         }
         self.do_chores(now_ns, out);
@@ -274,7 +278,15 @@ impl Bolt for BoltTasks {
         }
     }
 
+    #[inline]
+    fn paused_until(&self) -> Option<u64> {
+        self.tenure.paused_until()
+    }
+
     fn cleanup(&mut self) {
+        for (at, tuple) in std::mem::take(&mut self.put_off) {
+            self.lose(at, &tuple);
+        }
         for BoltTask { bolt, collector, .. } in &mut self.tenure.tasks {
             call_last(&collector.reporter, || bolt.cleanup());
         }

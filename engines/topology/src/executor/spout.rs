@@ -266,7 +266,7 @@ impl SpoutTasks {
                 shared.rests(self.number, 0);
             }
             let now_ns = self.tenure.plan.clock.now_ns();
-            let retry_ns = self.tenure.retry_ns().unwrap_or(now_ns);
+            let retry_ns = self.tenure.rises_at().unwrap_or(now_ns);
             return Some(idle(shared, Duration::from_nanos(retry_ns.saturating_sub(now_ns))));
         }
         if active != self.active {

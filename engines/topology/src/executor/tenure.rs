@@ -4,6 +4,7 @@ use super::guard::{Death, call, call_last, guarded};
 use super::{Chores, ExecutorPlan, Outlet, Restarts, Starts};
 use crate::component::ComponentResult;
 use crate::report::Reporter;
+use crate::runtime::task::Shared;
 use crate::topology::Factory;
 use crate::{Config, TopologyContext};
 use std::sync::Arc;
@@ -49,10 +50,34 @@ impl<T: Task> Tenure<T> {
         self.died(0, death);
     }
 
-    /// When to start again, if the executor is down.
+    /// Whether all components are there.
     #[inline]
-    pub(super) const fn retry_ns(&self) -> Option<u64> {
-        self.starts.retry_ns()
+    pub(super) const fn is_up(&self) -> bool {
+        self.starts.retry_ns().is_none()
+    }
+
+    /// When it starts again, if it is down and will. There is nothing to start for in a run that ends:
+    /// that would use up restarts, and end it with an error after all.
+    #[inline]
+    pub(super) fn rises_at(&self) -> Option<u64> {
+        self.starts.retry_ns().filter(|_| self.run().is_some())
+    }
+
+    /// The run, unless it ends.
+    fn run(&self) -> Option<Arc<Shared>> {
+        self.plan.tether.shared().filter(|run| !run.stopped() && !run.is_ending())
+    }
+
+    #[cold]
+    fn waits_until(&self) -> Option<u64> {
+        self.run().filter(|run| run.census.is_none()).and(self.starts.retry_ns())
+    }
+
+    /// Until when it is down, if what comes can wait so long. On simulated time it cannot: that stands
+    /// still while anybody is busy, so nobody must wait for it.
+    #[inline]
+    pub(super) fn paused_until(&self) -> Option<u64> {
+        if self.is_up() { None } else { self.waits_until() }
     }
 
     /// The executor has got through work: that it could start was no mistake.
@@ -74,18 +99,25 @@ impl<T: Task> Tenure<T> {
     /// The same, and starts the executor again unless that has failed just now.
     pub(super) fn revive(&mut self, at: usize, death: &Death) {
         self.died(at, death);
-        self.rise();
+        let now_ns = self.plan.clock.now_ns();
+        // This time it does so even in a run that ends: for what is in its queue.
+        if self.starts.retry_ns().is_some_and(|retry_ns| retry_ns <= now_ns) {
+            self.start();
+        }
     }
 
     /// Starts the executor if it is down and it is time to. Returns whether it is up.
     #[inline]
     pub(super) fn rise(&mut self) -> bool {
-        match self.retry_ns() {
-            None => return true,
-            Some(retry_ns) if self.plan.clock.now_ns() < retry_ns => {}
-            Some(_) => self.start(),
+        self.is_up() || self.try_to_rise()
+    }
+
+    #[cold]
+    fn try_to_rise(&mut self) -> bool {
+        if self.rises_at().is_some_and(|retry_ns| retry_ns <= self.plan.clock.now_ns()) {
+            self.start();
         }
-        self.retry_ns().is_none()
+        self.is_up()
     }
 
     /// Starts the tasks, each with a component of its own. If one dies of that, they are down, and the

@@ -13,6 +13,9 @@ use crate::typed::{Bolt, Collector, Input, Outcome};
 use std::sync::Arc;
 use weir_dataflow::{Received, Stamp};
 
+/// How often an executor whose bolt can take nothing looks what else has happened.
+const LOOK_NS: u64 = 10_000_000;
+
 pub(crate) struct BoltExecutor<B: Bolt> {
     bolt: B,
     from: Intake<B::In>,
@@ -110,6 +113,10 @@ impl<B: Bolt> BoltExecutor<B> {
         self.bolt.prepare(context);
         ready();
         while !self.channels.all_ended() {
+            if self.bolt.paused_until().is_some() {
+                self.pause()?;
+                continue;
+            }
             let Some(packet) = self.from.pop() else {
                 match self.from.take_turns() {
                     Ok(()) => {}
@@ -164,6 +171,36 @@ impl<B: Bolt> BoltExecutor<B> {
         self.from.get_up();
         if let Received::Message(call) = heard {
             self.from.hear(call);
+        }
+        let woken_ns = self.shared.context.now_ns();
+        self.gulp.waited(woken_ns);
+        self.counts.idle_ns += woken_ns - now_ns;
+        Ok(())
+    }
+
+    /// Lets a bolt be that can take nothing now, though there may be something. Before, the task hands
+    /// over all that it has gathered, as before any wait.
+    #[cold]
+    fn pause(&mut self) -> Result<(), Closed> {
+        // Whoever begins to send is heard all the same.
+        match self.from.take_turns() {
+            Ok(()) => {}
+            Err(TryRecvError::Disconnected) => return Err(Closed),
+            Err(TryRecvError::Empty) => return self.wait(),
+        }
+        self.send_on()?;
+        self.wake()?;
+        self.shared.holds(self.place, self.from.len());
+        let now_ns = self.shared.context.now_ns();
+        self.out.flush()?;
+        self.out.tell_marks(now_ns)?;
+        self.report(now_ns);
+        if self.shared.stopped() {
+            return Err(Closed);
+        }
+        if let Some(until_ns) = self.bolt.paused_until() {
+            let clock = &self.shared.context.clock;
+            clock.sleep_until(until_ns.min(clock.now_ns().saturating_add(LOOK_NS)));
         }
         let woken_ns = self.shared.context.now_ns();
         self.gulp.waited(woken_ns);

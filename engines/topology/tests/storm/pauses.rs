@@ -3,13 +3,19 @@
 
 use crate::deaths::{die, restarts, submit};
 use crate::ending::meanwhile;
+use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use weir_dataflow::ManualClock;
 use weir_topology::{
-    ComponentResult, KillOptions, LocalCluster, OutputCollector, OutputFieldsDeclarer, RichBolt,
-    RichSpout, SpoutOutputCollector, StormTopology, TopologyBuilder, Tuple, Value, values,
+    ComponentResult, Config, KillOptions, LocalCluster, OutputCollector, OutputFieldsDeclarer,
+    RichBolt, RichSpout, SpoutOutputCollector, StormTopology, TopologyBuilder, TopologyContext,
+    Tuple, Value, values,
 };
+
+/// How long is waited for what must happen.
+const LONG: Duration = Duration::from_secs(20);
 
 /// Where a component dies, again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,4 +108,172 @@ fn what_dies_of_its_first_work_pauses_between_starts() {
         assert_eq!(deaths, want, "{place:?}");
         running.kill(KillOptions::NOW).expect("it ends");
     }
+}
+
+/// Sends three messages at once, and tells what becomes of them.
+#[derive(Clone)]
+struct Three {
+    calls: usize,
+    sent: Sender<()>,
+    told: Sender<(bool, Option<i64>)>,
+}
+
+impl RichSpout for Three {
+    fn next_tuple(&mut self, out: &mut SpoutOutputCollector) -> ComponentResult {
+        self.calls += 1;
+        match self.calls {
+            1 => (1..=3).try_for_each(|id| out.emit(values![id], id).map(drop))?,
+            2 => self.sent.send(())?,
+            _ => {}
+        }
+        Ok(())
+    }
+    fn ack(&mut self, message_id: Value) -> ComponentResult {
+        Ok(self.told.send((true, message_id.as_int()))?)
+    }
+    fn fail(&mut self, message_id: Value) -> ComponentResult {
+        Ok(self.told.send((false, message_id.as_int()))?)
+    }
+    fn declare_output_fields(&self, declarer: &mut OutputFieldsDeclarer) {
+        declarer.declare(["x"]);
+    }
+}
+
+/// Acks the first message when all are there, dies of the second, and does not start at once.
+struct Tired {
+    starts: Arc<AtomicUsize>,
+    all_there: Receiver<()>,
+}
+
+impl RichBolt for Tired {
+    fn prepare(&mut self, _: &Config, _: &TopologyContext) -> ComponentResult {
+        if self.starts.fetch_add(1, Ordering::SeqCst) == 1 {
+            die();
+        }
+        Ok(())
+    }
+    fn execute(&mut self, tuple: Tuple, out: &mut OutputCollector) -> ComponentResult {
+        match tuple.int("x")? {
+            1 => self.all_there.recv_timeout(LONG)?,
+            2 => die(),
+            _ => {}
+        }
+        out.ack(&tuple);
+        Ok(())
+    }
+}
+
+/// What an executor has done is told before it waits to start again, and what it has not done comes
+/// afterwards, whether that is in its queue or in the batch at hand.
+#[test]
+fn what_a_bolt_has_done_is_told_while_it_is_down() {
+    for batch in [1, 3] {
+        let clock = Arc::new(ManualClock::new());
+        let (sent, all_there) = bounded(1);
+        let (told, becomes) = bounded(3);
+        let starts = Arc::<AtomicUsize>::default();
+        let (spout, made) = (Three { calls: 0, sent, told }, Arc::clone(&starts));
+        let mut builder = TopologyBuilder::new();
+        builder.set_spout("spout", move || spout.clone(), 1);
+        let tired = move || Tired { starts: Arc::clone(&made), all_there: all_there.clone() };
+        let _ = builder.set_bolt("bolt", tired, 1).shuffle_grouping("spout");
+        let topology = builder.create_topology().expect("a topology");
+        // The spout tells of new trees at once, though time stands still.
+        let conf = restarts(-1)
+            .set(Config::TOPOLOGY_PRODUCER_BATCH_SIZE, batch)
+            .set(Config::TOPOLOGY_BATCH_FLUSH_INTERVAL_MILLIS, 0);
+        let cluster = LocalCluster::on_clock(Arc::<ManualClock>::clone(&clock));
+        let running = submit(&cluster, topology, conf);
+        let mut first = [(); 2].map(|()| becomes.recv_timeout(LONG));
+        first.sort_unstable_by_key(|told| told.ok());
+        let started = starts.load(Ordering::SeqCst);
+        clock.advance(Duration::from_millis(10));
+        assert_eq!(first, [Ok((false, Some(2))), Ok((true, Some(1)))], "batches of {batch}");
+        assert_eq!(started, 2, "it is down");
+        assert_eq!(becomes.recv_timeout(LONG), Ok((true, Some(3))), "batches of {batch}");
+        running.kill(KillOptions::NOW).expect("it ends");
+        assert_eq!(running.errors().len(), 2, "batches of {batch}");
+    }
+}
+
+/// Sends a message, and says when it ends.
+#[derive(Clone)]
+struct Once(bool, Sender<()>);
+
+impl RichSpout for Once {
+    fn next_tuple(&mut self, out: &mut SpoutOutputCollector) -> ComponentResult {
+        if !std::mem::replace(&mut self.0, true) {
+            out.emit(values![1], 1)?;
+        }
+        Ok(())
+    }
+    fn close(&mut self) {
+        let _ = self.1.send(());
+    }
+    fn declare_output_fields(&self, declarer: &mut OutputFieldsDeclarer) {
+        declarer.declare(["x"]);
+    }
+}
+
+/// Passes a message on when it may.
+#[derive(Clone)]
+struct Slow {
+    has_it: Sender<()>,
+    may_go_on: Receiver<()>,
+}
+
+impl RichBolt for Slow {
+    fn execute(&mut self, tuple: Tuple, out: &mut OutputCollector) -> ComponentResult {
+        self.has_it.send(())?;
+        self.may_go_on.recv_timeout(LONG)?;
+        out.emit([&tuple], values![1])?;
+        out.ack(&tuple);
+        Ok(())
+    }
+    fn declare_output_fields(&self, declarer: &mut OutputFieldsDeclarer) {
+        declarer.declare(["x"]);
+    }
+}
+
+/// Never starts.
+#[derive(Clone)]
+struct Never(Sender<()>);
+
+impl RichBolt for Never {
+    fn prepare(&mut self, _: &Config, _: &TopologyContext) -> ComponentResult {
+        self.0.send(())?;
+        die()
+    }
+    fn execute(&mut self, _: Tuple, _: &mut OutputCollector) -> ComponentResult {
+        Ok(())
+    }
+}
+
+/// What is down when a topology ends stays down, and so the topology ends well.
+#[test]
+fn what_is_down_when_its_topology_ends_does_not_use_up_its_restarts() {
+    let clock = Arc::new(ManualClock::new());
+    let ((has_it, in_hand), (go_on, may_go_on)) = (bounded(1), bounded(1));
+    let ((ends, ended), (attempt, attempts)) = (bounded(1), bounded(8));
+    let mut builder = TopologyBuilder::new();
+    builder.set_spout("spout", move || Once(false, ends.clone()), 1);
+    let slow = Slow { has_it, may_go_on };
+    let _ = builder.set_bolt("slow", move || slow.clone(), 1).shuffle_grouping("spout");
+    let _ = builder.set_bolt("never", move || Never(attempt.clone()), 1).shuffle_grouping("slow");
+    let topology = builder.create_topology().expect("a topology");
+    let cluster = LocalCluster::on_clock(Arc::<ManualClock>::clone(&clock));
+    let running = submit(&cluster, topology, restarts(2));
+    in_hand.recv_timeout(LONG).expect("it has the message");
+    for _ in 0..2 {
+        attempts.recv_timeout(LONG).expect("there is no pause before the second");
+    }
+    let killed = Arc::clone(&running);
+    let kill = meanwhile(move || killed.kill(KillOptions::NOW));
+    ended.recv_timeout(LONG).expect("the spout ends");
+    // It is time to try again, but there is nothing to start for.
+    clock.advance(Duration::from_millis(10));
+    go_on.send(()).expect("it waits");
+    let summary = kill.result().expect("it ends well");
+    assert_eq!(summary.errors.len(), 2);
+    assert!(attempts.is_empty());
 }
