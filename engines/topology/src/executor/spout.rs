@@ -63,9 +63,6 @@ pub(crate) struct SpoutId {
     began: Option<Began>,
 }
 
-/// Calls of `next_tuple` between two looks at the clock, while there is always something to emit.
-const CALLS_PER_LOOK: u32 = 64;
-
 /// How long a spout has had nothing before it looks less often, and how long it then pauses.
 const DROWSY_AFTER_NS: u64 = 1_000_000_000;
 const DROWSY: Duration = Duration::from_millis(10);
@@ -88,7 +85,6 @@ pub(crate) struct SpoutTasks {
     forget: bool,
     /// Whether its last death was of what it was told, which it has then not got through by being asked.
     died_of_news: bool,
-    calls: u32,
 }
 
 impl SpoutTasks {
@@ -122,7 +118,6 @@ impl SpoutTasks {
             idle_since_ns: None,
             forget: false,
             died_of_news: false,
-            calls: 0,
         }
     }
 
@@ -215,9 +210,7 @@ impl SpoutTasks {
         self.tenure.tasks[at].collector.outlet.emitted
     }
 
-    fn do_chores(&mut self, out: &SpoutCollector<Parcel, SpoutId>) {
-        self.calls = 0;
-        let now_ns = self.tenure.plan.clock.now_ns();
+    fn do_chores(&mut self, now_ns: u64, out: &SpoutCollector<Parcel, SpoutId>) {
         if let Err(death) = self.tenure.do_chores(now_ns, &|queue| out.out.fullness(queue)) {
             self.revive(0, &death);
         }
@@ -279,7 +272,7 @@ impl SpoutTasks {
         if self.active {
             return None;
         }
-        self.do_chores(out);
+        self.do_chores(self.tenure.plan.clock.now_ns(), out);
         if self.bury(out) {
             return Some(Next::More);
         }
@@ -355,9 +348,8 @@ impl Spout for SpoutTasks {
         }
         self.set_limit(out);
         let any = self.ask_all(out);
-        self.calls += 1;
-        if !self.forget && (!any || self.calls >= CALLS_PER_LOOK) {
-            self.do_chores(out);
+        if !self.forget && !any {
+            self.do_chores(self.tenure.plan.clock.now_ns(), out);
         }
         let exhausted = !any && !self.forget && self.are_exhausted();
         if self.bury(out) {
@@ -391,8 +383,19 @@ impl Spout for SpoutTasks {
         if let Some(next) = self.look_up(out, &shared) {
             return next;
         }
-        self.do_chores(out);
+        self.do_chores(self.tenure.plan.clock.now_ns(), out);
         if self.bury(out) { Next::More } else { idle(&shared, Duration::MAX) }
+    }
+
+    /// A spout that always has something does its chores here, the others when they have nothing.
+    fn look(&mut self, now_ns: u64, out: &mut SpoutCollector<Parcel, SpoutId>) {
+        self.do_chores(now_ns, out);
+        // It may be about to wait; the successors of those who died of a chore are asked at once.
+        if self.forget
+            && let Some(shared) = self.tenure.plan.tether.shared()
+        {
+            shared.wake_spout(self.number);
+        }
     }
 
     fn ack(&mut self, id: SpoutId) {

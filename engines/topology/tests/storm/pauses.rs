@@ -277,3 +277,59 @@ fn what_is_down_when_its_topology_ends_does_not_use_up_its_restarts() {
     assert_eq!(summary.errors.len(), 2);
     assert!(attempts.is_empty());
 }
+
+/// Takes a second for each tuple, of which there are ten.
+struct Sluggish {
+    clock: Arc<ManualClock>,
+    calls: usize,
+    told: Arc<AtomicUsize>,
+    /// By call, what had been told before.
+    so_far: Sender<usize>,
+}
+
+impl RichSpout for Sluggish {
+    fn open(&mut self, _: &Config, context: &TopologyContext) -> ComponentResult {
+        let second = Duration::from_secs(1);
+        context.register_metric("calls", weir_topology::metrics::CountMetric::default(), second)?;
+        Ok(())
+    }
+    fn next_tuple(&mut self, out: &mut SpoutOutputCollector) -> ComponentResult {
+        self.so_far.send(self.told.load(Ordering::SeqCst))?;
+        self.calls += 1;
+        self.clock.advance(Duration::from_secs(1));
+        out.emit(values![1], Value::Null)?;
+        Ok(())
+    }
+    fn is_exhausted(&self) -> bool {
+        self.calls == 10
+    }
+    fn declare_output_fields(&self, declarer: &mut OutputFieldsDeclarer) {
+        declarer.declare(["x"]);
+    }
+}
+
+/// A spout that always has something, and takes long for it, does what is due in between.
+#[test]
+fn the_metrics_of_a_slow_spout_are_told_when_it_is_time() {
+    let (clock, told) = (Arc::new(ManualClock::new()), Arc::<AtomicUsize>::default());
+    let (say, said) = bounded(16);
+    let mut builder = TopologyBuilder::new();
+    let (moved, tells) = (Arc::clone(&clock), Arc::clone(&told));
+    let sluggish = move || Sluggish {
+        clock: Arc::clone(&moved),
+        calls: 0,
+        told: Arc::clone(&tells),
+        so_far: say.clone(),
+    };
+    builder.set_spout("spout", sluggish, 1);
+    let topology = builder.create_topology().expect("a topology");
+    let cluster = LocalCluster::on_clock(clock);
+    cluster.register_metrics_consumer(
+        move |_: &weir_topology::metrics::TaskInfo, _: &[weir_topology::metrics::DataPoint]| {
+            told.fetch_add(1, Ordering::SeqCst);
+        },
+    );
+    submit(&cluster, topology, Config::new()).join().expect("it ends");
+    let so_far: Vec<_> = said.try_iter().collect();
+    assert_eq!(so_far, (0..10).collect::<Vec<_>>());
+}
