@@ -379,8 +379,8 @@ impl<B: Bolt> BoltExecutor<B> {
         self.counts.lived_ns = self.shared.context.now_ns();
         self.report(self.shared.context.now_ns());
         let from = &mut self.from;
-        let left = std::iter::from_fn(|| from.pop_any());
-        self.shared.leave(self.place, left, self.taken);
+        let left = std::iter::from_fn(|| from.pop_any()).count();
+        self.shared.leave(self.place, self.taken + left);
         Ok(())
     }
 }

@@ -99,7 +99,7 @@ impl<S: Spout> SpoutExecutor<S> {
         self.state.counts.lived_ns = self.shared.context.now_ns();
         self.shared.tracker.passed(self.number, u64::MAX, self.shared.context.now_ns());
         if let Some(inbox) = &self.out.out.inbox {
-            self.shared.leave(self.place, inbox.from.try_iter(), inbox.taken);
+            self.shared.leave(self.place, inbox.taken);
         }
         Ok(self.state.counts)
     }
