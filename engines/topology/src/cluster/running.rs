@@ -210,6 +210,13 @@ impl RunningTopology {
         }
     }
 
+    /// The same as [`await_quiet`](Self::await_quiet), unless that takes so long that it may never be.
+    pub(super) fn await_quiet_for_a_while(&self) {
+        if let Some(shared) = self.lifecycle.shared() {
+            shared.await_quiet_for_a_while();
+        }
+    }
+
     /// Waits until nothing can happen at the time that the cluster's clock stands at.
     pub(super) fn await_quiet(&self) {
         if let Some(shared) = self.lifecycle.shared() {

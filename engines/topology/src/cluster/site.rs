@@ -84,8 +84,12 @@ impl Site {
 
     /// Waits until nothing can happen any more at the time that simulated time stands at.
     pub(super) fn await_quiet(&self) {
+        self.each(RunningTopology::await_quiet);
+    }
+
+    fn each(&self, wait: impl Fn(&RunningTopology)) {
         let topologies: Vec<_> = self.topologies().values().cloned().collect();
-        topologies.iter().for_each(|topology| topology.await_quiet());
+        topologies.iter().for_each(|topology| wait(topology));
     }
 
     pub(super) fn advance(&self, by: Duration, step: Duration) {
@@ -100,19 +104,19 @@ impl Site {
         }
     }
 
-    /// Waits, after a run was made inactive, until no tree of it is open, or for `most`.
+    /// Waits, after a run was made inactive, until no tree of it is open, or for `most`. A topology that
+    /// never gets quiet, this one or another, does not keep it from ending.
     pub(super) fn await_no_tree(&self, run: &Shared, most: Duration) {
-        if self.watch() == Watch::No {
-            return run.await_no_tree(most);
-        }
+        let Time::Simulated(clock) = &self.time else { return run.await_no_tree(most) };
         let mut left = most;
         // It need not be among those of this cluster any more.
-        run.await_quiet();
+        run.await_quiet_for_a_while();
         while run.awaits_trees() && left > Duration::ZERO {
             let step = STEP.min(left);
             left -= step;
-            self.advance(step, step);
-            run.await_quiet();
+            clock.advance(step);
+            self.each(RunningTopology::await_quiet_for_a_while);
+            run.await_quiet_for_a_while();
         }
     }
 

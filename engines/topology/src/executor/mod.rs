@@ -8,6 +8,7 @@ mod outlet;
 mod plan;
 mod spout;
 mod starts;
+mod tenure;
 
 pub(crate) use bolt::BoltTasks;
 pub(crate) use chores::{Chores, Queues};

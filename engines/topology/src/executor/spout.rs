@@ -1,16 +1,20 @@
 //! The tasks of a spout that share an executor.
 
-use super::guard::{Death, call, call_last, guarded};
-use super::{Began, Chores, ExecutorPlan, Outlet, Parcel, Restarts, Starts};
+use super::guard::{Death, call, call_last};
+use super::tenure::{Task, Tenure};
+use super::{Began, ExecutorPlan, Outlet, Parcel};
 use crate::component::{ComponentResult, Opening};
 use crate::flow_control::{Pause, WaitStrategy};
 use crate::nanos::nanos;
+use crate::report::Reporter;
 use crate::runtime::acker::ORIGIN;
 use crate::runtime::task::{Shared, TaskContext};
 use crate::state::CHECKPOINT_COMPONENT;
 use crate::topology::Factory;
 use crate::typed::{FailReason, Next, Spout, SpoutCollector};
-use crate::{OutputFieldsDeclarer, RichSpout, SpoutOutputCollector, TopologyContext, Value, Waker};
+use crate::{
+    Config, OutputFieldsDeclarer, RichSpout, SpoutOutputCollector, TopologyContext, Value, Waker,
+};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -23,19 +27,29 @@ struct SpoutTask {
     context: TopologyContext,
 }
 
-impl SpoutTask {
+impl Task for SpoutTask {
+    fn outlet(&mut self) -> &mut Outlet {
+        &mut self.collector.outlet
+    }
+
+    fn reporter(&self) -> &Reporter {
+        &self.collector.reporter
+    }
+
     fn household(&self) -> (&Outlet, &TopologyContext) {
         (&self.collector.outlet, &self.context)
     }
 
-    /// Drops the component, and what it had in hand.
-    fn vacate(&mut self) {
-        let SpoutOutputCollector { outlet, reporter, .. } = &mut self.collector;
-        let spout = std::mem::replace(&mut self.spout, Box::new(Nothing));
-        call_last(reporter, || drop(spout));
-        for hook in outlet.meter.take_hooks() {
-            call_last(reporter, || drop(hook));
-        }
+    fn admit(&mut self, factory: &Factory) {
+        self.spout = make(factory);
+    }
+
+    fn begin(&mut self, conf: &Config) -> ComponentResult {
+        self.spout.open(conf, &self.context)
+    }
+
+    fn evict(&mut self) {
+        drop(std::mem::replace(&mut self.spout, Box::new(Nothing)));
     }
 }
 
@@ -49,21 +63,15 @@ pub(crate) struct SpoutId {
     began: Option<Began>,
 }
 
-/// Calls of `next_tuple` between two looks at the clock, while there is always something to emit.
-const CALLS_PER_LOOK: u32 = 64;
-
 /// How long a spout has had nothing before it looks less often, and how long it then pauses.
 const DROWSY_AFTER_NS: u64 = 1_000_000_000;
 const DROWSY: Duration = Duration::from_millis(10);
 
 /// A spout executor: a typed spout that asks its tasks in turn.
 pub(crate) struct SpoutTasks {
-    plan: Arc<ExecutorPlan>,
+    tenure: Tenure<SpoutTask>,
     /// Number among the executors of spouts.
     number: usize,
-    tasks: Vec<SpoutTask>,
-    restarts: Restarts,
-    starts: Starts,
     /// Whether the tasks have been told that they are active.
     active: bool,
     /// Trees that may be open, over all tasks; set up with the first call.
@@ -75,9 +83,8 @@ pub(crate) struct SpoutTasks {
     idle_since_ns: Option<u64>,
     /// The executor died: trees that are open are nobody's, until they are given up.
     forget: bool,
-    /// None before it has opened.
-    chores: Option<Chores>,
-    calls: u32,
+    /// Whether its last death was of what it was told, which it has then not got through by being asked.
+    died_of_news: bool,
 }
 
 impl SpoutTasks {
@@ -98,99 +105,62 @@ impl SpoutTasks {
             },
             context: plan.context(*task, waker.clone()),
         };
-        let tasks: Vec<_> = plan.executors[executor].iter().map(task).collect();
-        let restarts = Restarts { left: plan.restarts, tether: plan.tether.clone() };
+        let tasks = plan.executors[executor].iter().map(task).collect();
         // A strategy that cannot be has been refused when the topology was submitted.
         let wait = WaitStrategy::of_spout(&plan.conf).unwrap_or(WaitStrategy::Block);
         Self {
-            plan,
+            tenure: Tenure::new(plan, tasks),
             number,
-            tasks,
-            restarts,
-            starts: Starts::default(),
             active: false,
             limit: None,
             wait,
             idle_rounds: 0,
             idle_since_ns: None,
             forget: false,
-            chores: None,
-            calls: 0,
+            died_of_news: false,
         }
     }
 
+    /// Lets a task's component do something. Returns whether it lives.
     fn run(
         &mut self,
         at: usize,
         code: impl FnOnce(&mut dyn RichSpout, &mut SpoutOutputCollector) -> ComponentResult,
-    ) {
-        let SpoutTask { spout, collector, .. } = &mut self.tasks[at];
-        if let Err(death) = call(|| code(&mut **spout, collector)) {
+    ) -> bool {
+        let SpoutTask { spout, collector, .. } = &mut self.tenure.tasks[at];
+        let called = call(|| code(&mut **spout, collector));
+        if let Err(death) = &called {
             self.revive(at, death);
         }
+        called.is_ok()
     }
 
-    /// Takes note that a component died, which all of the executor die of, if one may die here.
-    fn died(&mut self, at: usize, death: &Death) {
-        let reporter = self.tasks[at].collector.reporter.clone();
-        reporter.report(&death.message());
-        // What the dead held, such as their states, is free before others are made.
-        self.tasks.iter_mut().for_each(SpoutTask::vacate);
+    /// Tells a task what became of a message.
+    fn tell(&mut self, SpoutId { at, message_id, began }: SpoutId, acked: bool) {
+        // What is known after a death was emitted by the dead: the successors have emitted nothing yet.
+        if self.forget {
+            return;
+        }
+        let lives = self.run(at, |spout, collector| {
+            collector.outlet.meter.end_tree(began, &message_id, acked);
+            if acked { spout.ack(message_id) } else { spout.fail(message_id) }
+        });
+        self.died_of_news = !lives;
+        if lives {
+            self.tenure.succeeded();
+        }
+    }
+
+    /// A component died: the executor starts again unless that has failed just now.
+    fn revive(&mut self, at: usize, death: &Death) {
         (self.active, self.forget) = (false, true);
-        self.restarts.survive(death, &reporter);
-        self.starts.died(self.plan.clock.now_ns());
-    }
-
-    /// The same, and starts the executor again unless that has failed just now.
-    fn revive(&mut self, at: usize, death: Death) {
-        self.died(at, &death);
-        self.rise();
-    }
-
-    /// Starts the executor if it is down and it is time to. Returns how long it stays down, if it does.
-    fn rise(&mut self) -> Option<Duration> {
-        let retry_ns = self.starts.retry_ns()?;
-        if self.plan.clock.now_ns() >= retry_ns {
-            self.start();
-        }
-        let retry_ns = self.starts.retry_ns()?;
-        Some(Duration::from_nanos(retry_ns.saturating_sub(self.plan.clock.now_ns())))
-    }
-
-    /// Starts the tasks, each with a component of its own. If one dies of that, they are down, and the
-    /// next attempt is somebody else's: who waits for this executor to be opened does not wait for
-    /// ever.
-    fn start(&mut self) {
-        if let Err((at, death)) = self.try_to_start() {
-            return self.died(at, &death);
-        }
-        // It has succeeded only when all are active.
-        self.starts.started();
-        let tasks = self.tasks.iter().map(SpoutTask::household);
-        self.chores = Some(Chores::new(self.plan.clock.now_ns(), tasks));
-    }
-
-    fn try_to_start(&mut self) -> Result<(), (usize, Death)> {
-        for (at, task) in self.tasks.iter_mut().enumerate() {
-            task.spout = guarded(|| make(&self.plan.factory)).map_err(|death| (at, death))?;
-        }
-        for (at, task) in self.tasks.iter_mut().enumerate() {
-            let SpoutTask { spout, context, collector } = task;
-            let opened = call(|| {
-                context.registry.open();
-                spout.open(&self.plan.conf, context)
-            });
-            context.registry.close();
-            collector.outlet.meter.tell(context.registry.take_hooks());
-            opened.map_err(|death| (at, death))?;
-        }
-        Ok(())
+        self.tenure.revive(at, death);
     }
 
     /// Tells all tasks whether they are active, unless one dies of it. None must have died just before.
     fn set_active(&mut self, active: bool) {
         self.active = active;
-        for at in 0..self.tasks.len() {
+        for at in 0..self.tenure.tasks.len() {
             self.run(at, |spout, _| {
                 if active {
                     spout.activate()
@@ -203,27 +173,28 @@ impl SpoutTasks {
                 return;
             }
         }
-        if active {
-            self.starts.succeeded();
-        }
     }
 
     /// Checkpoints go on until all that the other spouts have open is done: that it waits for.
     fn is_needed_still(&self, shared: &Shared) -> bool {
-        &*self.plan.id == CHECKPOINT_COMPONENT && shared.others_have_open_trees(self.number)
+        &*self.tenure.plan.id == CHECKPOINT_COMPONENT && shared.others_have_open_trees(self.number)
     }
 
     /// Trees that the tasks of the executor may have open together.
     fn set_limit(&mut self, out: &mut SpoutCollector<Parcel, SpoutId>) {
         let limit = self.limit.get_or_insert_with(|| {
-            self.plan.max_spout_pending.map(|each| each.saturating_mul(self.tasks.len()))
+            self.tenure
+                .plan
+                .max_spout_pending
+                .map(|each| each.saturating_mul(self.tenure.tasks.len()))
         });
         out.limit_pending(*limit);
     }
 
     /// Takes over what a task has emitted. Returns whether that is anything.
     fn drain(&mut self, at: usize, out: &mut SpoutCollector<Parcel, SpoutId>) -> bool {
-        let SpoutOutputCollector { outlet, openings, accepted, .. } = &mut self.tasks[at].collector;
+        let SpoutOutputCollector { outlet, openings, accepted, .. } =
+            &mut self.tenure.tasks[at].collector;
         let any = !outlet.parcels.is_empty() || !openings.is_empty() || !accepted.is_empty();
         outlet.parcels.drain(..).for_each(|parcel| out.out.emit(parcel));
         for Opening { root, xor, message_id, began } in openings.drain(..) {
@@ -236,20 +207,12 @@ impl SpoutTasks {
 
     /// Storm's emission counts however few subscribe.
     fn emitted(&self, at: usize) -> u64 {
-        self.tasks[at].collector.outlet.emitted
+        self.tenure.tasks[at].collector.outlet.emitted
     }
 
-    fn do_chores(&mut self, out: &SpoutCollector<Parcel, SpoutId>) {
-        self.calls = 0;
-        let Some(chores) = &mut self.chores else { return };
-        let now_ns = self.plan.clock.now_ns();
-        if chores.next_ns() > now_ns {
-            return;
-        }
-        let households = self.tasks.iter().map(SpoutTask::household);
-        let fullness = |queue| out.out.fullness(queue);
-        if let Err(death) = guarded(|| chores.run(now_ns, &self.plan, &fullness, households)) {
-            self.revive(0, death);
+    fn do_chores(&mut self, now_ns: u64, out: &SpoutCollector<Parcel, SpoutId>) {
+        if let Err(death) = self.tenure.do_chores(now_ns, &|queue| out.out.fullness(queue)) {
+            self.revive(0, &death);
         }
     }
 
@@ -264,9 +227,9 @@ impl SpoutTasks {
     /// Asks the tasks in turn, unless one dies. Returns whether that has brought anything.
     fn ask_all(&mut self, out: &mut SpoutCollector<Parcel, SpoutId>) -> bool {
         let mut any = false;
-        for at in 0..self.tasks.len() {
+        for at in 0..self.tenure.tasks.len() {
             let before = self.emitted(at);
-            self.tasks[at].collector.pending = out.pending.len();
+            self.tenure.tasks[at].collector.pending = out.pending.len();
             self.run(
                 at,
                 |spout, collector| {
@@ -291,11 +254,13 @@ impl SpoutTasks {
     ) -> Option<Next> {
         let active = shared.is_active() || self.is_needed_still(shared);
         self.bury(out);
-        if let Some(down) = self.rise() {
+        if !self.tenure.rise() {
             if !active {
                 shared.rests(self.number, 0);
             }
-            return Some(idle(shared, down));
+            let now_ns = self.tenure.plan.clock.now_ns();
+            let retry_ns = self.tenure.rises_at().unwrap_or(now_ns);
+            return Some(idle(shared, Duration::from_nanos(retry_ns.saturating_sub(now_ns))));
         }
         if active != self.active {
             self.set_active(active);
@@ -307,7 +272,7 @@ impl SpoutTasks {
         if self.active {
             return None;
         }
-        self.do_chores(out);
+        self.do_chores(self.tenure.plan.clock.now_ns(), out);
         if self.bury(out) {
             return Some(Next::More);
         }
@@ -317,7 +282,7 @@ impl SpoutTasks {
 
     /// Whether none of the tasks will bring anything any more.
     fn are_exhausted(&mut self) -> bool {
-        (0..self.tasks.len()).all(|at| {
+        (0..self.tenure.tasks.len()).all(|at| {
             let mut exhausted = false;
             self.run(at, |spout, _| {
                 exhausted = spout.is_exhausted();
@@ -373,23 +338,25 @@ impl Spout for SpoutTasks {
     type Id = SpoutId;
 
     fn open(&mut self, _: &TaskContext) {
-        self.start();
+        self.tenure.start();
     }
 
     fn next_tuple(&mut self, out: &mut SpoutCollector<Parcel, SpoutId>) -> Next {
-        let Some(shared) = self.plan.tether.shared() else { return Next::Done };
+        let Some(shared) = self.tenure.plan.tether.shared() else { return Next::Done };
         if let Some(next) = self.look_up(out, &shared) {
             return next;
         }
         self.set_limit(out);
         let any = self.ask_all(out);
-        self.calls += 1;
-        if !self.forget && (!any || self.calls >= CALLS_PER_LOOK) {
-            self.do_chores(out);
+        if !self.forget && !any {
+            self.do_chores(self.tenure.plan.clock.now_ns(), out);
         }
         let exhausted = !any && !self.forget && self.are_exhausted();
         if self.bury(out) {
             return Next::More;
+        }
+        if !self.died_of_news {
+            self.tenure.succeeded();
         }
         if any {
             (self.idle_rounds, self.idle_since_ns) = (0, None);
@@ -412,50 +379,44 @@ impl Spout for SpoutTasks {
     }
 
     fn at_limit(&mut self, out: &mut SpoutCollector<Parcel, SpoutId>) -> Next {
-        let Some(shared) = self.plan.tether.shared() else { return Next::Done };
+        let Some(shared) = self.tenure.plan.tether.shared() else { return Next::Done };
         if let Some(next) = self.look_up(out, &shared) {
             return next;
         }
-        self.do_chores(out);
+        self.do_chores(self.tenure.plan.clock.now_ns(), out);
         if self.bury(out) { Next::More } else { idle(&shared, Duration::MAX) }
     }
 
-    fn ack(&mut self, SpoutId { at, message_id, began }: SpoutId) {
-        // What is known now was emitted by the dead: the successors have emitted nothing yet.
-        if self.forget {
-            return;
+    /// A spout that always has something does its chores here, the others when they have nothing.
+    fn look(&mut self, now_ns: u64, out: &mut SpoutCollector<Parcel, SpoutId>) {
+        self.do_chores(now_ns, out);
+        // It may be about to wait; the successors of those who died of a chore are asked at once.
+        if self.forget
+            && let Some(shared) = self.tenure.plan.tether.shared()
+        {
+            shared.wake_spout(self.number);
         }
-        self.run(at, |spout, collector| {
-            collector.outlet.meter.end_tree(began, &message_id, true);
-            spout.ack(message_id)
-        });
     }
 
-    fn fail(
-        &mut self,
-        SpoutId { at, message_id, began }: SpoutId,
-        _: FailReason,
-    ) -> Result<(), RunError> {
-        if self.forget {
-            return Ok(());
-        }
-        self.run(at, |spout, collector| {
-            collector.outlet.meter.end_tree(began, &message_id, false);
-            spout.fail(message_id)
-        });
+    fn ack(&mut self, id: SpoutId) {
+        self.tell(id, true);
+    }
+
+    fn fail(&mut self, id: SpoutId, _: FailReason) -> Result<(), RunError> {
+        self.tell(id, false);
         Ok(())
     }
 
     fn close(&mut self) {
-        for SpoutTask { spout, collector, .. } in &mut self.tasks {
+        for SpoutTask { spout, collector, .. } in &mut self.tenure.tasks {
             call_last(&collector.reporter, || spout.close());
         }
-        self.tasks.iter_mut().for_each(SpoutTask::vacate);
-        if let Some(shared) = self.plan.tether.shared() {
+        self.tenure.vacate();
+        if let Some(shared) = self.tenure.plan.tether.shared() {
             shared.spout_ended(self.number);
         }
-        if &*self.plan.id != CHECKPOINT_COMPONENT {
-            self.plan.other_spouts.one_ended();
+        if &*self.tenure.plan.id != CHECKPOINT_COMPONENT {
+            self.tenure.plan.other_spouts.one_ended();
         }
     }
 }

@@ -4,11 +4,12 @@
 const PAUSE_NS: u64 = 10_000_000;
 const LONGEST_PAUSE_NS: u64 = 1_000_000_000;
 
-/// The attempts of an executor to start. One that dies starts again at once; while that fails it
-/// pauses in between, longer each time, as Storm's supervisor does with a worker.
+/// The attempts of an executor to start. One that dies starts again at once; while it dies before it
+/// has got through any work it pauses in between, longer each time, as Storm's supervisor does with a
+/// worker.
 #[derive(Debug, Default)]
 pub(crate) struct Starts {
-    /// Deaths since a start succeeded.
+    /// Deaths since it last got through work.
     failed: u32,
     /// When to start again; none unless it is down.
     retry_ns: Option<u64>,
@@ -26,13 +27,14 @@ impl Starts {
         if self.failed == 0 { 0 } else { (PAUSE_NS << doublings).min(LONGEST_PAUSE_NS) }
     }
 
-    /// It is up. Whether it stays up is seen when it [`succeeded`](Self::succeeded).
+    /// It is up. Whether it is of use is seen when it [`succeeded`](Self::succeeded).
     pub(crate) fn started(&mut self) {
         self.retry_ns = None;
     }
 
-    /// The start has succeeded: the next death is a first one.
-    pub(crate) fn succeeded(&mut self) {
+    /// It has got through work: the next death is a first one.
+    #[inline]
+    pub(crate) const fn succeeded(&mut self) {
         self.failed = 0;
     }
 

@@ -254,7 +254,7 @@ impl AckerExecutor {
             }
         }
         self.tell_all(&mut desk.settled);
-        self.shared.leave(self.place, self.from.try_iter(), desk.taken);
+        self.shared.leave(self.place, desk.taken);
         desk.counts
     }
 
@@ -297,7 +297,8 @@ impl AckerExecutor {
     fn tell(&self, spout: usize, trees: &mut Vec<(u64, Verdict)>) {
         // A spout that has ended waits for nothing.
         let notice = Notice::Settled(std::mem::take(trees));
-        let _ = deliver(&self.spouts[spout], notice, None, self.shared.census.as_deref());
+        let to = &self.spouts[spout];
+        let _ = self.shared.notify(spout, || deliver(to, notice, None, None));
     }
 }
 

@@ -13,6 +13,11 @@ use crate::typed::{Bolt, Collector, Input, Outcome};
 use std::sync::Arc;
 use weir_dataflow::{Received, Stamp};
 
+/// How often an executor whose bolt can take nothing looks what else has happened.
+const LOOK_NS: u64 = 10_000_000;
+/// Lengths of rings that an executor looks at in a gulp, on average.
+const RINGS_PER_GULP: usize = 4;
+
 pub(crate) struct BoltExecutor<B: Bolt> {
     bolt: B,
     from: Intake<B::In>,
@@ -33,6 +38,9 @@ pub(crate) struct BoltExecutor<B: Bolt> {
     /// Records with an effect in the gulp at hand.
     effects: Vec<u64>,
     gulp: Gulp,
+    /// Channels that lead here, and how many lengths could have been looked at since all were.
+    senders: usize,
+    unlooked: usize,
     /// How far it has got, the gulp at hand included.
     reached: Mark,
 }
@@ -87,6 +95,8 @@ impl<B: Bolt> BoltExecutor<B> {
             from: parts.from,
             out: parts.out,
             channels: Channels::new(parts.channels),
+            senders: parts.channels,
+            unlooked: 0,
             shared: parts.shared,
             counts: TaskCounts::default(),
             party: parts.party,
@@ -110,6 +120,10 @@ impl<B: Bolt> BoltExecutor<B> {
         self.bolt.prepare(context);
         ready();
         while !self.channels.all_ended() {
+            if self.bolt.paused_until().is_some() {
+                self.pause()?;
+                continue;
+            }
             let Some(packet) = self.from.pop() else {
                 match self.from.take_turns() {
                     Ok(()) => {}
@@ -146,7 +160,6 @@ impl<B: Bolt> BoltExecutor<B> {
     /// Waits for packets. Before, the task hands over all that it has gathered.
     fn wait(&mut self) -> Result<(), Closed> {
         self.send_on()?;
-        self.gulp.end();
         self.shared.holds(self.place, 0);
         self.wake()?;
         let now_ns = self.shared.context.now_ns();
@@ -156,6 +169,8 @@ impl<B: Bolt> BoltExecutor<B> {
         self.report(now_ns);
         let until_ns = self.bolt.wake_at().unwrap_or(u64::MAX).min(marks_ns.unwrap_or(u64::MAX));
         if !self.from.lie_down() {
+            // Something has come. The gulp begins here: what came before says nothing of it.
+            self.gulp.waited(self.shared.context.now_ns());
             return Ok(());
         }
         let (taken, calls) = (std::mem::take(&mut self.taken), self.from.calls());
@@ -164,6 +179,36 @@ impl<B: Bolt> BoltExecutor<B> {
         self.from.get_up();
         if let Received::Message(call) = heard {
             self.from.hear(call);
+        }
+        let woken_ns = self.shared.context.now_ns();
+        self.gulp.waited(woken_ns);
+        self.counts.idle_ns += woken_ns - now_ns;
+        Ok(())
+    }
+
+    /// Lets a bolt be that can take nothing now, though there may be something. Before, the task hands
+    /// over all that it has gathered, as before any wait.
+    #[cold]
+    fn pause(&mut self) -> Result<(), Closed> {
+        // Whoever begins to send is heard all the same.
+        match self.from.take_turns() {
+            Ok(()) => {}
+            Err(TryRecvError::Disconnected) => return Err(Closed),
+            Err(TryRecvError::Empty) => return self.wait(),
+        }
+        self.send_on()?;
+        self.wake()?;
+        self.shared.holds(self.place, self.from.len());
+        let now_ns = self.shared.context.now_ns();
+        self.out.flush()?;
+        self.out.tell_marks(now_ns)?;
+        self.report(now_ns);
+        if self.shared.stopped() {
+            return Err(Closed);
+        }
+        if let Some(until_ns) = self.bolt.paused_until() {
+            let clock = &self.shared.context.clock;
+            clock.sleep_until(until_ns.min(clock.now_ns().saturating_add(LOOK_NS)));
         }
         let woken_ns = self.shared.context.now_ns();
         self.gulp.waited(woken_ns);
@@ -285,9 +330,7 @@ impl<B: Bolt> BoltExecutor<B> {
             // Of a run that has failed nobody wants the rest.
             return Err(Closed);
         }
-        let queued = self.from.len();
-        self.shared.holds(self.place, queued);
-        self.counts.queue_peak = self.counts.queue_peak.max(queued as u64);
+        self.look_at_queue();
         let now_ns = self.shared.context.now_ns();
         self.gulp.adapt(now_ns);
         self.wake()?;
@@ -299,6 +342,19 @@ impl<B: Bolt> BoltExecutor<B> {
         self.out.tell_marks(now_ns)?;
         self.report(now_ns);
         Ok(())
+    }
+
+    /// Looks how much is in the queue, now and then if many send to it: each length is in a line of
+    /// memory that its sender is just writing.
+    fn look_at_queue(&mut self) {
+        self.unlooked += RINGS_PER_GULP;
+        if self.unlooked < self.senders {
+            return;
+        }
+        self.unlooked = 0;
+        let queued = self.from.len();
+        self.shared.holds(self.place, queued);
+        self.counts.queue_peak = self.counts.queue_peak.max(queued as u64);
     }
 
     fn report(&mut self, now_ns: u64) {
@@ -323,8 +379,8 @@ impl<B: Bolt> BoltExecutor<B> {
         self.counts.lived_ns = self.shared.context.now_ns();
         self.report(self.shared.context.now_ns());
         let from = &mut self.from;
-        let left = std::iter::from_fn(|| from.pop_any());
-        self.shared.leave(self.place, left, self.taken);
+        let left = std::iter::from_fn(|| from.pop_any()).count();
+        self.shared.leave(self.place, self.taken + left);
         Ok(())
     }
 }

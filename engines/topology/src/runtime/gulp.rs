@@ -34,11 +34,6 @@ impl Gulp {
         self.taken == 0
     }
 
-    /// A gulp ends because there is nothing more, and says nothing of how long a full one takes.
-    pub(crate) const fn end(&mut self) {
-        self.taken = 0;
-    }
-
     /// A gulp ends, and the next is as long as this one suggests. It grows step by step, so that a task
     /// that is slow now and then is not mistaken for a fast one.
     pub(crate) fn adapt(&mut self, now_ns: u64) {
@@ -48,7 +43,8 @@ impl Gulp {
         *self = Self { taken: 0, most: fits.clamp(1, most) as u32, looked_at_ns: now_ns };
     }
 
-    /// The time until now was not spent on packets.
+    /// A gulp has ended because there was nothing more, which says nothing of how long a full one takes;
+    /// the time until now was not spent on packets of the next.
     pub(crate) const fn waited(&mut self, now_ns: u64) {
         self.taken = 0;
         self.looked_at_ns = now_ns;

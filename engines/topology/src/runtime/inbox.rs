@@ -87,18 +87,6 @@ pub(crate) fn deliver<M>(
     sent
 }
 
-/// Leaves a notice in a spout's inbox, if there is room: a full one makes its spout look just as well.
-pub(crate) fn nudge(to: &Sender<Notice>, census: Option<&Census>) {
-    if let Some(census) = census {
-        census.sending();
-    }
-    if to.try_send(Notice::Wake).is_err()
-        && let Some(census) = census
-    {
-        census.not_sent();
-    }
-}
-
 #[cold]
 fn wait_and_send<M>(
     to: &Sender<M>,

@@ -37,6 +37,9 @@ pub(crate) struct SpoutState {
     told_roots_at_ns: u64,
     /// In the time of the run.
     rotate_at_ns: u64,
+    /// Whether the spout was told of the end of trees since it was asked last. It is asked again before
+    /// it waits: it may have something to emit because of that.
+    told: bool,
     gulp: Gulp,
 }
 
@@ -96,7 +99,7 @@ impl<S: Spout> SpoutExecutor<S> {
         self.state.counts.lived_ns = self.shared.context.now_ns();
         self.shared.tracker.passed(self.number, u64::MAX, self.shared.context.now_ns());
         if let Some(inbox) = &self.out.out.inbox {
-            self.shared.leave(self.place, inbox.from.try_iter(), inbox.taken);
+            self.shared.leave(self.place, inbox.taken);
         }
         Ok(self.state.counts)
     }
@@ -111,6 +114,7 @@ impl<S: Spout> SpoutExecutor<S> {
 
     /// Acts upon the trees that have ended.
     fn settle(&mut self) -> Result<(), Closed> {
+        self.state.told |= !self.out.accepted.is_empty();
         for id in self.out.accepted.drain(..) {
             self.spout.ack(id);
         }
@@ -120,6 +124,7 @@ impl<S: Spout> SpoutExecutor<S> {
         let Some(inbox) = &mut self.out.out.inbox else { return Ok(()) };
         inbox.drain();
         let settled = std::mem::take(&mut inbox.settled);
+        self.state.told |= !settled.is_empty();
         for (root, verdict) in &settled {
             // A tree that has timed out is not known any more: whatever came late is lost.
             let Some(id) = self.out.close_tree(*root) else { continue };
@@ -149,9 +154,10 @@ impl<S: Spout> SpoutExecutor<S> {
         })
     }
 
-    /// What the spout is woken for it sees from here on: a notice that comes later stands for more. One
-    /// may come while the spout waits for room, long before it waits for nothing else.
+    /// What the spout is woken for, and told, it sees from here on: a notice that comes later stands for
+    /// more. One may come while the spout waits for room, long before it waits for nothing else.
     fn begin_look(&mut self) {
+        self.state.told = false;
         if let Some(inbox) = &mut self.out.out.inbox {
             inbox.woken = false;
         }
@@ -170,6 +176,7 @@ impl<S: Spout> SpoutExecutor<S> {
         let now_ns = self.shared.context.now_ns();
         self.state.gulp.adapt(now_ns);
         self.rotate(now_ns)?;
+        self.spout.look(self.shared.context.clock_time_ns(now_ns), &mut self.out);
         if now_ns.saturating_sub(self.state.flushed_at_ns) >= self.flush_interval_ns {
             self.state.flushed_at_ns = now_ns;
             self.out.out.flush()?;
@@ -188,7 +195,8 @@ impl<S: Spout> SpoutExecutor<S> {
         let acks_ns = self.tell_roots(hurry, now_ns)?;
         let marks_ns = self.out.out.tell_marks(now_ns)?.unwrap_or(u64::MAX);
         self.report(now_ns, 1);
-        if self.rotate(now_ns)? {
+        self.rotate(now_ns)?;
+        if self.state.told {
             return Ok(());
         }
         if self.spout.owes().is_some() && self.out.room() > 0 {
@@ -232,20 +240,20 @@ impl<S: Spout> SpoutExecutor<S> {
         Ok(u64::MAX)
     }
 
-    /// Fails the trees that have been open for longer than the timeout; says whether there were any.
-    fn rotate(&mut self, now_ns: u64) -> Result<bool, Closed> {
+    /// Fails the trees that have been open for longer than the timeout.
+    fn rotate(&mut self, now_ns: u64) -> Result<(), Closed> {
         if now_ns < self.state.rotate_at_ns {
-            return Ok(false);
+            return Ok(());
         }
         // Trees that have ended in time are not failed because their spout was busy elsewhere.
         self.settle()?;
-        let before = self.state.counts.timed_out;
         self.state.rotate_at_ns = now_ns.saturating_add(self.timeout_ns);
         for (_, id) in self.out.pending.rotate() {
             self.state.counts.timed_out += 1;
+            self.state.told = true;
             self.fail(id, FailReason::TimedOut)?;
         }
-        Ok(self.state.counts.timed_out > before)
+        Ok(())
     }
 
     /// Tells the tracker how far the trees of this spout have ended, if that is `least` further.
@@ -261,7 +269,7 @@ impl<S: Spout> SpoutExecutor<S> {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
-    use crate::runtime::acker::AckOut;
+    use crate::runtime::acker::{Account, AckOut};
     use crate::runtime::inbox::{Inbox, Notice};
     use crate::runtime::progress::MarkPacer;
     use crate::runtime::sync::channel::{Sender, bounded};
@@ -306,17 +314,18 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_tree_that_has_ended_does_not_time_out_because_its_spout_was_busy() {
-        let (clock, said) = (Arc::new(ManualClock::new()), Arc::default());
-        let (acker, inbox) = bounded(1);
-        let (to_acker, _accounts) = bounded(8);
-        let shared = shared_by(&clock, 0, 1, std::slice::from_ref(&acker));
+    fn executor<S: Spout<Out = u64, Id = u64>>(
+        spout: S,
+        clock: &Arc<ManualClock>,
+        (acker, inbox): (&Sender<Notice>, Receiver<Notice>),
+        to_acker: Sender<Vec<Account>>,
+    ) -> SpoutExecutor<S> {
+        let shared = shared_by(clock, 0, 1, std::slice::from_ref(acker));
         let acks = AckOut::new(vec![to_acker], 1, None);
         let out = Collector::new(vec![], acks, Some(Inbox::new(inbox)), MarkPacer::new(0), None);
         let (_, gate) = bounded(1);
-        let executor = SpoutExecutor {
-            spout: Late { round: 0, clock, acker, said: Arc::clone(&said) },
+        SpoutExecutor {
+            spout,
             out: SpoutCollector::new(out, 0, None, Arc::clone(&shared)),
             shared,
             gate,
@@ -325,9 +334,92 @@ mod tests {
             timeout_ns: 30_000_000_000,
             flush_interval_ns: 0,
             state: SpoutState::default(),
-        };
+        }
+    }
+
+    #[test]
+    fn a_tree_that_has_ended_does_not_time_out_because_its_spout_was_busy() {
+        let (clock, said) = (Arc::new(ManualClock::new()), Arc::default());
+        let (acker, inbox) = bounded(1);
+        let (to_acker, _accounts) = bounded(8);
+        let (moved, tells) = (Arc::clone(&clock), acker.clone());
+        let late = Late { round: 0, clock: moved, acker: tells, said: Arc::clone(&said) };
+        let executor = executor(late, &clock, (&acker, inbox), to_acker);
         let context = TaskContext { component: "late".into(), index: 0, tasks: 1 };
         executor.run(&context, &mut || {}).expect("it ends");
         assert_eq!(*said.lock().expect("no panic"), ["acked"]);
+    }
+
+    /// Emits a tree, and again when that fails, which it hears of while it gets ready to wait.
+    struct Owing {
+        round: u64,
+        owes: bool,
+        /// What the first round takes: whether the second ends a gulp depends on it.
+        takes: Duration,
+        clock: Arc<ManualClock>,
+        acker: Sender<Notice>,
+        replayed: Sender<()>,
+    }
+
+    impl Spout for Owing {
+        type Out = u64;
+        type Id = u64;
+        fn next_tuple(&mut self, out: &mut SpoutCollector<u64, u64>) -> Next {
+            self.round += 1;
+            match self.round {
+                1 => {
+                    out.emit_tracked(Stamp::default(), 7, 7);
+                    self.clock.advance(self.takes);
+                    return Next::More;
+                }
+                2 => {
+                    let notice = Notice::Settled(vec![(ROOT, Verdict::Failed)]);
+                    self.acker.send(notice).expect("room");
+                    self.clock.advance(Duration::from_secs(30));
+                }
+                _ if self.owes => {
+                    self.replayed.send(()).expect("somebody waits");
+                    return Next::Done;
+                }
+                _ => {}
+            }
+            Next::Idle { until_ns: u64::MAX }
+        }
+        fn fail(&mut self, _: u64, _: FailReason) -> Result<(), RunError> {
+            self.owes = true;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_spout_is_asked_again_before_it_waits_if_it_was_told_of_a_tree_meanwhile() {
+        for takes in [Duration::ZERO, Duration::from_millis(1)] {
+            let clock = Arc::new(ManualClock::new());
+            let (acker, inbox) = bounded(1);
+            let (to_acker, accounts) = bounded(8);
+            let (replayed, replays) = bounded(1);
+            let run = {
+                let (clock, acker) = (Arc::clone(&clock), acker.clone());
+                move || {
+                    let (moved, tells) = (Arc::clone(&clock), acker.clone());
+                    let owing = Owing {
+                        round: 0,
+                        owes: false,
+                        takes,
+                        clock: moved,
+                        acker: tells,
+                        replayed,
+                    };
+                    let executor = executor(owing, &clock, (&acker, inbox), to_acker);
+                    let context = TaskContext { component: "owing".into(), index: 0, tasks: 1 };
+                    executor.run(&context, &mut || {}).map(drop)
+                }
+            };
+            let spout = std::thread::Builder::new().name("owing".into()).spawn(run).expect("it");
+            let heard = replays.recv_timeout(Duration::from_secs(20));
+            assert_eq!(heard, Ok(()), "after a round of {takes:?}");
+            assert_eq!(spout.join().expect("no panic"), Ok(()));
+            drop(accounts);
+        }
     }
 }

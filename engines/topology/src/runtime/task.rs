@@ -3,7 +3,7 @@
 use crate::flow_control::{Pause, WaitStrategy};
 use crate::nanos::nanos;
 use crate::runtime::census::Census;
-use crate::runtime::inbox::{Closed, Notice, nudge};
+use crate::runtime::inbox::{Closed, Notice};
 use crate::runtime::sync::Mutex;
 use crate::runtime::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::runtime::sync::channel::{Receiver, Sender, receive};
@@ -192,21 +192,37 @@ impl Shared {
         self.populations[executor].load(Ordering::Relaxed)
     }
 
-    /// An executor ends. What is left in its queue is lost.
-    pub(crate) fn leave(&self, executor: usize, left: impl Iterator, taken: usize) {
+    /// An executor ends. What is still under way to it is lost, if it is a spout; to the others nothing is.
+    pub(crate) fn leave(&self, executor: usize, taken: usize) {
         if let Some(census) = &self.census {
-            census.left(executor, taken + left.count());
+            census.left(executor, taken);
         }
+    }
+
+    /// Counts a notice that is about to be sent to a spout, and whether it was.
+    pub(crate) fn notify<E>(
+        &self,
+        spout: usize,
+        send: impl FnOnce() -> Result<(), E>,
+    ) -> Result<(), E> {
+        let Some(census) = &self.census else { return send() };
+        census.notifying(spout, 1);
+        let sent = send();
+        if sent.is_err() {
+            census.notifying(spout, -1);
+        }
+        sent
     }
 
     /// Makes every spout look up from waiting.
     fn wake_spouts(&self) {
-        self.inboxes.iter().for_each(|inbox| nudge(inbox, self.census.as_deref()));
+        (0..self.inboxes.len()).for_each(|spout| self.wake_spout(spout));
     }
 
     /// Makes one spout look up from waiting.
     pub(crate) fn wake_spout(&self, spout: usize) {
-        nudge(&self.inboxes[spout], self.census.as_deref());
+        // A full inbox makes its spout look just as well.
+        let _ = self.notify(spout, || self.inboxes[spout].try_send(Notice::Wake));
     }
 
     pub(crate) fn set_active(&self, active: bool) {
@@ -270,6 +286,13 @@ impl Shared {
     pub(crate) fn await_quiet(&self) {
         if let Some(census) = &self.census {
             census.await_quiet(self.context.clock.now_ns());
+        }
+    }
+
+    /// The same, unless that takes so long that it may never be.
+    pub(crate) fn await_quiet_for_a_while(&self) {
+        if let Some(census) = &self.census {
+            census.await_quiet_for_a_while(self.context.clock.now_ns());
         }
     }
 

@@ -226,7 +226,8 @@ impl Topology {
         let meter = Arc::clone(&context.meter);
         let tracker = Tracker::new(meter, lap, parties, to_spouts.clone());
         let census = (watch == Watch::Census)
-            .then(|| Arc::new(Census::new(executors + config.acking.ackers())));
+            .then(|| Census::new(executors + config.acking.ackers(), spout_places(&components)))
+            .map(Arc::new);
         let (to, wait) = (to_spouts.clone(), config.wait);
         let shared = Shared::new(context.clone(), tracker, to, census, wait, executors);
         tie(&shared);
@@ -279,6 +280,13 @@ impl Run {
 
 fn tasks(components: &[Component], wanted: impl Fn(&Component) -> bool) -> usize {
     components.iter().filter(|component| wanted(component)).map(|component| component.tasks).sum()
+}
+
+/// Of the tasks of spouts, the numbers among all tasks.
+fn spout_places(components: &[Component]) -> Vec<usize> {
+    let kinds = components.iter().flat_map(|of| std::iter::repeat_n(of.kind, of.tasks));
+    let spouts = kinds.enumerate().filter(|(_, kind)| *kind == NodeKind::Source);
+    spouts.map(|(place, _)| place).collect()
 }
 
 fn ackers(

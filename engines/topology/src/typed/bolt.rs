@@ -76,6 +76,14 @@ pub trait Bolt: 'static {
     /// The time that it asked for has come.
     fn wake(&mut self, _now_ns: u64, _out: &mut Collector<Self::Out>) {}
 
+    /// Until when it can take nothing, in nanoseconds of the run's clock, if that is so; asked before
+    /// every packet of input. Until then what comes stays in its queue, and who sends it waits for room.
+    /// It is woken meanwhile, should it have asked for that.
+    #[inline]
+    fn paused_until(&self) -> Option<u64> {
+        None
+    }
+
     /// The input has ended.
     fn finish(&mut self, _out: &mut Collector<Self::Out>) {}
 

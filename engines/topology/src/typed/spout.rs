@@ -39,7 +39,7 @@ pub enum FailReason {
 
 /// A source of tuples. One value per task; all calls come from its thread.
 ///
-/// Protocol: `open (next_tuple | at_limit | ack | fail)* close`. No call may block for long: while one is under
+/// Protocol: `open (next_tuple | at_limit | look | ack | fail)* close`. No call may block for long: while one is under
 /// way, nothing is acked and nothing is cancelled.
 pub trait Spout: 'static {
     /// What it emits.
@@ -59,6 +59,11 @@ pub trait Spout: 'static {
     fn at_limit(&mut self, _out: &mut SpoutCollector<Self::Out, Self::Id>) -> Next {
         Next::Idle { until_ns: u64::MAX }
     }
+
+    /// Called now and then between two calls of [`next_tuple`](Self::next_tuple), with the time in
+    /// nanoseconds of the run's clock: after some that together took about ten microseconds, or after
+    /// one that took longer. For what is due at some time whatever there is to emit.
+    fn look(&mut self, _now_ns: u64, _out: &mut SpoutCollector<Self::Out, Self::Id>) {}
 
     /// The tree of a tuple has been handled to its last leaf.
     fn ack(&mut self, _id: Self::Id) {}

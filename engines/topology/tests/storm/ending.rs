@@ -7,15 +7,17 @@ use weir_dataflow::{Clock, Received, SystemClock, receive};
 use weir_topology::typed::{Report, TaskCounts};
 use weir_topology::{
     ComponentResult, Config, FeederSpout, FixedTupleSpout, KillOptions, LocalCluster,
-    MockedSources, OutputCollector, RichBolt, StormTopology, SubmitOptions, TopologyBuilder,
-    TopologyError, TopologyStatus, TopologySummary, Tuple, Value, values,
+    MockedSources, OutputCollector, RichBolt, RunningTopology, StormTopology, SubmitOptions,
+    TopologyBuilder, TopologyError, TopologyStatus, TopologySummary, Tuple, Value, values,
 };
 
 /// How long is waited for what must happen.
 const PATIENCE_NS: u64 = 20_000_000_000;
 
 /// Does something on a thread of its own, which has begun when this returns.
-fn meanwhile<R: Send + 'static>(what: impl FnOnce() -> R + Send + 'static) -> Meanwhile<R> {
+pub(crate) fn meanwhile<R: Send + 'static>(
+    what: impl FnOnce() -> R + Send + 'static,
+) -> Meanwhile<R> {
     let (begin, begun) = crossbeam_channel::bounded(1);
     let (end, ended) = crossbeam_channel::bounded(1);
     let body = move || {
@@ -27,14 +29,14 @@ fn meanwhile<R: Send + 'static>(what: impl FnOnce() -> R + Send + 'static) -> Me
     Meanwhile { thread, ended }
 }
 
-struct Meanwhile<R> {
+pub(crate) struct Meanwhile<R> {
     thread: JoinHandle<()>,
     ended: crossbeam_channel::Receiver<R>,
 }
 
 impl<R> Meanwhile<R> {
     /// What came of it. It must not take for ever.
-    fn result(self) -> R {
+    pub(crate) fn result(self) -> R {
         let clock = SystemClock::new();
         let Received::Message(result) = receive(&self.ended, clock.alarm(PATIENCE_NS)) else {
             panic!("it does not end");
@@ -272,5 +274,48 @@ fn a_topology_completes_on_simulated_time() {
         let total = of_spout(&summary);
         // What is not acked times out.
         assert_eq!((total.acked, total.timed_out), (want, 3 - want), "{tick_secs} s");
+    }
+}
+
+/// Has something to do at every time, and is never done with it.
+struct Restless;
+
+impl RichBolt for Restless {
+    fn execute(&mut self, _: Tuple, _: &mut OutputCollector) -> ComponentResult {
+        Ok(())
+    }
+    fn wake_at(&self) -> Option<u64> {
+        Some(0)
+    }
+}
+
+/// Whoever submits it waits for ever, unless somebody else kills it, whether trees are open or not.
+#[test]
+fn a_topology_that_never_gets_quiet_can_be_killed() {
+    for wait_secs in [0, 3] {
+        let cluster = Arc::new(LocalCluster::with_simulated_time());
+        let (feeder, mut builder) = (feeder(), TopologyBuilder::new());
+        feeder.feed(values![1], 1);
+        let spout = feeder;
+        builder.set_spout("spout", move || spout.clone(), 1);
+        let _ = builder.set_bolt("restless", || Restless, 1).shuffle_grouping("spout");
+        let topology = builder.create_topology().expect("a topology");
+        let on = Arc::clone(&cluster);
+        let submitted = meanwhile(move || on.submit_topology("t", Config::new(), topology));
+        let running = loop {
+            let emitted = |running: &RunningTopology| {
+                let spout = running.metrics().components.get("spout").cloned();
+                spout.is_some_and(|spout| spout.stream("default").emitted.all_time == 1)
+            };
+            if let Some(running) = cluster.topology("t").filter(|running| emitted(running)) {
+                break running;
+            }
+            std::thread::yield_now();
+        };
+        let wait = Duration::from_secs(wait_secs);
+        let summary = meanwhile(move || running.kill(KillOptions { wait })).result();
+        assert_eq!(of_spout(&summary.expect("it ends")).emitted, 1, "a wait of {wait_secs} s");
+        assert!(submitted.result().is_ok());
+        assert_eq!(cluster.clock().now_ns(), wait_secs * 1_000_000_000);
     }
 }

@@ -9,6 +9,7 @@ mod exactly_once;
 mod faults;
 mod lifecycle;
 mod metrics;
+mod pauses;
 mod starts;
 mod state;
 mod watched;

@@ -60,7 +60,7 @@ fn chain(census: &Arc<Census>, due_ns: Option<u64>) -> (Sender<()>, Arc<AtomicUs
 #[test]
 fn nothing_is_under_way_when_it_is_quiet() {
     explore(Some(3), || {
-        let census = Arc::new(Census::new(2));
+        let census = Arc::new(Census::new(2, vec![]));
         let (to, done) = chain(&census, None);
         deliver(&to, (), None, Some(&census)).expect("open");
         census.await_quiet(0);
@@ -72,7 +72,7 @@ fn nothing_is_under_way_when_it_is_quiet() {
 #[test]
 fn what_is_due_has_been_done_when_it_is_quiet() {
     explore(Some(3), || {
-        let census = Arc::new(Census::new(2));
+        let census = Arc::new(Census::new(2, vec![]));
         let (to, done) = chain(&census, Some(7));
         census.await_quiet(7);
         assert_eq!(done.load(Ordering::Relaxed), 2);
@@ -84,14 +84,14 @@ fn what_is_due_has_been_done_when_it_is_quiet() {
 #[test]
 fn an_ended_or_failed_run_is_quiet() {
     explore(None, || {
-        let census = Arc::new(Census::new(1));
+        let census = Arc::new(Census::new(1, vec![]));
         census.sending();
         let ends = Arc::clone(&census);
         start("executor", move || ends.left(0, 1));
         census.await_quiet(0);
     });
     explore(None, || {
-        let census = Arc::new(Census::new(1));
+        let census = Arc::new(Census::new(1, vec![]));
         census.sending();
         let fails = Arc::clone(&census);
         start("executor", move || fails.failed());
