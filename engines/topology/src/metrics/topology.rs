@@ -64,8 +64,8 @@ pub struct TaskMetrics {
 pub struct ExecutorMetrics {
     /// By task.
     pub tasks: Vec<TaskMetrics>,
-    /// Of a bolt: elements of its receive queue, batches or single tuples, when it looked last. A
-    /// busy executor looks once in 32 elements.
+    /// Of a bolt: elements of its receive queue, batches or single tuples, when it looked last: after
+    /// each that takes long, and otherwise at the latest after 32.
     pub queue_population: usize,
     /// Of a bolt: elements that its receive queue has room for.
     pub queue_capacity: usize,
