@@ -2,6 +2,7 @@
 
 use crate::{SharedWorld, explore, once_in};
 use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use weir_topology::{
     ComponentError, ComponentResult, Config, KillOptions, LocalCluster, OutputCollector,
     OutputFieldsDeclarer, RichBolt, RichSpout, SpoutOutputCollector, StormTopology,
@@ -41,26 +42,42 @@ impl RichSpout for Numbers {
     }
 }
 
-/// Fails a tuple, dies with it, or says that it cannot go on, now and then.
-fn mishap(tuple: &Tuple, out: &mut OutputCollector, perils: bool) -> Result<bool, ComponentError> {
-    if !perils || !once_in(4) {
-        return Ok(false);
-    }
-    if once_in(2) {
-        out.fail(tuple);
-        return Ok(true);
-    }
-    if once_in(2) {
-        resume_unwind(Box::new("the bolt dies"));
-    }
-    Err(ComponentError::fatal("the bolt cannot go on"))
+/// A bolt that may be unlucky. One that dies and comes again does not die of the first that it does then:
+/// there would be a pause before it came once more, and models know of no time.
+struct Luck {
+    perils: bool,
+    may_die: bool,
 }
 
-struct Spread(bool);
+/// Makes the luck of bolts. Those of the first `tasks` come before anybody has died.
+fn lucks(perils: bool, tasks: usize) -> impl Fn() -> Luck + Send + Sync + 'static {
+    let made = AtomicUsize::new(0);
+    move || Luck { perils, may_die: made.fetch_add(1, Ordering::Relaxed) < tasks }
+}
+
+impl Luck {
+    /// Fails a tuple, dies with it, or says that it cannot go on, now and then.
+    fn mishap(&mut self, tuple: &Tuple, out: &mut OutputCollector) -> Result<bool, ComponentError> {
+        let may_die = std::mem::replace(&mut self.may_die, true);
+        if !self.perils || !once_in(4) {
+            return Ok(false);
+        }
+        if !may_die || once_in(2) {
+            out.fail(tuple);
+            return Ok(true);
+        }
+        if once_in(2) {
+            resume_unwind(Box::new("the bolt dies"));
+        }
+        Err(ComponentError::fatal("the bolt cannot go on"))
+    }
+}
+
+struct Spread(Luck);
 
 impl RichBolt for Spread {
     fn execute(&mut self, tuple: Tuple, out: &mut OutputCollector) -> ComponentResult {
-        if mishap(&tuple, out, self.0)? {
+        if self.0.mishap(&tuple, out)? {
             return Ok(());
         }
         for effect in 0..EFFECTS {
@@ -74,11 +91,11 @@ impl RichBolt for Spread {
     }
 }
 
-struct Effects(SharedWorld, bool);
+struct Effects(SharedWorld, Luck);
 
 impl RichBolt for Effects {
     fn execute(&mut self, tuple: Tuple, out: &mut OutputCollector) -> ComponentResult {
-        if mishap(&tuple, out, self.1)? {
+        if self.1.mishap(&tuple, out)? {
             return Ok(());
         }
         let (number, effect) = (tuple.int("number")?, tuple.int("effect")?);
@@ -93,11 +110,13 @@ fn topology(world: &SharedWorld, perils: bool) -> (StormTopology, Config) {
     let mut builder = TopologyBuilder::new();
     let (to_spout, to_bolt) = (world.clone(), world.clone());
     builder.set_spout("numbers", move || Numbers(to_spout.clone()), 1);
+    // The builder makes one of each to ask for its fields.
+    let (spread, effect) = (lucks(perils, 3), lucks(perils, 3));
     builder
-        .set_bolt("spread", move || Spread(perils), 1)
+        .set_bolt("spread", move || Spread(spread()), 1)
         .set_num_tasks(2)
         .shuffle_grouping("numbers");
-    let effects = move || Effects(to_bolt.clone(), perils);
+    let effects = move || Effects(to_bolt.clone(), effect());
     builder.set_bolt("effects", effects, 2).fields_grouping("spread", ["number"]);
     let conf = Config::new()
         .set(Config::WEIR_EXECUTOR_RESTARTS, -1)
