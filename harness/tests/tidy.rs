@@ -17,6 +17,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("weir-trident", &["weir-dataflow", "weir-topology"]),
     ("weir-microbatch", &["weir-dataflow"]),
     ("weir-workloads", &["weir-dataflow"]),
+    ("weir-statistics", &[]),
     ("weir-reports", &[]),
     (
         "weir-harness",
