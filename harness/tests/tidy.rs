@@ -18,7 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("weir-microbatch", &["weir-dataflow"]),
     ("weir-workloads", &["weir-dataflow"]),
     ("weir-statistics", &[]),
-    ("weir-reports", &[]),
+    ("weir-reports", &["weir-statistics"]),
     (
         "weir-harness",
         &[

@@ -9,6 +9,7 @@ mod answer;
 mod bundle;
 pub mod chart;
 mod classic;
+pub mod compare;
 mod contenders;
 mod file;
 pub mod histogram;
