@@ -26,6 +26,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "weir-microbatch",
             "weir-oracle",
             "weir-reports",
+            "weir-statistics",
             "weir-topology",
             "weir-trident",
             "weir-workloads",

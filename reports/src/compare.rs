@@ -16,6 +16,7 @@ pub use document::{Comparison, Finding, Machine};
 pub use measures::Metric;
 pub use text::{markdown, terminal};
 
+use crate::file::tame_json;
 use crate::schema::ResultFile;
 use aspects::differences;
 use weir_statistics::verdict::{Judge, Verdict, overall};
@@ -69,6 +70,13 @@ impl Comparison {
     #[must_use]
     pub fn has_regressed(&self) -> bool {
         self.findings.iter().any(|finding| finding.verdict == Verdict::Regressed)
+    }
+
+    /// As a JSON document.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // A structure of texts and numbers: there is nothing in it that could fail.
+        tame_json(self).unwrap_or_default()
     }
 
     /// Whether nothing can be said for sure.

@@ -1,8 +1,10 @@
 //! The `weir` command.
 
 mod command;
+mod compare;
 pub mod diagram;
 mod dispatch;
+mod doctor;
 pub mod exit;
 mod failure;
 mod terminal;

@@ -227,7 +227,7 @@ fn as_markdown() {
 fn as_json() {
     let mut comparison = changed();
     comparison.findings.truncate(1);
-    insta::assert_snapshot!(serde_json::to_string_pretty(&comparison).expect("JSON"));
+    insta::assert_snapshot!(comparison.to_json());
 }
 
 #[test]
