@@ -11,6 +11,7 @@ pub mod chart;
 mod classic;
 pub mod compare;
 mod contenders;
+pub mod export;
 mod file;
 pub mod fitness;
 pub mod histogram;

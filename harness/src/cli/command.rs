@@ -43,6 +43,7 @@ pub fn command() -> Command {
         .subcommand(verify())
         .subcommand(report())
         .subcommand(compare())
+        .subcommand(export())
         .subcommand(doctor())
         .subcommand(explain())
         .subcommand(completions())
@@ -145,6 +146,35 @@ fn compare() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Exit with 6 if nothing can be said for sure"),
         )
+        .after_help(after())
+}
+
+fn export() -> Command {
+    let result = Arg::new("result")
+        .value_name("RESULT.json")
+        .required(true)
+        .value_parser(clap::value_parser!(PathBuf))
+        .value_hint(ValueHint::FilePath)
+        .help("A result file of `weir run`");
+    let format = Arg::new("format")
+        .long("format")
+        .value_parser(PossibleValuesParser::new(["hlog", "hgrm", "csv", "series"]))
+        .default_value("csv")
+        .help(
+            "hlog: HdrHistogram's interval log; hgrm: its percentile distributions; csv: a line for \
+             each run; series: a line for each interval of each run",
+        );
+    let out = Arg::new("out")
+        .short('o')
+        .long("out")
+        .value_name("PATH")
+        .value_parser(clap::value_parser!(PathBuf))
+        .help("A file, or for hgrm a folder; standard output without it");
+    Command::new("export")
+        .about("Writes a result in the forms of other tools")
+        .arg(result)
+        .arg(format)
+        .arg(out)
         .after_help(after())
 }
 

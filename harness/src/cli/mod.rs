@@ -6,6 +6,7 @@ pub mod diagram;
 mod dispatch;
 mod doctor;
 pub mod exit;
+mod export;
 mod failure;
 mod terminal;
 mod verify;
