@@ -32,6 +32,7 @@ pub fn capture(allocator: &str) -> Environment {
         dirty: option_env!("WEIR_DIRTY").map(|dirty| dirty == "true"),
         load_before: load_average(),
         load_after: None,
+        fitness: None,
     }
 }
 
@@ -66,6 +67,14 @@ fn total_memory(meminfo: &str) -> Option<u64> {
     let total = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
     let kib: u64 = total.trim().strip_suffix("kB")?.trim_end().parse().ok()?;
     kib.checked_mul(1024)
+}
+
+/// A file of the process's control group (version 2), where there is one.
+pub(crate) fn cgroup_file(name: &str) -> Option<String> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let group = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let folder = Path::new("/sys/fs/cgroup").join(group.trim_start_matches('/'));
+    fs::read_to_string(folder.join(name)).ok()
 }
 
 /// The processor quota that holds for the process: the least of its control group and the groups

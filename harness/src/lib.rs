@@ -6,6 +6,7 @@
 //! any of that counts.
 
 pub mod cli;
+pub mod doctor;
 pub mod environment;
 pub mod execute;
 pub mod null;

@@ -4,6 +4,7 @@
 //! machine that slows down over the session slows all rows alike. Runs are judged after the last
 //! round of a workload, because one pass of the oracle over the longest run answers them all.
 
+use crate::doctor;
 use crate::environment;
 use crate::execute::{ExecuteError, Executed, Offer, execute};
 use crate::null::Null;
@@ -15,7 +16,7 @@ use crate::verdict::Detail;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use thiserror::Error;
-use weir_dataflow::Cancel;
+use weir_dataflow::{Cancel, SystemClock};
 use weir_reports::schema::{
     Component, Reference, ResultFile, Row, SCHEMA_VERSION, Setting, Verdict, WorkloadResult,
 };
@@ -116,6 +117,7 @@ impl Session<'_> {
         }
         let load_before = environment::load_average();
         let mut environment = environment::capture("system");
+        environment.fitness = Some(doctor::examine(&SystemClock::new(), doctor::BRIEF));
         let created = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
         self.announce(&rows);
         let mut workloads = Vec::new();

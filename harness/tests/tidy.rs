@@ -17,7 +17,8 @@ const EDGES: &[(&str, &[&str])] = &[
     ("weir-trident", &["weir-dataflow", "weir-topology"]),
     ("weir-microbatch", &["weir-dataflow"]),
     ("weir-workloads", &["weir-dataflow"]),
-    ("weir-reports", &[]),
+    ("weir-statistics", &[]),
+    ("weir-reports", &["weir-statistics"]),
     (
         "weir-harness",
         &[
@@ -25,6 +26,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "weir-microbatch",
             "weir-oracle",
             "weir-reports",
+            "weir-statistics",
             "weir-topology",
             "weir-trident",
             "weir-workloads",

@@ -1,8 +1,8 @@
 //! Reading and writing result files, and writing any file whole or not at all.
 
-use crate::schema::{ResultFile, SCHEMA_VERSION};
+use crate::schema::{Environment, ResultFile, SCHEMA_VERSION};
 use crate::text::{clean, is_hostile};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -111,14 +111,29 @@ pub fn save(result: &ResultFile, path: &Path) -> Result<(), FileError> {
     write_whole(path, to_json(result, path)?.as_bytes())
 }
 
-/// The text of a result file. Characters that could command a terminal are written as JSON escapes,
-/// so that the file can be looked at with anything.
+/// The text of a result file.
 pub(crate) fn to_json(result: &ResultFile, path: &Path) -> Result<String, FileError> {
     let refuse = |error: serde_json::Error| FileError::NotJson {
         path: path.into(),
         message: clean(&error.to_string()),
     };
-    let plain = serde_json::to_string_pretty(result).map_err(refuse)?;
+    let json = tame_json(result).map_err(refuse)?;
+    // Serde writes NaN as null, which does not read back: better no file than that.
+    serde_json::from_str::<ResultFile>(&json).map_err(refuse)?;
+    Ok(json)
+}
+
+/// What the result file has of a machine, as a JSON document of its own.
+#[must_use]
+pub fn environment_json(environment: &Environment) -> String {
+    // A structure of texts and numbers: there is nothing in it that could fail.
+    tame_json(environment).unwrap_or_default()
+}
+
+/// JSON in which characters that could command a terminal are written as escapes, so that it can be
+/// looked at with anything.
+pub(crate) fn tame_json(value: &impl Serialize) -> Result<String, serde_json::Error> {
+    let plain = serde_json::to_string_pretty(value)?;
     let mut json = String::with_capacity(plain.len() + 1);
     for c in plain.chars() {
         // Outside strings JSON is ASCII, and the only control character left is the line feed.
@@ -133,8 +148,6 @@ pub(crate) fn to_json(result: &ResultFile, path: &Path) -> Result<String, FileEr
         }
     }
     json.push('\n');
-    // Serde writes NaN as null, which does not read back: better no file than that.
-    serde_json::from_str::<ResultFile>(&json).map_err(refuse)?;
     Ok(json)
 }
 

@@ -72,6 +72,36 @@ pub struct Environment {
     pub load_before: Option<f64>,
     /// And after the last.
     pub load_after: Option<f64>,
+    /// How fit the machine was for measuring, just before the first run.
+    #[serde(default)]
+    pub fitness: Option<Fitness>,
+}
+
+/// How fit a machine is for measuring: what `weir doctor` finds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Fitness {
+    /// What one reading of the clock costs.
+    pub timer_cost_ns: f64,
+    /// The smallest step that the clock makes.
+    pub timer_resolution_ns: u64,
+    /// How late a sleep until a given time wakes: the median.
+    pub sleep_late_p50_ns: u64,
+    /// 99 of 100 are at most this late.
+    pub sleep_late_p99_ns: u64,
+    /// The latest.
+    pub sleep_late_max_ns: u64,
+    /// Share of the time that threads spinning on every processor did not get.
+    pub lost_share: f64,
+    /// The longest that one of them stood still.
+    pub longest_gap_ns: u64,
+    /// Share of processor time that a hypervisor gave to others meanwhile, where the kernel tells.
+    pub steal_share: Option<f64>,
+    /// Periods in which the control group's quota was used up meanwhile, where there is one.
+    pub throttled_periods: Option<u64>,
+    /// One-minute load average before.
+    pub load: Option<f64>,
+    /// The noise: coefficient of variation of the throughput of equal blocks of the same work.
+    pub noise: f64,
 }
 
 /// All runs of one workload.

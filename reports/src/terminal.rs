@@ -1,7 +1,7 @@
 //! A result as plain text for a terminal: tables, the classic table, and the answer. No line is
 //! longer than asked for; columns that do not fit are left out and named.
 
-mod table;
+pub(crate) mod table;
 
 use crate::answer::Answer;
 use crate::classic::{Classic, ClassicRow};

@@ -5,6 +5,7 @@ use clap::builder::{FalseyValueParser, PossibleValuesParser, ValueParser};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint};
 use std::path::PathBuf;
+use weir_reports::compare::Aspect;
 
 const ABOUT: &str = "Measures stream processing: the same workloads record at a time and in \
                      micro-batches, side by side";
@@ -41,6 +42,9 @@ pub fn command() -> Command {
         .subcommand(list())
         .subcommand(verify())
         .subcommand(report())
+        .subcommand(compare())
+        .subcommand(export())
+        .subcommand(doctor())
         .subcommand(explain())
         .subcommand(completions())
         .subcommand(Command::new("man").about("Prints the manual page"))
@@ -96,6 +100,99 @@ fn report() -> Command {
         .value_parser(clap::value_parser!(PathBuf))
         .help("Folder for report.html, charts and histograms; the terminal table alone without it");
     Command::new("report").about("Prints and renders a result file again").arg(files).arg(out)
+}
+
+fn compare() -> Command {
+    let side = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .value_name(if name == "old" { "OLD" } else { "NEW" })
+            .required(true)
+            .value_parser(clap::value_parser!(PathBuf))
+            .value_hint(ValueHint::AnyPath)
+            .help(help)
+    };
+    let option = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
+    let aspects = Aspect::NAMED.map(|(name, _)| name);
+    Command::new("compare")
+        .about("Compares two results: what improved, what regressed, what is noise")
+        .arg(side(
+            "old",
+            "A result file, or a folder of result files whose rounds are put together",
+        ))
+        .arg(side("new", "Likewise"))
+        .arg(
+            option("fail-on", "WHAT", "Exit with 3 if the statistics support a regression")
+                .value_parser(PossibleValuesParser::new(["regression"]))
+                .action(ArgAction::Append),
+        )
+        .arg(
+            option("format", "FORMAT", "How to print it")
+                .value_parser(PossibleValuesParser::new(["table", "markdown", "json"]))
+                .default_value("table"),
+        )
+        .arg(
+            option("allow", "ASPECT", "Compare although this differs; several by commas")
+                .value_parser(PossibleValuesParser::new(aspects))
+                .value_delimiter(',')
+                .action(ArgAction::Append),
+        )
+        .arg(option("band", "PERCENT", "Differences up to this are noise [default: 2 %]"))
+        .arg(option("confidence", "PERCENT", "Of the intervals [default: 95 %]"))
+        .arg(
+            Arg::new("strict")
+                .long("strict")
+                .action(ArgAction::SetTrue)
+                .help("Exit with 6 if nothing can be said for sure"),
+        )
+        .after_help(after())
+}
+
+fn export() -> Command {
+    let result = Arg::new("result")
+        .value_name("RESULT.json")
+        .required(true)
+        .value_parser(clap::value_parser!(PathBuf))
+        .value_hint(ValueHint::FilePath)
+        .help("A result file of `weir run`");
+    let format = Arg::new("format")
+        .long("format")
+        .value_parser(PossibleValuesParser::new(["hlog", "hgrm", "csv", "series"]))
+        .default_value("csv")
+        .help(
+            "hlog: HdrHistogram's interval log; hgrm: its percentile distributions; csv: a line for \
+             each run; series: a line for each interval of each run",
+        );
+    let out = Arg::new("out")
+        .short('o')
+        .long("out")
+        .value_name("PATH")
+        .value_parser(clap::value_parser!(PathBuf))
+        .help("A file, or for hgrm a folder; standard output without it");
+    Command::new("export")
+        .about("Writes a result in the forms of other tools")
+        .arg(result)
+        .arg(format)
+        .arg(out)
+        .after_help(after())
+}
+
+fn doctor() -> Command {
+    let format = Arg::new("format")
+        .long("format")
+        .value_parser(PossibleValuesParser::new(["text", "json"]))
+        .default_value("text")
+        .help("How to print it");
+    let strict = Arg::new("strict")
+        .long("strict")
+        .action(ArgAction::SetTrue)
+        .help("Exit with 7 if the machine is noisy or unfit");
+    Command::new("doctor")
+        .about("Examines this machine: is it fit for measuring, and what would make it so")
+        .arg(format)
+        .arg(strict)
+        .after_help(after())
 }
 
 fn explain() -> Command {

@@ -51,6 +51,9 @@ fn dispatch(matches: &ArgMatches) -> Result<u8, Failure> {
         }
         Some(("list", matches)) => list(matches.get_one::<String>("what").map(String::as_str)),
         Some(("report", matches)) => report(matches),
+        Some(("compare", matches)) => super::compare::run(matches),
+        Some(("export", matches)) => super::export::run(matches),
+        Some(("doctor", matches)) => super::doctor::run(matches),
         Some(("explain", matches)) => explain(matches),
         Some(("completions", matches)) => {
             if let Some(shell) = matches.get_one::<clap_complete::Shell>("shell") {

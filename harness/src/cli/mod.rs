@@ -1,9 +1,12 @@
 //! The `weir` command.
 
 mod command;
+mod compare;
 pub mod diagram;
 mod dispatch;
+mod doctor;
 pub mod exit;
+mod export;
 mod failure;
 mod terminal;
 mod verify;

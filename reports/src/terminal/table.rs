@@ -6,33 +6,33 @@ use anstyle::{Ansi256Color, AnsiColor, Style};
 
 /// On which side a column's cells are flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Align {
+pub(crate) enum Align {
     Left,
     Right,
 }
 
 /// A column and how readily it is given up.
 #[derive(Clone, Debug)]
-pub(super) struct Column {
+pub(crate) struct Column {
     head: &'static str,
     align: Align,
     drop: Option<u8>,
 }
 
 impl Column {
-    pub(super) const fn new(head: &'static str, align: Align) -> Self {
+    pub(crate) const fn new(head: &'static str, align: Align) -> Self {
         Self { head, align, drop: None }
     }
 
     /// Leaves the column out where there is no room; lowest first.
-    pub(super) const fn drop_at(self, order: u8) -> Self {
+    pub(crate) const fn drop_at(self, order: u8) -> Self {
         Self { drop: Some(order), ..self }
     }
 }
 
 /// What a cell's colour says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(crate) enum Tone {
     #[default]
     Plain,
     Strong,
@@ -46,7 +46,7 @@ pub(super) enum Tone {
 
 impl Tone {
     /// The engine's colour, the nearest to its colour in charts that 256 colours have.
-    pub(super) fn of_engine(engine: &str) -> Self {
+    pub(crate) fn of_engine(engine: &str) -> Self {
         match engine {
             "topology" => Self::Topology,
             "microbatch" => Self::Microbatch,
@@ -69,7 +69,7 @@ impl Tone {
         }
     }
 
-    pub(super) fn paint(self, text: &str, colour: Colour) -> String {
+    pub(crate) fn paint(self, text: &str, colour: Colour) -> String {
         if colour == Colour::Plain || self == Self::Plain {
             return text.to_owned();
         }
@@ -80,33 +80,33 @@ impl Tone {
 
 /// A cell.
 #[derive(Clone, Debug)]
-pub(super) struct Cell {
+pub(crate) struct Cell {
     text: String,
     tone: Tone,
 }
 
 impl Cell {
-    pub(super) const fn new(text: String) -> Self {
+    pub(crate) const fn new(text: String) -> Self {
         Self { text, tone: Tone::Plain }
     }
 
     /// A cell with nothing to say.
-    pub(super) fn none() -> Self {
+    pub(crate) fn none() -> Self {
         Self::new("-".to_owned()).tone(Tone::Faint)
     }
 
-    pub(super) fn of(text: Option<String>) -> Self {
+    pub(crate) fn of(text: Option<String>) -> Self {
         text.map_or_else(Self::none, Self::new)
     }
 
-    pub(super) fn tone(self, tone: Tone) -> Self {
+    pub(crate) fn tone(self, tone: Tone) -> Self {
         Self { tone, ..self }
     }
 }
 
 /// A table of which every row has a cell per column.
 #[derive(Clone, Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     columns: Vec<Column>,
     rows: Vec<Vec<Cell>>,
 }
@@ -115,22 +115,22 @@ const INDENT: usize = 2;
 const GAP: usize = 2;
 
 impl Table {
-    pub(super) const fn new(columns: Vec<Column>) -> Self {
+    pub(crate) const fn new(columns: Vec<Column>) -> Self {
         Self { columns, rows: Vec::new() }
     }
 
-    pub(super) fn push(&mut self, cells: Vec<Cell>) {
+    pub(crate) fn push(&mut self, cells: Vec<Cell>) {
         debug_assert_eq!(cells.len(), self.columns.len());
         self.rows.push(cells);
     }
 
     /// Columns that the whole table takes.
-    pub(super) fn natural_width(&self) -> usize {
+    pub(crate) fn natural_width(&self) -> usize {
         total(&(0..self.columns.len()).collect::<Vec<_>>(), &self.widths())
     }
 
     /// The lines, none wider than `limit`, and the heads of the columns left out.
-    pub(super) fn lines(&self, limit: usize, colour: Colour) -> (Vec<String>, Vec<&'static str>) {
+    pub(crate) fn lines(&self, limit: usize, colour: Colour) -> (Vec<String>, Vec<&'static str>) {
         let mut kept: Vec<usize> = (0..self.columns.len()).collect();
         let mut widths = self.widths();
         let mut left_out = Vec::new();

@@ -2,8 +2,8 @@
 
 use crate::histogram::{encode, percentiles};
 use crate::schema::{
-    Batches, Component, Environment, Mode, Percentiles, Phases, Reference, Resources, ResultFile,
-    Row, Run, SCHEMA_VERSION, SeriesPoint, Setting, Verdict, WorkloadResult,
+    Batches, Component, Environment, Fitness, Mode, Percentiles, Phases, Reference, Resources,
+    ResultFile, Row, Run, SCHEMA_VERSION, SeriesPoint, Setting, Verdict, WorkloadResult,
 };
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
@@ -51,6 +51,19 @@ fn environment() -> Environment {
         dirty: Some(false),
         load_before: Some(0.12),
         load_after: Some(1.8),
+        fitness: Some(Fitness {
+            timer_cost_ns: 21.4,
+            timer_resolution_ns: 10,
+            sleep_late_p50_ns: 55_000,
+            sleep_late_p99_ns: 130_000,
+            sleep_late_max_ns: 700_000,
+            lost_share: 0.002,
+            longest_gap_ns: 90_000,
+            steal_share: Some(0.0),
+            throttled_periods: Some(0),
+            load: Some(0.12),
+            noise: 0.004,
+        }),
     }
 }
 

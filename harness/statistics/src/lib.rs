@@ -1,0 +1,32 @@
+//! What may be said of repeated measurements, and how surely.
+//!
+//! Nothing here reads a clock, a file or the network, and nothing knows of engines: numbers go in, and
+//! intervals, tests and [words](verdict) come out. The same input gives the same output: where chance is
+//! needed, the caller gives its seed.
+//!
+//! The replicate is the **round**: one whole run of a program. Records of one run are not independent of
+//! each other, and a million of them say no more about the next run than that one run does.
+//!
+//! | question | answer |
+//! |---|---|
+//! | How sure is this median (mean, ratio ...)? | [`bootstrap::Bootstrap::interval`] |
+//! | The same for a series whose points depend on their neighbours? | [`bootstrap::Bootstrap::series`] |
+//! | Do two groups of rounds differ, and by how much? | [`ranks::mann_whitney`], [`shift::between`] |
+//! | The same for rounds in pairs? | [`ranks::signed_rank`], [`shift::of_pairs`] |
+//! | Is the difference large beside the noise? | [`effect`] |
+//! | Does a series grow? | [`trend::slope`] |
+//! | From where on is it steady? | [`steady::settle`] |
+//! | What does all that come to? | [`verdict`] |
+
+pub mod bootstrap;
+pub mod effect;
+mod error;
+pub mod interval;
+pub mod ranks;
+pub mod sample;
+pub mod shift;
+pub mod steady;
+pub mod trend;
+pub mod verdict;
+
+pub use error::StatisticsError;

@@ -1,0 +1,90 @@
+//! Two results, or two sets of results, side by side.
+//!
+//! First come the reasons not to compare at all ([`aspects`]): numbers of another machine, input or
+//! guarantee are about something else. Then every row that both sides have is compared by what its rounds
+//! came to ([`weir_statistics::verdict`]); the replicate is the round. Throughput is held against the
+//! hand-written loop that ran in the same session: if that has changed too, the machine has, and what is
+//! compared is the multiple of the loop.
+
+mod aspects;
+mod document;
+mod measures;
+mod text;
+
+pub use aspects::{Aspect, Difference, Incomparable};
+pub use document::{Comparison, Finding, Machine};
+pub use measures::Metric;
+pub use text::{markdown, terminal};
+
+use crate::file::tame_json;
+use crate::schema::ResultFile;
+use aspects::differences;
+use weir_statistics::verdict::{Judge, Verdict, overall};
+
+/// How to compare.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// How sure a verdict must be, and up to what a difference is noise.
+    pub judge: Judge,
+    /// In what the sides may differ and still be compared.
+    pub allow: Vec<Aspect>,
+}
+
+/// Compares. `old` and `new` hold one result each, or several whose rounds are put together.
+///
+/// # Errors
+///
+/// [`Incomparable`], with every reason, if a side is empty, the results differ in what they measured, or
+/// they have no row in common.
+pub fn compare(
+    old: &[ResultFile],
+    new: &[ResultFile],
+    options: &Options,
+) -> Result<Comparison, Incomparable> {
+    let (Some(first), false) = (old.first(), new.is_empty()) else {
+        return Err(Incomparable { differences: vec![Difference::nothing("no result at all")] });
+    };
+    // Also those of one side: their rounds are put together.
+    let others = old[1..].iter().chain(new);
+    let mut found: Vec<Difference> = others.flat_map(|other| differences(first, other)).collect();
+    found.sort();
+    found.dedup();
+    let (allowed, refused): (Vec<_>, Vec<_>) =
+        found.into_iter().partition(|difference| options.allow.contains(&difference.aspect));
+    if !refused.is_empty() {
+        return Err(Incomparable { differences: refused });
+    }
+    let mut comparison = measures::all(old, new, &options.judge);
+    if comparison.findings.is_empty() {
+        let why = Difference::nothing("no row that both have with a valid run");
+        return Err(Incomparable { differences: vec![why] });
+    }
+    comparison.allowed = allowed;
+    comparison.verdict =
+        overall(comparison.findings.iter().map(|finding| finding.verdict)).to_string();
+    Ok(comparison)
+}
+
+impl Comparison {
+    /// Whether some row got worse in a way that the statistics support.
+    #[must_use]
+    pub fn has_regressed(&self) -> bool {
+        self.findings.iter().any(|finding| finding.verdict == Verdict::Regressed)
+    }
+
+    /// As a JSON document.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // A structure of texts and numbers: there is nothing in it that could fail.
+        tame_json(self).unwrap_or_default()
+    }
+
+    /// Whether nothing can be said for sure.
+    #[must_use]
+    pub fn is_inconclusive(&self) -> bool {
+        self.verdict == Verdict::Inconclusive.to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests;

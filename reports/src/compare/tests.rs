@@ -1,0 +1,248 @@
+//! Comparisons of the made-up result with changed copies of itself.
+
+use super::*;
+use crate::schema::{Mode, Reference, Row, Run};
+use crate::terminal::Colour;
+use crate::testing::{example, hostile};
+use crate::text::width;
+
+/// The example with eight rounds, each a little different from the others.
+fn rounds(change: impl Fn(&Row, &mut Run)) -> ResultFile {
+    let mut result = example();
+    for workload in &mut result.workloads {
+        for row in &mut workload.rows {
+            let first = row.runs.clone();
+            let mut runs = Vec::new();
+            for round in 0..8u32 {
+                let jitter = 1.0 + 0.002 * (f64::from(round) - 3.5);
+                let of_round = first.iter().filter(|run| run.round == 1);
+                for mut run in of_round.cloned().collect::<Vec<_>>() {
+                    run.round = round + 1;
+                    run.achieved_per_s *= jitter;
+                    if let Some(latency) = &mut run.latency {
+                        latency.p50_ns = (latency.p50_ns as f64 * jitter) as u64;
+                        latency.p99_ns = (latency.p99_ns as f64 * jitter) as u64;
+                    }
+                    run.resources.user_s *= jitter;
+                    run.resources.system_s *= jitter;
+                    runs.push(run);
+                }
+            }
+            row.runs = runs;
+            for at in 0..row.runs.len() {
+                let mut run = row.runs[at].clone();
+                change(row, &mut run);
+                row.runs[at] = run;
+            }
+        }
+    }
+    result
+}
+
+fn same(_: &Row, _: &mut Run) {}
+
+fn slower(row: &Row, run: &mut Run) {
+    if row.id == "topology" && run.mode == Mode::Saturation {
+        run.achieved_per_s *= 0.9;
+    }
+}
+
+fn found(old: ResultFile, new: ResultFile) -> Comparison {
+    compare(&[old], &[new], &Options::default()).expect("comparable")
+}
+
+fn of<'a>(comparison: &'a Comparison, row: &str, metric: Metric) -> &'a Finding {
+    let mut findings = comparison.findings.iter();
+    findings
+        .find(|f| f.workload == "word-count" && f.row == row && f.metric == metric)
+        .expect("a finding")
+}
+
+#[test]
+fn a_result_is_unchanged_beside_itself() {
+    let comparison = found(rounds(same), rounds(same));
+    let changed = |f: &&Finding| matches!(f.verdict, Verdict::Improved | Verdict::Regressed);
+    assert_eq!(comparison.findings.iter().find(changed), None);
+    assert!(!comparison.has_regressed());
+    assert_eq!(of(&comparison, "topology", Metric::Throughput).verdict, Verdict::Unchanged);
+}
+
+#[test]
+fn a_tenth_less_is_a_regression_and_a_tenth_more_latency_too() {
+    let comparison = found(rounds(same), rounds(slower));
+    let finding = of(&comparison, "topology", Metric::Throughput);
+    assert_eq!(finding.verdict, Verdict::Regressed, "{finding:?}");
+    assert!(comparison.has_regressed());
+    let back = found(rounds(slower), rounds(same));
+    assert_eq!(of(&back, "topology", Metric::Throughput).verdict, Verdict::Improved);
+    assert!(!back.has_regressed());
+
+    let late = rounds(|_, run| {
+        if let Some(latency) = &mut run.latency {
+            latency.p99_ns = latency.p99_ns * 11 / 10;
+        }
+    });
+    let comparison = found(rounds(same), late);
+    assert_eq!(of(&comparison, "topology", Metric::LatencyP99).verdict, Verdict::Regressed);
+    assert_eq!(of(&comparison, "topology", Metric::LatencyP50).verdict, Verdict::Unchanged);
+}
+
+/// Everything is a tenth slower, the hand-written loop too: it is the machine.
+#[test]
+fn a_slower_machine_is_no_regression() {
+    let speed = |factor: f64| {
+        let mut result = rounds(|_, run| {
+            run.achieved_per_s *= factor;
+            if let Some(latency) = &mut run.latency {
+                latency.p99_ns = (latency.p99_ns as f64 / factor) as u64;
+            }
+        });
+        for workload in &mut result.workloads {
+            let rates = (0..8).map(|k| (1.0 + 0.001 * f64::from(k)) * 1e6 * factor).collect();
+            workload.cost = Some(Reference { records_per_s: rates, latency: None });
+        }
+        result
+    };
+    let comparison = found(speed(1.0), speed(0.9));
+    assert!(comparison.machines.iter().all(|machine| machine.differs));
+    let throughput = of(&comparison, "topology", Metric::Throughput);
+    assert!(throughput.relative);
+    assert_eq!(throughput.verdict, Verdict::Unchanged, "{throughput:?}");
+    let late = of(&comparison, "topology", Metric::LatencyP99);
+    assert_eq!(late.verdict, Verdict::Inconclusive, "{late:?}");
+    assert!(!comparison.has_regressed());
+}
+
+#[test]
+fn a_wrong_output_is_a_regression_whatever_its_speed() {
+    let wrong = rounds(|row, run| {
+        run.achieved_per_s *= 2.0;
+        if row.id == "topology" && run.round == 3 {
+            run.verdict.valid = false;
+        }
+    });
+    let comparison = found(rounds(same), wrong);
+    assert_eq!(of(&comparison, "topology", Metric::Valid).verdict, Verdict::Regressed);
+    assert!(comparison.has_regressed());
+}
+
+#[test]
+fn who_no_longer_keeps_up_has_regressed_and_its_latency_is_not_compared() {
+    let behind = rounds(|row, run| {
+        if row.id == "topology" && run.mode == Mode::Paced {
+            run.sustained = Some(false);
+        }
+    });
+    let comparison = found(rounds(same), behind);
+    assert_eq!(of(&comparison, "topology", Metric::KeptUp).verdict, Verdict::Regressed);
+    let latencies = comparison.findings.iter().filter(|f| {
+        f.row == "topology" && matches!(f.metric, Metric::LatencyP50 | Metric::LatencyP99)
+    });
+    assert_eq!(latencies.count(), 0);
+}
+
+#[test]
+fn few_rounds_are_inconclusive_and_say_so() {
+    let comparison = compare(&[example()], &[example()], &Options::default()).expect("comparable");
+    let finding = of(&comparison, "topology", Metric::Throughput);
+    assert_eq!(finding.verdict, Verdict::Inconclusive);
+    assert!(finding.note.as_ref().is_some_and(|note| note.contains("too few")), "{finding:?}");
+    // The rounds of several files are put together.
+    let three = [example(), example(), example()];
+    let comparison = compare(&three, &three, &Options::default()).expect("comparable");
+    assert_eq!(of(&comparison, "topology", Metric::Throughput).old.len(), 9);
+}
+
+/// Changes something of a result.
+type Change = fn(&mut ResultFile);
+
+#[test]
+fn what_measured_something_else_is_refused_with_the_reason() {
+    let rows: [(Change, &str); 9] = [
+        (|r| r.seed = 7, "seed: seed was 42 and is 7"),
+        (|r| r.environment.cpu_model = "Other".into(), "machine: processor was Example CPU"),
+        (|r| r.environment.cpus = 64, "machine: processors was 2 and is 64"),
+        (|r| r.environment.build = "debug".into(), "build: build was release"),
+        (|r| r.workloads[0].input = "a file".into(), "workload: input of word-count was"),
+        (|r| r.workloads[0].rows[0].parallelism = 9, "parallelism: parallelism of topology was"),
+        (|r| r.workloads[0].rows[0].guarantee = "none".into(), "semantics: guarantee of topology"),
+        (|r| r.settings[3].value = "9s".into(), "schedule: duration was 3s and is 9s"),
+        (|r| r.workloads.clear(), "no row that both have"),
+    ];
+    for (change, why) in rows {
+        let mut other = example();
+        change(&mut other);
+        let refused = compare(&[example()], &[other.clone()], &Options::default());
+        let text = refused.expect_err(why).to_string();
+        assert!(text.contains(why), "{text}");
+        assert!(!text.contains('\n'));
+        // What may be allowed, is.
+        let allow = Aspect::NAMED.map(|(_, aspect)| aspect).to_vec();
+        let allowed = compare(&[example()], &[other], &Options { allow, ..Options::default() });
+        match allowed {
+            Ok(comparison) => assert_eq!(comparison.allowed.len(), 1, "{why}"),
+            Err(_) => assert!(why.starts_with("no row")),
+        }
+    }
+    let none = compare(&[], &[example()], &Options::default()).expect_err("nothing");
+    assert_eq!(none.to_string(), "the results are not comparable: no result at all");
+}
+
+#[test]
+fn rows_that_only_one_side_has_are_named() {
+    let mut other = rounds(same);
+    other.workloads[0].rows.remove(1);
+    other.workloads.remove(2);
+    let comparison = found(rounds(same), other);
+    assert!(
+        comparison
+            .unmatched
+            .contains(&"word-count on topology no-ack is in the old result only".to_owned())
+    );
+    assert!(comparison.unmatched.iter().any(|text| text.starts_with("windowed on ")));
+}
+
+fn changed() -> Comparison {
+    let mut comparison = found(rounds(same), rounds(slower));
+    comparison.findings.retain(|f| f.workload == "word-count" && f.row.starts_with("topology"));
+    comparison
+}
+
+#[test]
+fn as_a_table() {
+    insta::assert_snapshot!(terminal(&changed(), 100, Colour::Plain));
+}
+
+#[test]
+fn as_a_narrow_table() {
+    insta::assert_snapshot!(terminal(&changed(), 80, Colour::Plain));
+}
+
+#[test]
+fn as_markdown() {
+    insta::assert_snapshot!(markdown(&changed()));
+}
+
+#[test]
+fn as_json() {
+    let mut comparison = changed();
+    comparison.findings.truncate(1);
+    insta::assert_snapshot!(comparison.to_json());
+}
+
+#[test]
+fn hostile_results_do_no_harm() {
+    let comparison = found(hostile(), hostile());
+    for columns in [50, 80, 120] {
+        for line in terminal(&comparison, columns, Colour::Plain).lines() {
+            assert!(width(line) <= columns, "{line}");
+            assert!(!line.chars().any(char::is_control));
+        }
+    }
+    let markdown = markdown(&comparison);
+    assert!(!markdown.contains("<script"));
+    assert!(!markdown.chars().any(|c| c.is_control() && c != '\n'));
+    // Whatever differs is shown cleaned, too.
+    let refused = compare(&[hostile()], &[example()], &Options::default()).expect_err("differs");
+    assert!(!refused.to_string().chars().any(char::is_control));
+}
