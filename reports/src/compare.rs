@@ -1,6 +1,6 @@
 //! Two results, or two sets of results, side by side.
 //!
-//! First come the reasons not to compare at all ([`aspects`]): numbers of another machine, input or
+//! First come the reasons not to compare at all ([`Aspect`]): numbers of another machine, input or
 //! guarantee are about something else. Then every row that both sides have is compared by what its rounds
 //! came to ([`weir_statistics::verdict`]); the replicate is the round. Throughput is held against the
 //! hand-written loop that ran in the same session: if that has changed too, the machine has, and what is
