@@ -1,7 +1,7 @@
 //! A spout of a topology, as the components around it know it.
 
 use crate::spout::{Hold, SpoutPlace, TridentSpout, Turn};
-use crate::store::{TransactionalState, TransactionalStore};
+use crate::store::TransactionalStore;
 use std::fmt;
 use std::sync::Arc;
 use weir_topology::{Config, TopologyContext};
@@ -32,8 +32,7 @@ impl ManagedSpout {
 
     /// Which of its batches is next to be committed.
     pub(crate) fn turn(&self) -> Turn {
-        let state = TransactionalState::coordinator(&self.store, &self.txid);
-        Turn::new(state, Arc::clone(&self.hold))
+        Turn::of(&self.store, &self.txid, &self.hold)
     }
 
     /// The place of one of its parts.

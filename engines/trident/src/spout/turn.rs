@@ -1,7 +1,7 @@
 //! Whose turn it is to be committed, and who has to wait for it.
 
 use crate::coordinator::{CURRENT_TX, FIRST_TX};
-use crate::store::{StoreError, TransactionalState};
+use crate::store::{StoreError, TransactionalState, TransactionalStore};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -23,6 +23,11 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
+    /// Of the spout whose progress is in `store` under `txid`.
+    pub(crate) fn of(store: &Arc<dyn TransactionalStore>, txid: &str, hold: &Arc<Hold>) -> Self {
+        Self::new(TransactionalState::coordinator(store, txid), Arc::clone(hold))
+    }
+
     pub(crate) const fn new(state: TransactionalState, hold: Arc<Hold>) -> Self {
         Self { state, hold }
     }

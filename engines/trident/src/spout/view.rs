@@ -29,8 +29,7 @@ impl SpoutPlace<'_> {
 
     /// Which batch is next to be committed.
     pub(crate) fn turn(&self) -> Turn {
-        let state = TransactionalState::coordinator(self.store, self.txid);
-        Turn::new(state, Arc::clone(self.hold))
+        Turn::of(self.store, self.txid, self.hold)
     }
 
     /// How many tasks emit.
