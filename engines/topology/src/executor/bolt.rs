@@ -5,7 +5,7 @@ use super::tenure::{Task, Tenure};
 use super::{Delivery, ExecutorPlan, Outlet, Parcel};
 use crate::component::ComponentResult;
 use crate::report::Reporter;
-use crate::runtime::acker::News;
+use crate::runtime::acker::{Balance, News};
 use crate::runtime::task::TaskContext;
 use crate::topology::Factory;
 use crate::tuple::{Ids, Source};
@@ -108,7 +108,7 @@ impl BoltTasks {
         }
         let outlet = &mut self.tenure.tasks[at].collector.outlet;
         outlet.parcels.drain(..).for_each(|parcel| out.emit(parcel));
-        out.accounts.append(&mut outlet.accounts);
+        out.balances.extend(outlet.accounts.drain(..).map(Balance::from));
         lives
     }
 

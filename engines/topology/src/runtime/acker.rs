@@ -5,11 +5,24 @@
 //! tuple's edge XOR the edges it made meanwhile. Each edge is told twice, so the sum is zero exactly
 //! when all are done, in whatever order the news arrives. XOR is associative: a task adds up what it
 //! has to say of one tree before it says it.
+//!
+//! Who has nothing to say does not say it. Of the runs of tuples that come of some that a task has
+//! handled, the last gets no new edge but what makes all add up to those that are done: their edges are
+//! **handed on**, and the task owes the acker nothing. New edges are mixed counters, and one that is
+//! handed on stands for some that are done and may stand for others of the same task; so among the open
+//! edges of a tree none is ever the sum of others, and only no edge adds up to zero. It has to be the
+//! last run: if an earlier one had the edges that are done, its receiver could end the tree before the
+//! acker hears of the others. And the edge of a tuple that was held is told, never handed on: what its
+//! task has emitted for it before may not have been told yet.
+//!
+//! Likewise the first edges of a tree follow from its id, as its spout does, so that an acker need not be
+//! told that it begins. In a chain of tasks only the last one tells the acker anything; Storm has every
+//! task do so.
 
 use crate::runtime::census::Census;
 use crate::runtime::inbox::{Closed, Inbox, Notice, Verdict, deliver};
-use crate::runtime::packet::UNTRACKED;
-use crate::runtime::sync::channel::{Receiver, Sender, TryRecvError};
+use crate::runtime::packet::{UNTRACKED, mix64};
+use crate::runtime::sync::channel::{Mailbox, Post, TryRecvError};
 use crate::runtime::sync::size;
 use crate::runtime::task::{Shared, TaskCounts};
 use crate::runtime::trees::TreeTable;
@@ -18,7 +31,7 @@ use weir_dataflow::Received;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum News {
-    /// From the spout with this number.
+    /// From the spout with this number, of a tree whose id does not say so (see [`Begin`]).
     Init(u32),
     Ack,
     Fail,
@@ -34,19 +47,69 @@ pub(crate) struct Account {
     pub(crate) news: News,
 }
 
+/// What a task has come to owe the acker of one tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Balance {
+    pub(crate) root: u64,
+    /// Edges of tuples that are done and have not been handed on.
+    pub(crate) done: u64,
+    /// New edges.
+    pub(crate) made: u64,
+    pub(crate) news: News,
+}
+
+impl Balance {
+    /// Nothing is owed yet.
+    #[inline(always)]
+    pub(crate) const fn of(root: u64) -> Self {
+        Self { root, done: 0, made: 0, news: News::Ack }
+    }
+
+    /// The edges of a run of tuples that came of those that are done, if some are, and whether it is the
+    /// last: then nothing is owed any more. Edges of tuples that are not done stay with them.
+    #[inline(always)]
+    pub(crate) fn edges(&mut self, last: bool, new: impl FnOnce() -> u64) -> u64 {
+        if last && self.done != 0 {
+            return std::mem::take(&mut self.done) ^ std::mem::take(&mut self.made);
+        }
+        let new = new();
+        self.made ^= new;
+        new
+    }
+
+    /// What there is to tell.
+    #[inline(always)]
+    pub(crate) const fn account(self) -> Account {
+        Account { root: self.root, xor: self.done ^ self.made, news: self.news }
+    }
+}
+
+impl From<Account> for Balance {
+    fn from(Account { root, xor, news }: Account) -> Self {
+        Self { root, done: 0, made: xor, news }
+    }
+}
+
+/// What the first edges of a tree add up to: an edge that its spout is done with from the start. The
+/// counters that new edges are mixed from begin at the other end of the numbers.
+#[inline(always)]
+pub(crate) const fn first_edge(root: u64) -> u64 {
+    mix64(!root)
+}
+
 /// Which of several ackers follows a tree. Ids are counted up, so each gets every so many-th.
 #[inline(always)]
 fn acker_of(root: u64, ackers: usize) -> usize {
     if ackers == 1 { 0 } else { (root % ackers as u64) as usize }
 }
 
-/// Ids of trees of different spouts differ in the bits from here on.
+/// Ids of trees have one more than the number of their spout in the bits from here on.
 pub(crate) const ORIGIN: u32 = 40;
 
 /// A task's way to the ackers.
 #[derive(Debug)]
 pub(crate) struct AckOut {
-    ackers: Vec<(Sender<Vec<Account>>, Vec<Account>)>,
+    ackers: Vec<(Post<Vec<Account>>, Vec<Account>)>,
     limit: usize,
     census: Option<Arc<Census>>,
 }
@@ -54,7 +117,7 @@ pub(crate) struct AckOut {
 impl AckOut {
     /// To each acker in messages of `limit` accounts.
     pub(crate) fn new(
-        ackers: Vec<Sender<Vec<Account>>>,
+        ackers: Vec<Post<Vec<Account>>>,
         limit: usize,
         census: Option<Arc<Census>>,
     ) -> Self {
@@ -72,7 +135,8 @@ impl AckOut {
         account: Account,
         inbox: Option<&mut Inbox>,
     ) -> Result<(), Closed> {
-        if account.root == UNTRACKED || self.ackers.is_empty() {
+        let nothing = account.xor == 0 && account.news == News::Ack;
+        if nothing || account.root == UNTRACKED || self.ackers.is_empty() {
             return Ok(());
         }
         let at = acker_of(account.root, self.ackers.len());
@@ -108,6 +172,28 @@ impl AckOut {
     }
 }
 
+/// How an acker comes to know of a tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Begin {
+    /// Its id says which spout it is of, and what its first edges add up to.
+    Known,
+    /// Its spout tells, as in Storm.
+    Told,
+}
+
+impl Begin {
+    #[inline(always)]
+    fn tree(self, root: u64) -> Tree {
+        match self {
+            Self::Known => {
+                let spout = (root >> ORIGIN).checked_sub(1).map(|spout| spout as u32);
+                Tree { xor: first_edge(root), spout, failed: false }
+            }
+            Self::Told => Tree::default(),
+        }
+    }
+}
+
 #[derive(Debug, Default)]
 struct Tree {
     xor: u64,
@@ -131,6 +217,7 @@ impl Tree {
 /// The trees that one acker follows.
 #[derive(Debug)]
 pub(crate) struct AckerTable {
+    begin: Begin,
     /// Ackers that share the trees: of what this one follows, that is how far ids are apart.
     ackers: u64,
     /// By spout: the ids of trees without what they have in common, and the trees.
@@ -141,8 +228,8 @@ impl AckerTable {
     /// Three buckets: a tree whose spout has given it up is forgotten after two to three timeouts.
     pub(crate) const BUCKETS: usize = 3;
 
-    pub(crate) fn new(ackers: usize) -> Self {
-        Self { ackers: ackers as u64, spouts: Vec::new() }
+    pub(crate) fn new(ackers: usize, begin: Begin) -> Self {
+        Self { begin, ackers: ackers as u64, spouts: Vec::new() }
     }
 
     /// The table in which a tree is, and its id there.
@@ -167,23 +254,42 @@ impl AckerTable {
         if account.news == News::Reset {
             return self.reset(account.root);
         }
+        let begin = self.begin;
         let (trees, id) = self.find(account.root);
-        trees.update(id, Tree::default, |tree| {
-            tree.xor ^= account.xor;
-            match account.news {
-                News::Init(spout) => tree.spout = Some(spout),
-                News::Ack | News::Reset => {}
-                News::Fail => tree.failed = true,
-            }
-            tree.end()
-        })
+        let end = trees.update(
+            id,
+            || begin.tree(account.root),
+            |tree| {
+                tree.xor ^= account.xor;
+                match account.news {
+                    News::Init(spout) => tree.spout = Some(spout),
+                    News::Ack | News::Reset => {}
+                    News::Fail => tree.failed = true,
+                }
+                tree.end()
+            },
+        );
+        if let Some((_, Verdict::Failed)) = end {
+            self.bury(account.root);
+        }
+        end
+    }
+
+    /// Of a tree that has failed, more may be heard. It ends once all the same.
+    #[cold]
+    fn bury(&mut self, root: u64) {
+        if self.begin == Begin::Known {
+            let (trees, id) = self.find(root);
+            trees.insert_new(id, Tree::default());
+        }
     }
 
     /// Makes a tree as young as a new one, known or not, and has its spout do the same.
     #[cold]
     fn reset(&mut self, root: u64) -> Option<(u32, Verdict)> {
+        let begin = self.begin;
         let (trees, id) = self.find(root);
-        let tree = trees.remove(id).unwrap_or_default();
+        let tree = trees.remove(id).unwrap_or_else(|| begin.tree(root));
         if let Some(end) = tree.end() {
             return Some(end);
         }
@@ -216,8 +322,8 @@ struct Desk {
 /// An acker executor.
 pub(crate) struct AckerExecutor {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) from: Receiver<Vec<Account>>,
-    pub(crate) spouts: Vec<Sender<Notice>>,
+    pub(crate) from: Mailbox<Vec<Account>>,
+    pub(crate) spouts: Vec<Post<Notice>>,
     pub(crate) timeout_ns: u64,
     pub(crate) limit: usize,
     /// How many ackers there are.
@@ -230,7 +336,7 @@ impl AckerExecutor {
     /// Runs until no task is left that could tell it anything.
     pub(crate) fn run(self) -> TaskCounts {
         let mut desk = Desk {
-            table: AckerTable::new(self.ackers),
+            table: AckerTable::new(self.ackers, Begin::Known),
             settled: vec![Vec::new(); self.spouts.len()],
             counts: TaskCounts::default(),
             rotate_at_ns: self.shared.context.clock.now_ns().saturating_add(self.timeout_ns),
@@ -303,146 +409,4 @@ impl AckerExecutor {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::runtime::sync::channel::bounded;
-    use Verdict::{Acked, Failed};
-
-    fn account(root: u64, xor: u64, news: News) -> Account {
-        Account { root, xor, news }
-    }
-
-    #[test]
-    fn a_tree_ends_when_all_edges_were_told_twice_in_any_order() {
-        // The spout makes edges a and b; the task of a makes c and d; one task handles each.
-        let (a, b, c, d) = (3, 5, 9, 17);
-        let told = [
-            account(1, a ^ b, News::Init(4)),
-            account(1, a ^ c ^ d, News::Ack),
-            account(1, b, News::Ack),
-            account(1, c, News::Ack),
-            account(1, d, News::Ack),
-        ];
-        let mut order: Vec<usize> = (0..told.len()).collect();
-        for swap in 0..120 {
-            let mut table = AckerTable::new(1);
-            for (k, at) in order.iter().enumerate() {
-                let end = table.take(told[*at]);
-                let last = k + 1 == told.len();
-                assert_eq!(end, last.then_some((4, Acked)), "{order:?} at {k}");
-            }
-            order.swap(swap % 5, (swap * 7 + 1) % 5);
-        }
-    }
-
-    #[test]
-    fn verdict_table() {
-        let rows: &[(&str, &[Account], &[Option<(u32, Verdict)>])] = &[
-            (
-                "a root with no edges is acked at once",
-                &[account(1, 0, News::Init(0))],
-                &[Some((0, Acked))],
-            ),
-            (
-                "a failure before the init is remembered",
-                &[account(1, 0, News::Fail), account(1, 7, News::Init(2))],
-                &[None, Some((2, Failed))],
-            ),
-            (
-                "a failure after the init counts at once",
-                &[account(1, 7, News::Init(2)), account(1, 0, News::Fail)],
-                &[None, Some((2, Failed))],
-            ),
-            (
-                "a zero sum beats a failure",
-                &[
-                    account(1, 7, News::Ack),
-                    account(1, 0, News::Fail),
-                    account(1, 7, News::Init(0)),
-                ],
-                &[None, None, Some((0, Acked))],
-            ),
-            (
-                "a tuple acked twice leaves the tree open",
-                &[account(1, 7, News::Init(0)), account(1, 7, News::Ack), account(1, 7, News::Ack)],
-                &[None, Some((0, Acked)), None],
-            ),
-            (
-                "trees do not mix",
-                &[
-                    account(1, 7, News::Init(0)),
-                    account(2, 7, News::Init(1)),
-                    account(2, 7, News::Ack),
-                ],
-                &[None, None, Some((1, Acked))],
-            ),
-        ];
-        for (name, told, want) in rows {
-            let mut table = AckerTable::new(1);
-            let got: Vec<_> = told.iter().map(|account| table.take(*account)).collect();
-            assert_eq!(got, *want, "{name}");
-        }
-    }
-
-    #[test]
-    fn a_tree_is_forgotten_after_three_rotations() {
-        for (rotations, end) in [(0, Some((0, Acked))), (2, Some((0, Acked))), (3, None)] {
-            let mut table = AckerTable::new(1);
-            table.take(account(1, 7, News::Init(0)));
-            (0..rotations).for_each(|_| table.rotate());
-            assert_eq!(table.take(account(1, 7, News::Ack)), end, "{rotations}");
-        }
-    }
-
-    #[test]
-    fn a_reset_makes_a_tree_young_and_goes_on_to_its_spout() {
-        let reset = account(1, 0, News::Reset);
-        let mut table = AckerTable::new(1);
-        assert_eq!(table.take(reset), None, "no spout is known yet");
-        table.take(account(1, 7, News::Init(3)));
-        for _ in 0..4 {
-            table.rotate();
-            table.rotate();
-            assert_eq!(table.take(reset), Some((3, Verdict::Reset)));
-        }
-        table.rotate();
-        assert_eq!(table.take(account(1, 7, News::Ack)), Some((3, Acked)));
-    }
-
-    #[test]
-    fn accounts_of_one_tree_are_added_up_by_the_sender() {
-        let (send, from) = bounded(4);
-        let mut out = AckOut::new(vec![send], 2, None);
-        for (root, xor) in [(1, 3), (1, 5), (2, 9), (UNTRACKED, 1)] {
-            out.push(account(root, xor, News::Ack), None).expect("open");
-        }
-        out.flush(None).expect("open");
-        let want = vec![account(1, 6, News::Ack), account(2, 9, News::Ack)];
-        assert_eq!(from.try_iter().collect::<Vec<_>>(), [want]);
-    }
-
-    /// One spout keeps the acker busy for ever: its inbox is full, so that there is always more.
-    #[test]
-    fn a_spout_hears_of_its_tree_although_another_keeps_the_acker_busy() {
-        let messages = 2 * MESSAGES_PER_LOOK as u64;
-        let (to, from) = bounded(messages as usize + 1);
-        let (to_busy, busy) = bounded(MESSAGES_PER_LOOK + 8);
-        let (to_quiet, quiet) = bounded(1);
-        to.send(vec![account(1, 0, News::Init(1))]).expect("room");
-        for root in 2..2 + messages {
-            let trees = [root, root + messages].map(|root| account(root, 0, News::Init(0)));
-            to.send(trees.to_vec()).expect("room");
-        }
-        let inboxes = vec![to_busy, to_quiet];
-        let shared = crate::runtime::task::testing::shared(0, 2, &inboxes);
-        let (timeout_ns, limit) = (u64::MAX, 2);
-        let acker =
-            AckerExecutor { shared, from, spouts: inboxes, timeout_ns, limit, ackers: 1, place: 0 };
-        std::thread::scope(|scope| {
-            scope.spawn(move || acker.run());
-            let heard = quiet.recv_timeout(std::time::Duration::from_secs(20));
-            drop((busy, to));
-            assert!(matches!(heard, Ok(Notice::Settled(trees)) if trees == [(1, Acked)]));
-        });
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! The thread of a bolt's task.
 
-use crate::runtime::acker::{Account, News};
+use crate::runtime::acker::{Balance, News};
 use crate::runtime::gulp::Gulp;
 use crate::runtime::inbox::Closed;
 use crate::runtime::packet::{Batch, Body, Cause, Mark, Packet, UNTRACKED};
@@ -70,7 +70,7 @@ impl Handled {
     /// Every tuple is done, as far as is known: mostly that is how it stays.
     #[inline(always)]
     const fn all(cause: &Cause) -> Self {
-        Self { xor: cause.all_edges(), failed: 0 }
+        Self { xor: cause.edges, failed: 0 }
     }
 
     /// The edge of a failed tuple stays open as that of a held one does. If it was told, the tree
@@ -226,7 +226,7 @@ impl<B: Bolt> BoltExecutor<B> {
             at: mark.watermark,
             watermark: mark.watermark,
         };
-        let mut anchor = (UNTRACKED, self.out.accounts.len());
+        let mut anchor = (UNTRACKED, self.out.balances.len());
         let mut reached = Mark::default();
         match body {
             Body::One(cause, value) => {
@@ -255,7 +255,7 @@ impl<B: Bolt> BoltExecutor<B> {
         self.reached = reached;
     }
 
-    /// Executes the tuples of one run. Returns their tree and its account.
+    /// Executes the tuples of one run. Returns their tree and its balance.
     #[inline(always)]
     fn tuples(
         &mut self,
@@ -264,11 +264,11 @@ impl<B: Bolt> BoltExecutor<B> {
         values: impl Iterator<Item = B::In>,
     ) -> (u64, usize) {
         let Cause { stamp, root, .. } = cause;
-        let (root, account) = (*root, self.out.accounts.len());
+        let (root, balance) = (*root, self.out.balances.len());
         if root != UNTRACKED {
-            self.out.accounts.push(Account { root, xor: 0, news: News::Ack });
+            self.out.balances.push(Balance::of(root));
         }
-        self.out.begin_run(*stamp, root, account);
+        self.out.begin_run(*stamp, root, balance);
         let before = self.out.emitted_so_far();
         let mut handled = Handled::all(cause);
         for (k, value) in values.enumerate() {
@@ -279,21 +279,22 @@ impl<B: Bolt> BoltExecutor<B> {
         let Handled { xor, failed } = handled;
         self.counts.executed += tuples as u64;
         if root != UNTRACKED {
-            self.out.accounts[account].xor ^= xor;
+            let balance = &mut self.out.balances[balance];
+            balance.done = xor;
             if failed > 0 {
-                self.out.accounts[account].news = News::Fail;
+                balance.news = News::Fail;
             }
         }
         self.counts.failed += failed;
         if self.shared.tracker.timed() && (self.absorbs || self.out.emitted_so_far() == before) {
             self.effects.push(stamp.index);
         }
-        (root, account)
+        (root, balance)
     }
 
-    fn raise_watermark(&mut self, reached: Mark, last: Stamp, (root, account): (u64, usize)) {
+    fn raise_watermark(&mut self, reached: Mark, last: Stamp, (root, balance): (u64, usize)) {
         let stamp = Stamp { watermark: self.reached.watermark, ..last };
-        self.out.begin_run(stamp, root, account);
+        self.out.begin_run(stamp, root, balance);
         let before = self.out.emitted_so_far();
         self.bolt.watermark(reached.watermark, &stamp, &mut self.out);
         if self.party.is_some() && self.out.emitted_so_far() > before {
@@ -400,7 +401,7 @@ mod tests {
             for (k, outcome) in run.into_iter().enumerate() {
                 handled.note(outcome, &cause, (k, run.len()));
             }
-            let left = cause.all_edges() ^ handled.xor;
+            let left = cause.edges ^ handled.xor;
             assert_eq!(left == 0, run == [Outcome::Ack; 3], "{run:?}");
             let failed = run.iter().filter(|outcome| **outcome == Outcome::Fail).count();
             assert_eq!(handled.failed, failed as u64, "{run:?}");

@@ -3,7 +3,7 @@
 //! A run is **quiet** when no message is under way and every executor waits for a time to come. Only
 //! runs on a clock that somebody moves keep a census; the others have none and pay nothing.
 
-use crate::runtime::sync::channel::{Receiver, receive};
+use crate::runtime::sync::channel::{Mailbox, receive};
 use crate::runtime::sync::{Condvar, Mutex, MutexGuard};
 use std::sync::PoisonError;
 use weir_dataflow::{Alarm, Received};
@@ -94,7 +94,7 @@ impl Census {
         &self,
         executor: usize,
         taken: usize,
-        from: &Receiver<M>,
+        from: &Mailbox<M>,
         until_ns: u64,
         alarm: Alarm,
     ) -> Received<M> {
@@ -148,13 +148,13 @@ impl Census {
 #[cfg(all(test, not(any(loom, shuttle))))]
 mod tests {
     use super::*;
-    use crate::runtime::sync::channel::bounded;
+    use crate::runtime::sync::channel::mailbox;
 
     /// A bolt waits; a spout ends while an acker tells it something.
     #[test]
     fn what_is_on_its_way_to_a_spout_that_has_ended_is_not_waited_for() {
         let census = Census::new(2, vec![1]);
-        let (_to, from) = bounded::<()>(1);
+        let (_to, from) = mailbox::<()>(1);
         let waited = census.wait(0, 0, &from, u64::MAX, Alarm::Now);
         assert_eq!(waited, Received::TimedOut);
         census.state().until_ns[0] = u64::MAX;

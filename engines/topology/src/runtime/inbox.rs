@@ -1,7 +1,7 @@
 //! A spout's inbox, and sending in a way that cannot lock up.
 
 use crate::runtime::census::Census;
-use crate::runtime::sync::channel::{Receiver, Sender, TrySendError, send_or_receive};
+use crate::runtime::sync::channel::{Mailbox, Post, TrySendError, send_or_receive};
 use crate::runtime::sync::{Turn, size};
 use std::collections::VecDeque;
 
@@ -35,7 +35,7 @@ pub(crate) struct Closed;
 /// The receiving end of the one edge that closes the cycle (see the crate's page).
 #[derive(Debug)]
 pub(crate) struct Inbox {
-    pub(crate) from: Receiver<Notice>,
+    pub(crate) from: Mailbox<Notice>,
     /// Taken while waiting for room elsewhere, not yet acted upon. Bounded by the open trees.
     pub(crate) settled: VecDeque<(u64, Verdict)>,
     /// Whether a [`Notice::Wake`] was taken since the spout looked last: it must look before it waits.
@@ -45,7 +45,7 @@ pub(crate) struct Inbox {
 }
 
 impl Inbox {
-    pub(crate) fn new(from: Receiver<Notice>) -> Self {
+    pub(crate) fn new(from: Mailbox<Notice>) -> Self {
         Self { from, settled: VecDeque::new(), woken: false, taken: 0 }
     }
 
@@ -68,7 +68,7 @@ impl Inbox {
 /// Sends, waiting for room if there is none. With an inbox, takes from it while waiting.
 #[inline]
 pub(crate) fn deliver<M>(
-    to: &Sender<M>,
+    to: &Post<M>,
     message: M,
     inbox: Option<&mut Inbox>,
     census: Option<&Census>,
@@ -88,11 +88,7 @@ pub(crate) fn deliver<M>(
 }
 
 #[cold]
-fn wait_and_send<M>(
-    to: &Sender<M>,
-    mut message: M,
-    inbox: Option<&mut Inbox>,
-) -> Result<(), Closed> {
+fn wait_and_send<M>(to: &Post<M>, mut message: M, inbox: Option<&mut Inbox>) -> Result<(), Closed> {
     let Some(inbox) = inbox else { return to.send(message).map_err(|_| Closed) };
     loop {
         message = match send_or_receive(to, message, &inbox.from) {

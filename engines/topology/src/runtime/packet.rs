@@ -22,28 +22,18 @@ pub(crate) struct Cause {
     pub(crate) stamp: Stamp,
     /// The id of the tree, or [`UNTRACKED`].
     pub(crate) root: u64,
-    /// What the edges of the run's tuples are made from; they add up to `mix64(edges)`.
+    /// All edges of the run, added up.
     pub(crate) edges: u64,
 }
 
 impl Cause {
-    /// All edges of the run, added up: what its sender adds to the tree, and what its receiver takes
-    /// off once it has handled every tuple. Neither needs the edges one by one.
-    #[inline(always)]
-    pub(crate) const fn all_edges(&self) -> u64 {
-        mix64(self.edges)
-    }
-
-    /// The edge of tuple `k` of a run of `tuples`. All but the last are mixed counters; the last is
-    /// what makes them add up.
+    /// The edge of tuple `k` of a run of `tuples`. All but the last are mixed from the sum; the last is
+    /// what makes them add up. Mostly nobody needs the edges one by one: a receiver that has handled
+    /// every tuple takes off the sum.
     #[cold]
     pub(crate) fn edge(&self, k: usize, tuples: usize) -> u64 {
         let mixed = |k: usize| mix64(self.edges.wrapping_add(k as u64 + 1));
-        if k + 1 < tuples {
-            mixed(k)
-        } else {
-            (0..k).fold(self.all_edges(), |sum, k| sum ^ mixed(k))
-        }
+        if k + 1 < tuples { mixed(k) } else { (0..k).fold(self.edges, |sum, k| sum ^ mixed(k)) }
     }
 }
 

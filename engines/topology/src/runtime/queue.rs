@@ -14,7 +14,8 @@ use crate::runtime::inbox::{Closed, Inbox};
 use crate::runtime::packet::{Batch, Packet};
 use crate::runtime::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use crate::runtime::sync::channel::{
-    Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, receive_either,
+    Mailbox, Post, Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, mailbox,
+    receive_either,
 };
 use crate::runtime::sync::ring::{Consumer, Producer, PushError, ring};
 use crate::runtime::sync::{Either, size};
@@ -30,11 +31,6 @@ const PACKETS_PER_TURN: usize = 64;
 const CALLS: usize = size(64, 2);
 /// Batches on the way back to their sender.
 const SPENT: usize = size(8, 1);
-/// Looks at the rings before an executor goes to sleep, and the rests between them: together a
-/// microsecond or two, less than it costs to be woken. A look takes a line of memory from a sender that
-/// is just writing there, so that looking all the time makes both slow.
-const LINGERING_LOOKS: usize = size(4, 0);
-const RESTS_PER_LOOK: usize = 16;
 /// How long a sender that waits for room waits to be woken before it looks by itself. It is woken when
 /// half of the ring is free, which lets both go on in long stretches; but a receiver that is slow may
 /// take minutes for half a ring.
@@ -69,7 +65,7 @@ struct Gate {
 
 /// Where an executor's queue is, for those who are going to send.
 pub(crate) struct Port<T> {
-    calls: Sender<Call<T>>,
+    calls: Post<Call<T>>,
     gate: Arc<Gate>,
     capacity: usize,
 }
@@ -88,7 +84,7 @@ impl<T> std::fmt::Debug for Port<T> {
 
 /// A queue of `capacity` packets, or of one per channel if that is more.
 pub(crate) fn queue<T>(capacity: usize) -> (Port<T>, Intake<T>) {
-    let (calls, heard) = bounded(CALLS);
+    let (calls, heard) = mailbox(CALLS);
     let gate = Gate { asleep: AtomicBool::new(false), channels: AtomicUsize::new(0) };
     let gate = Arc::new(gate);
     let intake = Intake {
@@ -145,7 +141,7 @@ pub(crate) struct Feed<T> {
     /// Packets that there is room for.
     capacity: usize,
     spent: Consumer<Batch<T>>,
-    calls: Sender<Call<T>>,
+    calls: Post<Call<T>>,
     gate: Arc<Gate>,
     /// Packets pushed since the receiver was last called.
     uncalled: usize,
@@ -314,7 +310,7 @@ impl<T> Ring<T> {
 
 /// The receiving end of a queue.
 pub(crate) struct Intake<T> {
-    calls: Receiver<Call<T>>,
+    calls: Mailbox<Call<T>>,
     gate: Arc<Gate>,
     rings: Vec<Ring<T>>,
     /// Whose turn it is.
@@ -465,12 +461,6 @@ impl<T> Intake<T> {
     /// Gets ready to sleep, and says whether there is reason to: from now on, senders call. Whoever
     /// sleeps does so on [`calls`](Self::calls), and then [gets up](Self::get_up).
     pub(crate) fn lie_down(&self) -> bool {
-        for _ in 0..LINGERING_LOOKS {
-            (0..RESTS_PER_LOOK).for_each(|_| std::hint::spin_loop());
-            if self.has_packets() {
-                return false;
-            }
-        }
         self.gate.asleep.swap(true, Ordering::AcqRel);
         fence(Ordering::SeqCst);
         self.rings.iter().for_each(Ring::offer_room);
@@ -486,7 +476,7 @@ impl<T> Intake<T> {
     }
 
     /// What to sleep on.
-    pub(crate) const fn calls(&self) -> &Receiver<Call<T>> {
+    pub(crate) const fn calls(&self) -> &Mailbox<Call<T>> {
         &self.calls
     }
 }

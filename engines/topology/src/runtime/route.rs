@@ -2,10 +2,10 @@
 //! over the tuples inside it.
 
 use crate::flow_control::BatchSize;
-use crate::runtime::acker::{Account, AckOut};
+use crate::runtime::acker::{AckOut, Balance};
 use crate::runtime::census::Census;
 use crate::runtime::inbox::{Closed, Inbox};
-use crate::runtime::packet::{Batch, Body, Cause, Mark, Packet, Run, UNTRACKED};
+use crate::runtime::packet::{Batch, Body, Cause, Mark, Packet, Run, UNTRACKED, mix64};
 use crate::runtime::queue::Feed;
 use crate::typed::grouping::Place;
 use weir_dataflow::Stamp;
@@ -16,7 +16,7 @@ pub(crate) struct StageRun {
     pub(crate) stamp: Stamp,
     pub(crate) root: u64,
     /// Where the edges of the tree are added up; of no meaning if it is not tracked.
-    pub(crate) account: usize,
+    pub(crate) balance: usize,
     pub(crate) end: usize,
 }
 
@@ -24,8 +24,10 @@ pub(crate) struct StageRun {
 pub(crate) struct Io<'a> {
     /// How far the task has got.
     pub(crate) mark: Mark,
+    /// Whether nothing more comes of the tuples at hand, be it by another route.
+    pub(crate) complete: bool,
     /// The trees of the packet at hand.
-    pub(crate) accounts: &'a mut [Account],
+    pub(crate) balances: &'a mut [Balance],
     /// What the task has to tell of earlier packets.
     pub(crate) acks: &'a mut AckOut,
     /// Of a spout.
@@ -69,31 +71,26 @@ struct Queue<U> {
 }
 
 impl<U> Queue<U> {
-    /// Makes a run of what came in since the last one.
+    /// Whether something came in since the last run.
     #[inline(always)]
-    fn close_run(&mut self, run: &StageRun, edges: &mut u64, accounts: &mut [Account]) {
-        self.close_run_at(self.batch.values.len(), run, edges, accounts);
+    fn has_open_run(&self) -> bool {
+        self.batch.runs.last().map_or(0, |run| run.end) < self.batch.values.len()
     }
 
-    /// Makes a run of what lies between the end of the last one and `end`.
+    /// Makes a run of what came in since the last one. `last` says whether no other comes of its tuples.
     #[inline(always)]
-    fn close_run_at(
-        &mut self,
-        end: usize,
-        run: &StageRun,
-        edges: &mut u64,
-        accounts: &mut [Account],
-    ) {
-        let begin = self.batch.runs.last().map_or(0, |run| run.end);
-        if begin == end {
+    fn close_run(&mut self, run: &StageRun, last: bool, edge: &mut u64, balances: &mut [Balance]) {
+        if !self.has_open_run() {
             return;
         }
-        let cause = Cause { stamp: run.stamp, root: run.root, edges: *edges };
+        let mut cause = Cause { stamp: run.stamp, root: run.root, edges: 0 };
         if run.root != UNTRACKED {
-            *edges = edges.wrapping_add((end - begin) as u64 + 1);
-            accounts[run.account].xor ^= cause.all_edges();
+            cause.edges = balances[run.balance].edges(last, || {
+                *edge = edge.wrapping_add(1);
+                mix64(*edge)
+            });
         }
-        self.batch.runs.push(Run { cause, end });
+        self.batch.runs.push(Run { cause, end: self.batch.values.len() });
     }
 
     #[inline(always)]
@@ -134,6 +131,12 @@ impl<U> Queue<U> {
     }
 }
 
+/// Whether no more comes of the tuples that a run came of.
+#[inline(always)]
+fn is_last(runs: &[StageRun], at: usize, complete: bool) -> bool {
+    complete && runs.get(at + 1).is_none_or(|next| next.balance != runs[at].balance)
+}
+
 /// Sends the batch of a queue. If that is to wait, nobody else is left waiting for what the task has
 /// done before: it may take as long as a receiver takes for a packet, or hangs.
 #[inline(always)]
@@ -154,8 +157,8 @@ fn call_all<U>(queues: &mut [Queue<U>], io: &mut Io<'_>) -> Result<(), Closed> {
 pub(crate) struct QueueRoute<T, P: Place<T>> {
     place: P,
     queues: Vec<Queue<P::Out>>,
-    /// The next edge id, unmixed. Routes start 2^40 apart.
-    edges: u64,
+    /// The last new edge, unmixed. Routes start 2^40 apart.
+    edge: u64,
 }
 
 impl<T, P: Place<T>> QueueRoute<T, P> {
@@ -168,7 +171,7 @@ impl<T, P: Place<T>> QueueRoute<T, P> {
             told: Mark::default(),
         };
         let queues = queues.into_iter().map(queue).collect();
-        Self { place, queues, edges: (number + 1) << 40 }
+        Self { place, queues, edge: (number + 1) << 40 }
     }
 }
 
@@ -181,13 +184,13 @@ impl<T, P: Place<T>> QueueRoute<T, P> {
         runs: &[StageRun],
         io: &mut Io<'_>,
     ) -> Result<(), Closed> {
-        let Self { place, queues, edges } = self;
+        let Self { place, queues, edge } = self;
         let (mut values, mut begin) = (values.drain(..), 0);
-        for run in runs {
+        for (at, run) in runs.iter().enumerate() {
             let mut left = run.end - begin;
             while left > 0 {
                 if queues[0].is_full() {
-                    queues[0].close_run(run, edges, io.accounts);
+                    queues[0].close_run(run, false, edge, io.balances);
                     send_to(queues, 0, io)?;
                 }
                 let queue = &mut queues[0];
@@ -197,7 +200,7 @@ impl<T, P: Place<T>> QueueRoute<T, P> {
                 left -= stretch;
             }
             begin = run.end;
-            queues[0].close_run(run, edges, io.accounts);
+            queues[0].close_run(run, is_last(runs, at, io.complete), edge, io.balances);
         }
         Ok(())
     }
@@ -213,22 +216,28 @@ impl<T: Send, P: Place<T>> Route<T> for QueueRoute<T, P> {
         if self.queues.len() == 1 {
             return self.route_to_one(values, runs, io);
         }
-        let Self { place, queues, edges } = self;
+        let Self { place, queues, edge } = self;
         let (mut values, mut begin) = (values.drain(..), 0);
-        for run in runs {
+        for (at, run) in runs.iter().enumerate() {
             for value in values.by_ref().take(run.end - begin) {
                 let (to, value) = place.place(value, queues.len());
                 // A full batch goes when the next tuple comes, or at the end of the packet: by then
                 // it can carry the packet's own mark.
                 if queues[to].is_full() {
-                    queues[to].close_run(run, edges, io.accounts);
+                    queues[to].close_run(run, false, edge, io.balances);
                     send_to(queues, to, io)?;
                 }
                 queues[to].batch.values.push(value);
             }
             begin = run.end;
-            for queue in queues.iter_mut() {
-                queue.close_run(run, edges, io.accounts);
+            // The last place was given a value after any run that was closed above.
+            let last = if is_last(runs, at, io.complete) {
+                queues.iter().rposition(Queue::has_open_run)
+            } else {
+                None
+            };
+            for (at, queue) in queues.iter_mut().enumerate() {
+                queue.close_run(run, Some(at) == last, edge, io.balances);
             }
         }
         Ok(())

@@ -272,7 +272,7 @@ mod tests {
     use crate::runtime::acker::{Account, AckOut};
     use crate::runtime::inbox::{Inbox, Notice};
     use crate::runtime::progress::MarkPacer;
-    use crate::runtime::sync::channel::{Sender, bounded};
+    use crate::runtime::sync::channel::{Mailbox, Post, Sender, bounded, mailbox};
     use crate::runtime::task::testing::shared_by;
     use crate::typed::Collector;
     use std::sync::Mutex;
@@ -283,7 +283,7 @@ mod tests {
     struct Late {
         round: u64,
         clock: Arc<ManualClock>,
-        acker: Sender<Notice>,
+        acker: Post<Notice>,
         said: Arc<Mutex<Vec<&'static str>>>,
     }
 
@@ -317,8 +317,8 @@ mod tests {
     fn executor<S: Spout<Out = u64, Id = u64>>(
         spout: S,
         clock: &Arc<ManualClock>,
-        (acker, inbox): (&Sender<Notice>, Receiver<Notice>),
-        to_acker: Sender<Vec<Account>>,
+        (acker, inbox): (&Post<Notice>, Mailbox<Notice>),
+        to_acker: Post<Vec<Account>>,
     ) -> SpoutExecutor<S> {
         let shared = shared_by(clock, 0, 1, std::slice::from_ref(acker));
         let acks = AckOut::new(vec![to_acker], 1, None);
@@ -340,8 +340,8 @@ mod tests {
     #[test]
     fn a_tree_that_has_ended_does_not_time_out_because_its_spout_was_busy() {
         let (clock, said) = (Arc::new(ManualClock::new()), Arc::default());
-        let (acker, inbox) = bounded(1);
-        let (to_acker, _accounts) = bounded(8);
+        let (acker, inbox) = mailbox(1);
+        let (to_acker, _accounts) = mailbox(8);
         let (moved, tells) = (Arc::clone(&clock), acker.clone());
         let late = Late { round: 0, clock: moved, acker: tells, said: Arc::clone(&said) };
         let executor = executor(late, &clock, (&acker, inbox), to_acker);
@@ -357,7 +357,7 @@ mod tests {
         /// What the first round takes: whether the second ends a gulp depends on it.
         takes: Duration,
         clock: Arc<ManualClock>,
-        acker: Sender<Notice>,
+        acker: Post<Notice>,
         replayed: Sender<()>,
     }
 
@@ -395,8 +395,8 @@ mod tests {
     fn a_spout_is_asked_again_before_it_waits_if_it_was_told_of_a_tree_meanwhile() {
         for takes in [Duration::ZERO, Duration::from_millis(1)] {
             let clock = Arc::new(ManualClock::new());
-            let (acker, inbox) = bounded(1);
-            let (to_acker, accounts) = bounded(8);
+            let (acker, inbox) = mailbox(1);
+            let (to_acker, accounts) = mailbox(8);
             let (replayed, replays) = bounded(1);
             let run = {
                 let (clock, acker) = (Arc::clone(&clock), acker.clone());

@@ -6,7 +6,7 @@ use crate::runtime::census::Census;
 use crate::runtime::inbox::{Closed, Notice};
 use crate::runtime::sync::Mutex;
 use crate::runtime::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::runtime::sync::channel::{Receiver, Sender, receive};
+use crate::runtime::sync::channel::{Mailbox, Post, Sender, receive};
 use crate::runtime::sync::thread::{Builder, JoinHandle};
 use crate::runtime::tracker::Tracker;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -89,7 +89,7 @@ pub(crate) struct Shared {
     pub(crate) tracker: Tracker,
     stop: AtomicBool,
     failure: Mutex<Option<RunError>>,
-    inboxes: Vec<Sender<Notice>>,
+    inboxes: Vec<Post<Notice>>,
     /// Only on a clock that somebody moves.
     pub(crate) census: Option<Arc<Census>>,
     /// Whether spouts are to emit; of no meaning to those that end by themselves.
@@ -108,7 +108,7 @@ impl Shared {
     pub(crate) fn new(
         context: RunContext,
         tracker: Tracker,
-        inboxes: Vec<Sender<Notice>>,
+        inboxes: Vec<Post<Notice>>,
         census: Option<Arc<Census>>,
         wait: WaitStrategy,
         executors: usize,
@@ -136,7 +136,7 @@ impl Shared {
         &self,
         executor: usize,
         taken: usize,
-        from: &Receiver<M>,
+        from: &Mailbox<M>,
         until_ns: u64,
         elsewhere: impl Fn() -> bool,
     ) -> Received<M> {
@@ -152,7 +152,7 @@ impl Shared {
     /// Looks for a message over and over, with the pauses of the wait strategy.
     fn look_for<M>(
         &self,
-        from: &Receiver<M>,
+        from: &Mailbox<M>,
         until_ns: u64,
         elsewhere: impl Fn() -> bool,
     ) -> Received<M> {
@@ -363,7 +363,7 @@ pub(crate) mod testing {
     use weir_dataflow::{ManualClock, Meter};
 
     /// What executors share, on a clock that stands still. `lap` is the records that may be in flight.
-    pub(crate) fn shared(lap: usize, parties: usize, inboxes: &[Sender<Notice>]) -> Arc<Shared> {
+    pub(crate) fn shared(lap: usize, parties: usize, inboxes: &[Post<Notice>]) -> Arc<Shared> {
         shared_by(&Arc::new(ManualClock::new()), lap, parties, inboxes)
     }
 
@@ -372,7 +372,7 @@ pub(crate) mod testing {
         clock: &Arc<ManualClock>,
         lap: usize,
         parties: usize,
-        inboxes: &[Sender<Notice>],
+        inboxes: &[Post<Notice>],
     ) -> Arc<Shared> {
         let load = Arc::new(AllAtOnce { records: 0, spacing_ns: 1 });
         let meter = Arc::new(Meter::counting());

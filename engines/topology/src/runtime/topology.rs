@@ -6,13 +6,14 @@ use crate::runtime::acker::{Account, AckOut, AckerExecutor};
 use crate::runtime::census::Census;
 use crate::runtime::inbox::{INBOX_CAPACITY, Notice};
 use crate::runtime::progress::MarkPacer;
-use crate::runtime::sync::channel::{Receiver, Sender, bounded};
+use crate::runtime::sync::channel::{Mailbox, Post, Receiver, Sender, bounded, mailbox};
 use crate::runtime::sync::thread::JoinHandle;
 use crate::runtime::sync::{has_ended, size};
 pub use crate::runtime::task::TaskCounts;
 use crate::runtime::task::{Body, Shared, spawn};
 use crate::runtime::tracker::{LAP, Tracker};
 use crate::typed::TaskContext;
+use std::cell::RefCell;
 use std::sync::Arc;
 use weir_dataflow::testing::AllAtOnce;
 use weir_dataflow::{NodeKind, Plan, RunContext, RunError};
@@ -60,8 +61,9 @@ impl Component {
 /// ends of channels.
 pub(crate) struct Wiring<'a> {
     pub(crate) config: &'a TopologyConfig,
-    pub(crate) ackers: Vec<Sender<Vec<Account>>>,
-    pub(crate) inboxes: Vec<Receiver<Notice>>,
+    pub(crate) ackers: Vec<Post<Vec<Account>>>,
+    /// Each is taken by its spout, in their order.
+    pub(crate) inboxes: RefCell<std::vec::IntoIter<Mailbox<Notice>>>,
     pub(crate) gate: Receiver<()>,
 }
 
@@ -221,7 +223,8 @@ impl Topology {
         let parties = spouts + tasks(&components, Component::is_last);
         let executors = tasks(&components, |_| true);
         let (to_spouts, inboxes): (Vec<_>, Vec<_>) =
-            (0..spouts).map(|_| bounded(INBOX_CAPACITY)).unzip();
+            (0..spouts).map(|_| mailbox(INBOX_CAPACITY)).unzip();
+        let inboxes = RefCell::new(inboxes.into_iter());
         let lap = if context.load.paced() { LAP } else { 0 };
         let meter = Arc::clone(&context.meter);
         let tracker = Tracker::new(meter, lap, parties, to_spouts.clone());
@@ -235,7 +238,7 @@ impl Topology {
         let (start, gate) = bounded(1);
         let mut threads = Threads { shared: Arc::clone(&shared), ready, started: Vec::new() };
         let (to_ackers, from_tasks): (Vec<_>, Vec<_>) =
-            (0..config.acking.ackers()).map(|_| bounded(ACKER_CAPACITY)).unzip();
+            (0..config.acking.ackers()).map(|_| mailbox(ACKER_CAPACITY)).unzip();
         let wiring = Wiring { config: &config, ackers: to_ackers, inboxes, gate };
         threads.start_components(components, &wiring, spouts);
         drop(wiring);
@@ -290,8 +293,8 @@ fn spout_places(components: &[Component]) -> Vec<usize> {
 }
 
 fn ackers(
-    from_tasks: Vec<Receiver<Vec<Account>>>,
-    to_spouts: &[Sender<Notice>],
+    from_tasks: Vec<Mailbox<Vec<Account>>>,
+    to_spouts: &[Post<Notice>],
     shared: &Arc<Shared>,
     config: &TopologyConfig,
     first: usize,

@@ -14,7 +14,7 @@
 use crate::runtime::inbox::Notice;
 use crate::runtime::sync::Mutex;
 use crate::runtime::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
-use crate::runtime::sync::channel::Sender;
+use crate::runtime::sync::channel::Post;
 use crossbeam_utils::CachePadded;
 use std::sync::{Arc, PoisonError};
 use weir_dataflow::{Meter, Recorder, Sample};
@@ -67,7 +67,7 @@ pub(crate) struct Tracker {
     highest: CachePadded<AtomicU64>,
     complete: CachePadded<AtomicU64>,
     finisher: Mutex<Finisher>,
-    waiting: Vec<(AtomicBool, Sender<Notice>)>,
+    waiting: Vec<(AtomicBool, Post<Notice>)>,
 }
 
 impl Tracker {
@@ -77,7 +77,7 @@ impl Tracker {
         meter: Arc<Meter>,
         lap: usize,
         parties: usize,
-        inboxes: Vec<Sender<Notice>>,
+        inboxes: Vec<Post<Notice>>,
     ) -> Self {
         let finisher = Finisher { recorder: meter.recorder(), samples: Vec::new() };
         Self {
@@ -195,7 +195,7 @@ impl Tracker {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runtime::sync::channel::bounded;
+    use crate::runtime::sync::channel::mailbox;
 
     struct Keep(Arc<Mutex<Vec<Sample>>>);
     impl Recorder for Keep {
@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_waiting_spout_is_woken_once() {
-        let (send, inbox) = bounded(4);
+        let (send, inbox) = mailbox(4);
         let tracker = Tracker::new(Arc::new(Meter::counting()), 4, 1, vec![send]);
         tracker.sent(9);
         tracker.passed(0, 1, 0);

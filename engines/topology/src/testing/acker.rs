@@ -1,6 +1,6 @@
 //! An acker by itself.
 
-use crate::runtime::acker::{Account, AckerTable, News};
+use crate::runtime::acker::{Account, AckerTable, Begin, News};
 use crate::runtime::inbox::Verdict;
 
 /// What an acker is told of a tuple tree. A tree is known by its root; edges are told by their XOR.
@@ -81,7 +81,7 @@ impl Acker {
     /// An acker that knows of no tree.
     #[must_use]
     pub fn new() -> Self {
-        Self(AckerTable::new(1))
+        Self(AckerTable::new(1, Begin::Told))
     }
 
     /// Takes a message. Returns what the spout of the tree is to be told because of it.

@@ -461,13 +461,13 @@ fn launch_spout<S: Spout>(
                 (Arc::clone(&env.shared), env.wiring.gate.clone(), env.wiring.config.clone());
             let acks = env.ack_out();
             let number = env.first_spout + task.index;
-            let inbox = Inbox::new(env.wiring.inboxes[number].clone());
+            let inbox = env.wiring.inboxes.borrow_mut().next().map(Inbox::new);
             let (task_number, pacer) = (env.first_task + task.index, env.pacer());
             Box::new(move |ready| {
                 let routes = routes(&subscribers, &task, config.batches(), task_number);
                 drop(subscribers);
                 let census = shared.census.clone();
-                let out = Collector::new(routes, acks, Some(inbox), pacer, census);
+                let out = Collector::new(routes, acks, inbox, pacer, census);
                 let (limit, sharing) = (config.max_spout_pending, Arc::clone(&shared));
                 let out = SpoutCollector::new(out, number as u32, limit, sharing);
                 let executor = SpoutExecutor {

@@ -1,6 +1,6 @@
 //! Where a task puts what it emits.
 
-use crate::runtime::acker::{Account, AckOut, News};
+use crate::runtime::acker::{AckOut, Balance, News};
 use crate::runtime::census::Census;
 use crate::runtime::inbox::{Closed, Inbox};
 use crate::runtime::packet::{Mark, UNTRACKED};
@@ -18,8 +18,8 @@ pub struct Collector<T> {
     values: Vec<T>,
     runs: Vec<StageRun>,
     current: StageRun,
-    /// The first tree of the packet at hand, and so on: see [`StageRun::account`].
-    pub(crate) accounts: Vec<Account>,
+    /// The first tree of the packet at hand, and so on: see [`StageRun::balance`].
+    pub(crate) balances: Vec<Balance>,
     pub(crate) acks: AckOut,
     pub(crate) inbox: Option<Inbox>,
     pub(crate) mark: Mark,
@@ -38,12 +38,12 @@ impl<T: Data> Collector<T> {
         pacer: MarkPacer,
         census: Option<Arc<Census>>,
     ) -> Self {
-        let current = StageRun { stamp: Stamp::default(), root: UNTRACKED, account: 0, end: 0 };
+        let current = StageRun { stamp: Stamp::default(), root: UNTRACKED, balance: 0, end: 0 };
         Self {
             values: Vec::new(),
             runs: Vec::new(),
             current,
-            accounts: Vec::new(),
+            balances: Vec::new(),
             acks,
             inbox,
             mark: Mark::default(),
@@ -67,35 +67,36 @@ impl<T: Data> Collector<T> {
     /// Emits a tuple with times of its own, anchored to the tuple at hand.
     pub fn emit_at(&mut self, stamp: Stamp, value: T) {
         let before = self.current;
-        self.begin_run(stamp, before.root, before.account);
+        self.begin_run(stamp, before.root, before.balance);
         self.emit(value);
-        self.begin_run(before.stamp, before.root, before.account);
+        self.begin_run(before.stamp, before.root, before.balance);
     }
 
     /// Says that a tuple held back (see [`Outcome::Hold`](crate::typed::Outcome::Hold)) has been handled.
     pub fn ack(&mut self, anchor: crate::typed::Anchor) {
-        self.settle(Account { root: anchor.root, xor: anchor.edge, news: News::Ack });
+        // No run gets it: see the acker's page.
+        self.settle(Balance { done: anchor.edge, ..Balance::of(anchor.root) });
     }
 
     /// Says that a tuple held back cannot be handled: its tree is to be replayed.
     pub fn fail(&mut self, anchor: crate::typed::Anchor) {
-        self.settle(Account { root: anchor.root, xor: 0, news: News::Fail });
+        self.settle(Balance { news: News::Fail, ..Balance::of(anchor.root) });
     }
 
-    fn settle(&mut self, account: Account) {
-        if account.root != UNTRACKED {
-            self.accounts.push(account);
+    fn settle(&mut self, balance: Balance) {
+        if balance.root != UNTRACKED {
+            self.balances.push(balance);
         }
     }
 
     /// What follows is caused by a record, within a tree.
     #[inline(always)]
-    pub(crate) fn begin_run(&mut self, stamp: Stamp, root: u64, account: usize) {
+    pub(crate) fn begin_run(&mut self, stamp: Stamp, root: u64, balance: usize) {
         // Tuples outside of trees that have their times in common need not be told apart.
         if root == UNTRACKED && self.current.root == UNTRACKED && stamp == self.current.stamp {
             return;
         }
-        self.change_run(StageRun { stamp, root, account, end: 0 });
+        self.change_run(StageRun { stamp, root, balance, end: 0 });
     }
 
     #[inline]
@@ -114,8 +115,8 @@ impl<T: Data> Collector<T> {
 
     #[cold]
     fn spill(&mut self) {
-        // The executor sees it at the end of the packet.
-        let _ = self.route();
+        // The executor sees it at the end of the packet. More may come of the tuple at hand.
+        let _ = self.route_staged(false);
     }
 
     /// How many tuples have been emitted, those on the stage included.
@@ -124,20 +125,25 @@ impl<T: Data> Collector<T> {
         self.emitted + self.values.len() as u64
     }
 
-    /// Routes what is staged.
+    /// Routes what is staged. No more comes of the packet at hand.
     pub(crate) fn route(&mut self) -> Result<(), Closed> {
+        self.route_staged(true)
+    }
+
+    fn route_staged(&mut self, complete: bool) -> Result<(), Closed> {
         self.end_run();
         self.emitted += self.values.len() as u64;
-        let Self { values, runs, accounts, acks, inbox, routes, mark, closed, census, .. } = self;
+        let Self { values, runs, balances, acks, inbox, routes, mark, closed, census, .. } = self;
         if !values.is_empty() && !*closed {
             let (inbox, census) = (inbox.as_mut(), census.as_deref());
-            let mut io = Io { mark: *mark, accounts, acks, inbox, census };
+            let mut io = Io { mark: *mark, complete: false, balances, acks, inbox, census };
             let done = routes.split_last_mut().map_or(Ok(()), |(last, others)| {
                 for route in others {
                     route.route(&mut values.clone(), runs, &mut io)?;
                     // The next one may wait for room.
                     route.hand_over(Extent::Full, &mut io)?;
                 }
+                io.complete = complete;
                 last.route(values, runs, &mut io)
             });
             *closed = done.is_err();
@@ -157,8 +163,8 @@ impl<T: Data> Collector<T> {
         self.route()?;
         self.mark = mark;
         self.hand_over(Extent::Full)?;
-        for account in self.accounts.drain(..) {
-            self.acks.push(account, self.inbox.as_mut())?;
+        for balance in self.balances.drain(..) {
+            self.acks.push(balance.account(), self.inbox.as_mut())?;
         }
         Ok(())
     }
@@ -206,9 +212,9 @@ impl<T: Data> Collector<T> {
         &mut self,
         mut f: impl FnMut(&mut dyn Route<T>, &mut Io<'_>) -> Result<(), Closed>,
     ) -> Result<(), Closed> {
-        let Self { accounts, acks, inbox, routes, mark, census, .. } = self;
+        let Self { balances, acks, inbox, routes, mark, census, .. } = self;
         let (inbox, census) = (inbox.as_mut(), census.as_deref());
-        let mut io = Io { mark: *mark, accounts, acks, inbox, census };
+        let mut io = Io { mark: *mark, complete: false, balances, acks, inbox, census };
         routes.iter_mut().try_for_each(|route| f(&mut **route, &mut io))
     }
 }

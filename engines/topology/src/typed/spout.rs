@@ -1,6 +1,6 @@
 //! Spouts: what brings tuples in.
 
-use crate::runtime::acker::{Account, News, ORIGIN};
+use crate::runtime::acker::{Balance, ORIGIN, first_edge};
 use crate::runtime::packet::{Mark, UNTRACKED};
 use crate::runtime::task::Shared;
 use crate::runtime::trees::TreeTable;
@@ -97,7 +97,6 @@ pub struct SpoutCollector<T, Id> {
     order: VecDeque<(u64, u64)>,
     /// Open trees of records that were emitted again.
     again: BTreeSet<(u64, u64)>,
-    number: u32,
     next_root: u64,
     max_pending: usize,
     shared: Arc<Shared>,
@@ -120,7 +119,6 @@ impl<T: Data, Id: Send + 'static> SpoutCollector<T, Id> {
             reached: Mark::default(),
             order: VecDeque::new(),
             again: BTreeSet::new(),
-            number,
             next_root: (u64::from(number) + 1) << ORIGIN,
             max_pending: max_pending.map_or(usize::MAX, NonZeroUsize::get),
             shared,
@@ -144,13 +142,13 @@ impl<T: Data, Id: Send + 'static> SpoutCollector<T, Id> {
             self.accepted.push(id);
             return;
         }
-        let (root, account) = self.open_tree_of(&stamp, id);
+        let (root, balance) = self.open_tree_of(&stamp, id);
         self.advance(stamp.index.saturating_add(1), stamp.watermark);
-        self.out.begin_run(stamp, root, account);
+        self.out.begin_run(stamp, root, balance);
         self.out.emit(value);
     }
 
-    /// Opens the tree of a record. Returns its id and its account.
+    /// Opens the tree of a record. Returns its id and its balance.
     #[inline]
     fn open_tree_of(&mut self, stamp: &Stamp, id: Id) -> (u64, usize) {
         let root = self.next_root;
@@ -164,9 +162,9 @@ impl<T: Data, Id: Send + 'static> SpoutCollector<T, Id> {
         } else {
             self.again.insert((stamp.index, root));
         }
-        let account = self.out.accounts.len();
-        self.out.accounts.push(Account { root, xor: 0, news: News::Init(self.number) });
-        (root, account)
+        let balance = self.out.balances.len();
+        self.out.balances.push(Balance { done: first_edge(root), ..Balance::of(root) });
+        (root, balance)
     }
 
     /// Ended trees behind one that stays open need no place.
@@ -179,7 +177,8 @@ impl<T: Data, Id: Send + 'static> SpoutCollector<T, Id> {
     /// Begins a tree whose first edges add up to `xor`.
     pub(crate) fn open_tree(&mut self, root: u64, xor: u64, id: Id) {
         self.pending.insert_new(root, id);
-        self.out.accounts.push(Account { root, xor, news: News::Init(self.number) });
+        let made = first_edge(root) ^ xor;
+        self.out.balances.push(Balance { made, ..Balance::of(root) });
     }
 
     /// Sets how many trees may be open; `None` is no limit.
@@ -253,21 +252,21 @@ mod tests {
     use super::*;
     use crate::runtime::acker::AckOut;
     use crate::runtime::progress::MarkPacer;
-    use crate::runtime::sync::channel::bounded;
+    use crate::runtime::sync::channel::mailbox;
     use crate::runtime::task::testing::shared;
 
     /// A tree stays open while a million others begin and end: what is remembered of them is bounded,
     /// and what is settled is what it would be.
     #[test]
     fn ended_trees_behind_an_open_one_take_no_room() {
-        let (to_acker, accounts) = bounded(1);
+        let (to_acker, accounts) = mailbox(1);
         let acks = AckOut::new(vec![to_acker], usize::MAX, None);
         let out = Collector::new(vec![], acks, None, MarkPacer::new(0), None);
         let mut out = SpoutCollector::<u64, u64>::new(out, 0, None, shared(0, 1, &[]));
         let first = out.next_root;
         for index in 0..1_000_000 {
             out.emit_tracked(Stamp { index, ..Stamp::default() }, index, index);
-            out.out.accounts.clear();
+            out.out.balances.clear();
             out.out.route().expect("there is no route");
             if index > 0 {
                 assert_eq!(out.close_tree(first + index), Some(index));

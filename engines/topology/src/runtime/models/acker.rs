@@ -1,13 +1,13 @@
 //! Trees: told to their spout once, acked after all their effects, failed if a task failed them.
 
 use super::{explore, shared, start};
-use crate::runtime::acker::{Account, AckOut, AckerExecutor, News};
+use crate::runtime::acker::{Account, AckOut, AckerExecutor, News, ORIGIN, first_edge};
 use crate::runtime::inbox::{Inbox, Notice, Verdict, deliver};
 use crate::runtime::sync::atomic::{AtomicUsize, Ordering};
-use crate::runtime::sync::channel::{Receiver, Sender, bounded};
+use crate::runtime::sync::channel::{Mailbox, Post, bounded, mailbox};
 use std::sync::Arc;
 
-const ROOT: u64 = 1;
+const ROOT: u64 = 1 << ORIGIN;
 /// The edge from the spout to the first bolt, and the one from there to the second.
 const FIRST: u64 = 3;
 const SECOND: u64 = 5;
@@ -16,7 +16,12 @@ fn account(xor: u64, news: News) -> Account {
     Account { root: ROOT, xor, news }
 }
 
-fn told(inbox: &Receiver<Notice>) -> Vec<(u64, Verdict)> {
+/// What a spout says that has not handed on the tree's first edge, but has made these.
+fn began(edges: u64) -> Account {
+    account(first_edge(ROOT) ^ edges, News::Ack)
+}
+
+fn told(inbox: &Mailbox<Notice>) -> Vec<(u64, Verdict)> {
     let mut told = Vec::new();
     while let Ok(notice) = inbox.recv() {
         match notice {
@@ -28,8 +33,8 @@ fn told(inbox: &Receiver<Notice>) -> Vec<(u64, Verdict)> {
 }
 
 /// Starts an acker; returns the ways to it.
-fn acker(ways: usize, inbox: Sender<Notice>) -> Vec<AckOut> {
-    let (to, from) = bounded(1);
+fn acker(ways: usize, inbox: Post<Notice>) -> Vec<AckOut> {
+    let (to, from) = mailbox(1);
     let shared = shared(0, 1, &[]);
     let executor = AckerExecutor {
         shared,
@@ -47,7 +52,7 @@ fn acker(ways: usize, inbox: Sender<Notice>) -> Vec<AckOut> {
 /// A spout, two bolts in a row and an acker. The spout says what it sent after it sent it, so that
 /// the news of a tree come in every order.
 fn chain(second: News) {
-    let (notify, inbox) = bounded(1);
+    let (notify, inbox) = mailbox(1);
     let [spout_acks, mut first_acks, mut second_acks] =
         <[AckOut; 3]>::try_from(acker(3, notify)).expect("three ways");
     let effects = Arc::new(AtomicUsize::new(0));
@@ -69,7 +74,7 @@ fn chain(second: News) {
     });
     let (mut inbox, mut acks) = (Inbox::new(inbox), spout_acks);
     deliver(&to_first, FIRST, Some(&mut inbox), None).expect("open");
-    acks.push(account(FIRST, News::Init(0)), Some(&mut inbox)).expect("open");
+    acks.push(began(FIRST), Some(&mut inbox)).expect("open");
     drop((to_first, acks));
     let mut all: Vec<_> = inbox.settled.drain(..).collect();
     all.extend(told(&inbox.from));
@@ -93,10 +98,10 @@ fn a_tree_that_a_bolt_fails_is_failed_once_in_whatever_order_the_news_come() {
 #[test]
 fn a_tree_of_two_branches_fails_once() {
     explore(Some(2), || {
-        let (notify, inbox) = bounded(1);
+        let (notify, inbox) = mailbox(1);
         let [mut spout, mut left, mut right] =
             <[AckOut; 3]>::try_from(acker(3, notify)).expect("three ways");
-        spout.push(account(FIRST ^ SECOND, News::Init(0)), None).expect("open");
+        spout.push(began(FIRST ^ SECOND), None).expect("open");
         drop(spout);
         start("left", move || left.push(account(FIRST, News::Ack), None).expect("open"));
         start("right", move || right.push(account(0, News::Fail), None).expect("open"));

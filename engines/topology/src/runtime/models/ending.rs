@@ -2,13 +2,13 @@
 
 use super::queue::next;
 use super::{explore, shared, start};
-use crate::runtime::acker::{Account, AckOut, AckerExecutor, News};
+use crate::runtime::acker::{Account, AckOut, AckerExecutor, News, ORIGIN, first_edge};
 use crate::runtime::inbox::{Closed, Inbox, Notice, Verdict, deliver};
 use crate::runtime::packet::{Body, Cause, Mark, Packet};
 use crate::runtime::progress::MarkPacer;
 use crate::runtime::queue::{Turns, queue};
 use crate::runtime::spout_executor::{SpoutExecutor, SpoutState};
-use crate::runtime::sync::channel::{Receiver, Sender, bounded};
+use crate::runtime::sync::channel::{Mailbox, Post, Sender, bounded};
 use crate::runtime::sync::thread::JoinHandle;
 use crate::runtime::task::{Shared, TaskContext};
 use crate::typed::{Collector, Next, Spout, SpoutCollector};
@@ -19,8 +19,13 @@ use weir_dataflow::RunError;
 /// those of the acker, and one for which there is no room.
 const TUPLES: u64 = 6;
 
+/// The tree of a tuple.
+const fn tree(tuple: u64) -> u64 {
+    (1 << ORIGIN) + tuple
+}
+
 /// A bolt and an acker behind a spout with this inbox. The bolt dies after `lives` tuples.
-fn around(inbox: Sender<Notice>, lives: u64) -> (Sender<u64>, AckOut) {
+fn around(inbox: Post<Notice>, lives: u64) -> (Sender<u64>, AckOut) {
     let (to_bolt, from_spout) = bounded::<u64>(1);
     let (to_acker, from) = bounded(1);
     let shared = shared(0, 1, &[]);
@@ -38,9 +43,10 @@ fn around(inbox: Sender<Notice>, lives: u64) -> (Sender<u64>, AckOut) {
     let spout_acks = AckOut::new(vec![], 1, None);
     start("bolt", move || {
         for _ in 0..lives {
-            let Ok(root) = from_spout.recv() else { break };
-            // A tree without an edge ends at once.
-            let account = Account { root, xor: 0, news: News::Init(0) };
+            let Ok(tuple) = from_spout.recv() else { break };
+            // The only edge of its tree.
+            let root = tree(tuple);
+            let account = Account { root, xor: first_edge(root), news: News::Ack };
             acks.push(account, None).expect("the acker lives as long as somebody can tell it");
         }
     });
@@ -65,7 +71,7 @@ fn a_spout_that_waits_for_room_does_not_lock_up_with_its_acker() {
             inbox.keep(notice);
         }
         let roots: Vec<u64> = inbox.settled.iter().map(|(root, _)| *root).collect();
-        assert_eq!(roots, (1..=TUPLES).collect::<Vec<_>>());
+        assert_eq!(roots, (1..=TUPLES).map(tree).collect::<Vec<_>>());
     });
 }
 
@@ -142,7 +148,7 @@ impl Spout for Idle {
 /// Starts an idle spout; its acker is whoever has the other ends of its inbox and of `acks`.
 fn idle(
     shared: &Arc<Shared>,
-    inbox: Receiver<Notice>,
+    inbox: Mailbox<Notice>,
     acks: AckOut,
 ) -> JoinHandle<Result<(), Closed>> {
     let (start_run, gate) = bounded(1);
@@ -198,7 +204,7 @@ fn a_spout_that_waits_for_room_ends_when_it_is_told_to() {
         let (to_acker, from) = bounded(1);
         to_acker.send(Vec::new()).expect("room for one");
         let mut acks = AckOut::new(vec![to_acker], 2, None);
-        acks.push(Account { root: 1, xor: 0, news: News::Ack }, None).expect("room for one more");
+        acks.push(Account { root: 1, xor: 1, news: News::Ack }, None).expect("room for one more");
         let spout = idle(&shared, inbox, acks);
         start("ends", move || shared.end());
         let taken = std::iter::from_fn(|| from.recv().ok()).count();

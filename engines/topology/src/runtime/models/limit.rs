@@ -6,7 +6,7 @@ use crate::runtime::acker::AckOut;
 use crate::runtime::inbox::{Inbox, Notice};
 use crate::runtime::progress::MarkPacer;
 use crate::runtime::spout_executor::{SpoutExecutor, SpoutState};
-use crate::runtime::sync::channel::{Receiver, Sender, bounded};
+use crate::runtime::sync::channel::{Mailbox, Receiver, Sender, bounded};
 use crate::runtime::task::TaskContext;
 use crate::runtime::tracker::Tracker;
 use crate::typed::{Collector, Next, Spout, SpoutCollector};
@@ -95,7 +95,7 @@ const fn taken_ns(index: u64) -> u64 {
     (index + 1) * 100
 }
 
-fn await_limit(tracker: &Tracker, index: u64, inbox: &Receiver<Notice>) {
+fn await_limit(tracker: &Tracker, index: u64, inbox: &Mailbox<Notice>) {
     while index >= tracker.limit() {
         if tracker.awaits_limit(0) {
             inbox.recv().expect("the tracker has an end of it");

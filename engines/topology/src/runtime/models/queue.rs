@@ -8,7 +8,7 @@ use crate::runtime::packet::{Body, Mark, Packet, UNTRACKED};
 use crate::runtime::progress::Channels;
 use crate::runtime::queue::{Intake, Port, Turns, queue};
 use crate::runtime::route::{Extent, Io, QueueRoute, Route, StageRun};
-use crate::runtime::sync::channel::{TryRecvError, bounded};
+use crate::runtime::sync::channel::TryRecvError;
 use crate::typed::grouping::Only;
 use weir_dataflow::{EventTime, Stamp};
 
@@ -28,13 +28,20 @@ fn send(to: Port<u64>, channel: u32, tuples: u64) -> Result<(), Closed> {
     let mut acks = AckOut::new(Vec::new(), 1, None);
     let mark = |position| Mark { position, watermark: EventTime(position) };
     let mut with = |mark, act: &mut dyn FnMut(&mut Io<'_>) -> Result<(), Closed>| {
-        act(&mut Io { mark, accounts: &mut [], acks: &mut acks, inbox: None, census: None })
+        act(&mut Io {
+            mark,
+            balances: &mut [],
+            complete: true,
+            acks: &mut acks,
+            inbox: None,
+            census: None,
+        })
     };
     let emit =
         |route: &mut QueueRoute<u64, Only>, tuples: std::ops::Range<u64>, io: &mut Io<'_>| {
             let (position, end) = (tuples.start, (tuples.end - tuples.start) as usize);
             let stamp = Stamp { index: position, ..Stamp::default() };
-            let runs = [StageRun { stamp, root: UNTRACKED, account: 0, end }];
+            let runs = [StageRun { stamp, root: UNTRACKED, balance: 0, end }];
             route.route(&mut tuples.collect(), &runs, io)
         };
     with(mark(0), &mut |io| emit(&mut route, 0..2, io))?;

@@ -93,6 +93,14 @@ pub(crate) fn bounded<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     (Sender(Arc::clone(&channel)), Receiver(channel))
 }
 
+/// The same as a channel, to a model.
+pub(crate) fn mailbox<T>(capacity: usize) -> (Post<T>, Mailbox<T>) {
+    bounded(capacity)
+}
+
+pub(crate) type Post<T> = Sender<T>;
+pub(crate) type Mailbox<T> = Receiver<T>;
+
 /// An end to send through.
 pub(crate) struct Sender<T>(Arc<Channel<T>>);
 
@@ -170,6 +178,7 @@ impl<T> Receiver<T> {
         self.recv().map_err(|RecvError| RecvTimeoutError::Disconnected)
     }
 
+    #[cfg(test)]
     pub(crate) fn try_iter(&self) -> impl Iterator<Item = T> + '_ {
         std::iter::from_fn(|| self.try_recv().ok())
     }
