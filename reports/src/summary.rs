@@ -3,18 +3,20 @@
 //!
 //! **Rules.** Throughput is the median over saturation rounds, with the least and the most. Latency
 //! is merged, histogram by histogram, over the rounds of one load; percentiles are never averaged. A
-//! row with a run that was INVALID or FAILED states no number. Every text in a summary has been
+//! row with a run that was INVALID or FAILED states no number, and a run that never settled is in none. Every text in a summary has been
 //! through [`clean`].
 
 mod components;
 mod effort;
 mod latency;
 mod row;
+mod settling;
 
 pub use components::ComponentWork;
 pub use effort::Effort;
 pub use latency::{Distribution, Load, Paced};
 pub use row::{RowSummary, Saturation, Status};
+pub use settling::Settling;
 
 use crate::schema::{Environment, Percentiles, Reference, ResultFile, Setting, WorkloadResult};
 use crate::text::clean;

@@ -56,6 +56,9 @@ fn run() -> Command {
             .about("Runs workloads on engines, checks every run, and writes a report")
             .arg(workload_argument(true))
             .arg(quiet())
+            .arg(strict(
+                "Exit with 6 if a run never settled, with 7 if the machine is noisy or unfit",
+            ))
             .after_help(after()),
         |_| true,
     )
@@ -232,6 +235,10 @@ fn completions() -> Command {
 fn workload_argument(many: bool) -> Arg {
     let arg = Arg::new("workloads").value_name("WORKLOAD").help("See `weir list workloads`");
     if many { arg.num_args(0..).action(ArgAction::Append) } else { arg }
+}
+
+fn strict(help: &'static str) -> Arg {
+    Arg::new("strict").long("strict").action(ArgAction::SetTrue).help(help)
 }
 
 fn quiet() -> Arg {

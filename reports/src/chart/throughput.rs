@@ -66,6 +66,7 @@ pub(super) fn draw(workload: &WorkloadSummary) -> Result<Drawing, ChartError> {
 
 const fn absence(row: &RowSummary) -> Option<&'static str> {
     match row.status {
+        Status::Valid if row.settling.never_settled() => Some("never settled: not charted"),
         Status::Valid => None,
         Status::Invalid(_) => Some("INVALID: not charted"),
         Status::Failed(_) => Some("FAILED: not charted"),

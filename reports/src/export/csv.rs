@@ -34,7 +34,7 @@ fn text(value: Option<impl ToString>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
 }
 
-const RUN: [&str; 24] = [
+const RUN: [&str; 26] = [
     "engine",
     "guarantee",
     "parallelism",
@@ -59,6 +59,8 @@ const RUN: [&str; 24] = [
     "system_s",
     "peak_rss_bytes",
     "error",
+    "steady",
+    "cut_s",
 ];
 
 /// A line for each run.
@@ -93,6 +95,8 @@ pub fn runs(result: &ResultFile) -> String {
             run.resources.system_s.to_string(),
             text(run.resources.peak_rss_bytes),
             clean(run.error.as_deref().unwrap_or_default()),
+            text(run.steady.as_ref().map(|steady| steady.state.name())),
+            text(run.steady.as_ref().map(|steady| steady.cut_s)),
         ];
         lines.push(key(workload, row, run).iter().chain(&values));
     });

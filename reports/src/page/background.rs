@@ -6,7 +6,7 @@ use crate::units;
 use maud::{Markup, html};
 
 /// Terms and what they mean here.
-const TERMS: [(&str, &str); 11] = [
+const TERMS: [(&str, &str); 12] = [
     (
         "Latency",
         "From the time at which a record was scheduled to arrive to the time at which its last effect (a change of state, or a row in the sink) was visible. An engine that falls behind is charged for the waiting. Every record of the measured phase counts; nothing is sampled.",
@@ -45,7 +45,11 @@ const TERMS: [(&str, &str); 11] = [
     ),
     (
         "Warm-up",
-        "The first part of a paced run. Records scheduled in it are processed and checked, but are not in the percentiles; charts shade it.",
+        "The first part of a run. Records scheduled in it are processed and checked, but are not in any figure; charts shade it. If the run had not settled when it ended, more is cut, as the notes under the tables say.",
+    ),
+    (
+        "Never settled",
+        "Throughput, or the median latency of intervals at least as long as a batch, was still changing after half of the measured phase, or rose or fell by more than 30 % all the way. Numbers of such a run are of no state of the engine, and are not shown. Of steady runs at most 3 in 100 are refused, of quiet ones (up to 5 % from interval to interval) at most 2 in 100. Stalls are not warm-up: they stay in.",
     ),
     (
         "INVALID",

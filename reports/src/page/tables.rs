@@ -19,7 +19,7 @@ fn class_of(engine: &str) -> Option<&'static str> {
 fn class_of_verdict(word: &str) -> &'static str {
     match word {
         "ok" | "-" => "ok",
-        "INVALID" | "FAILED" => "bad",
+        "INVALID" | "FAILED" | "never settled" => "bad",
         _ => "warn",
     }
 }

@@ -253,6 +253,7 @@ fn saturated(shape: &Shape, round: u32, scale: f64) -> Run {
         records,
         verdict: verdict(),
         sustained: None,
+        steady: None,
         phases: Phases { set_up_s: 0.02, warm_up_s: 1.0, measured_s: MEASURED_S, drain_s: 0.05 },
         latency: None,
         service: None,
@@ -313,6 +314,7 @@ fn paced(shape: &Shape, round: u32, offered: f64, slower: f64) -> Run {
         records: (offered * (WARM_UP_S + MEASURED_S)) as u64,
         verdict: verdict(),
         sustained: Some(true),
+        steady: None,
         phases: Phases {
             set_up_s: 0.02,
             warm_up_s: WARM_UP_S,
