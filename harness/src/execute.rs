@@ -14,7 +14,7 @@ use weir_dataflow::{
     BatchTiming, Cancel, Clock, Load, Point, RunContext, RunError, RunSummary, SystemClock,
 };
 use weir_reports::histogram::{encode, percentiles};
-use weir_reports::schema::{Batches, Mode, Phases, Resources, Run, Verdict};
+use weir_reports::schema::{Batches, Mode, Phases, Ran, Resources, Run, Verdict};
 use weir_workloads::Settings;
 
 /// What a run offers, and for how long.
@@ -217,6 +217,23 @@ fn batches(timings: &[BatchTiming], interval_ns: u64, paced: bool) -> Option<Bat
     })
 }
 
+fn ran(summary: &RunSummary) -> Ran {
+    let sum = |count: fn(&weir_dataflow::ComponentInfo) -> usize| {
+        summary.components.iter().map(count).fold(0, usize::saturating_add)
+    };
+    let executed = summary.counters.iter().filter(|(key, _)| key.starts_with("executed."));
+    let executed: Vec<u64> = executed.map(|(_, count)| *count).collect();
+    Ran {
+        engine: summary.engine.clone(),
+        tasks: sum(|component| component.tasks),
+        threads: sum(|component| component.threads),
+        batches: (!summary.batches.is_empty()).then_some(summary.batches.len() as u64),
+        executed: (!executed.is_empty())
+            .then(|| executed.iter().copied().fold(0, u64::saturating_add)),
+        settings: summary.settings.clone(),
+    }
+}
+
 impl Executed {
     /// What the engine says it did; empty if it failed.
     #[must_use]
@@ -283,6 +300,7 @@ impl Executed {
             ),
             resources: self.resources,
             batches: batches(&summary.batches, self.batch_interval_ns, !saturation),
+            ran: self.outcome.summary.is_ok().then(|| ran(&summary)),
             counters: summary.counters,
             error,
         }

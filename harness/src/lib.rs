@@ -9,6 +9,7 @@ pub mod cli;
 pub mod doctor;
 pub mod environment;
 pub mod execute;
+pub mod identity;
 pub mod null;
 pub mod recorder;
 pub mod resources;

@@ -368,7 +368,7 @@ fn judged_rows(
                 .map(|c| Component { name: c.name, tasks: c.tasks, threads: c.threads })
                 .collect();
         }
-        into.runs.push(run.into_run(round, sequence, verdict));
+        into.runs.push(rows[row].judged(run, round, sequence, verdict));
     }
     Ok(filled)
 }

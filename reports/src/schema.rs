@@ -222,10 +222,30 @@ pub struct Run {
     pub resources: Resources,
     /// Batches, on engines that have them.
     pub batches: Option<Batches>,
+    /// What ran, by the engine's own account; `None` of a run that failed.
+    #[serde(default)]
+    pub ran: Option<Ran>,
     /// The engine's own counts.
     pub counters: BTreeMap<String, u64>,
     /// Why the run ended early, if it did.
     pub error: Option<String>,
+}
+
+/// What ran, by the engine's own account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ran {
+    /// The engine's name.
+    pub engine: String,
+    /// Tasks of all components.
+    pub tasks: usize,
+    /// Threads of all components.
+    pub threads: usize,
+    /// Batches, on engines that have them.
+    pub batches: Option<u64>,
+    /// Tuples that components executed, on engines that count them.
+    pub executed: Option<u64>,
+    /// The configuration in force, after everything that overrides it.
+    pub settings: BTreeMap<String, String>,
 }
 
 /// Whether a run settled, and how much of its measured phase was cut because it had not.

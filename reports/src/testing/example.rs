@@ -262,6 +262,7 @@ fn saturated(shape: &Shape, round: u32, scale: f64) -> Run {
         series: Vec::new(),
         resources: resources(4.1, 7.4),
         batches: None,
+        ran: None,
         counters: counters(shape, records),
         error: None,
     }
@@ -328,6 +329,7 @@ fn paced(shape: &Shape, round: u32, offered: f64, slower: f64) -> Run {
         series: series(&latency, shape.batch_ms, offered, round),
         resources: resources(4.1, 0.4 + offered * 4e-6),
         batches: shape.batch_ms.map(batches),
+        ran: None,
         counters: counters(shape, (offered * (WARM_UP_S + MEASURED_S)) as u64),
         error: None,
     }
