@@ -183,6 +183,13 @@ impl EngineRow {
             model: model.to_owned(),
             guarantee: guarantee.to_owned(),
             acking: self.acking,
+            // The harness starts none of the engines with a folder for checkpoints. Loops have no such thing.
+            checkpointing: match self.kind {
+                EngineKind::Topology | EngineKind::Microbatch | EngineKind::Trident => "off",
+                _ => "none",
+            }
+            .to_owned(),
+            time: String::new(),
             batch_interval_ms: self.batch_interval.map(|time| time.as_secs_f64() * 1e3),
             queue_batch: self.queue_batch,
             parallelism: self.parallelism,

@@ -354,7 +354,10 @@ fn judged_rows(
 ) -> Result<Vec<Row>, SessionError> {
     let runs: Vec<&Executed> = done.iter().map(|done| &done.run).collect();
     let verdicts = verdicts(workload, settings, &runs)?;
-    let mut filled: Vec<Row> = rows.iter().map(EngineRow::empty).collect();
+    let event_time = describe(workload, settings)?.event_time;
+    let time = if event_time { "event time" } else { "untimed" };
+    let mut filled: Vec<Row> =
+        rows.iter().map(|row| Row { time: time.to_owned(), ..row.empty() }).collect();
     for (Done { row, round, sequence, run }, verdict) in done.into_iter().zip(verdicts) {
         let into = &mut filled[row];
         let summary = run.summary();

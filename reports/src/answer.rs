@@ -2,6 +2,7 @@
 
 use crate::contenders::{Model, common_load, pick, spoken};
 use crate::summary::{Paced, RowSummary, Saturation, Summary, WorkloadSummary};
+use crate::text::capitalised;
 use crate::units;
 use std::fmt;
 
@@ -209,11 +210,6 @@ fn one_sided(workload: &WorkloadSummary, there: (Model, &RowSummary), why: &str)
         ),
         throughput: format!("{} {}.", capitalised(&name), said.join(" and ")),
     }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 #[cfg(test)]

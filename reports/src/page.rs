@@ -10,7 +10,7 @@ use crate::chart::Chart;
 use crate::classic::Classic;
 use crate::summary::{Summary, WorkloadSummary};
 use crate::terminal::{load_notes, notes};
-use crate::text::slug;
+use crate::text::{capitalised, slug};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// The page of a summary with its charts.
@@ -60,6 +60,7 @@ fn section(workload: &WorkloadSummary, at: usize, charts: &[Chart]) -> Markup {
             h2 id={ "w" (at) "-" (slug(&workload.name)) } { (workload.name) }
             p { (workload.summary) "." }
             @if !workload.input.is_empty() { p.soft { "Input: " (workload.input) "." } }
+            @if let Some(ceiling) = workload.ceiling() { p.soft { (capitalised(&ceiling)) "." } }
             (tables::workload(workload))
             (list(&notes(workload, workload.reference_load)))
             (effort::components_at_saturation(workload))

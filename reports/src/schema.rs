@@ -146,6 +146,14 @@ pub struct Row {
     pub guarantee: String,
     /// Whether every tuple tree was tracked; `None` where the engine has no such notion.
     pub acking: Option<bool>,
+    /// Whether state was checkpointed: `on`, `off`, or `none` where the engine has no such notion; empty
+    /// from writers that did not say.
+    #[serde(default)]
+    pub checkpointing: String,
+    /// What results go by: `event time`, `processing time`, or `untimed` where they do not depend on time;
+    /// empty from writers that did not say.
+    #[serde(default)]
+    pub time: String,
     /// Batch interval, on engines that have one.
     pub batch_interval_ms: Option<f64>,
     /// Tuples handed over at a time, on engines that have queues.

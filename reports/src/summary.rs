@@ -10,16 +10,19 @@ mod components;
 mod effort;
 mod latency;
 mod row;
+mod semantics;
 mod settling;
 
 pub use components::ComponentWork;
 pub use effort::Effort;
 pub use latency::{Distribution, Load, Paced};
 pub use row::{RowSummary, Saturation, Status};
+pub use semantics::Semantics;
 pub use settling::Settling;
 
 use crate::schema::{Environment, Percentiles, Reference, ResultFile, Setting, WorkloadResult};
 use crate::text::clean;
+use crate::units;
 
 /// Above this share of the null engine's throughput a result says more about the harness than about
 /// the engine.
@@ -40,6 +43,8 @@ pub struct Summary {
     pub environment: Environment,
     /// Every setting in force.
     pub settings: Vec<Setting>,
+    /// Whether charts may overlay rows whose semantics differ: the setting `allow-mixed`.
+    pub allow_mixed: bool,
     /// In the order in which they were run.
     pub workloads: Vec<WorkloadSummary>,
 }
@@ -119,6 +124,10 @@ impl Summary {
             seed: result.seed,
             environment: clean_environment(&result.environment),
             settings: result.settings.iter().map(clean_setting).collect(),
+            allow_mixed: result
+                .settings
+                .iter()
+                .any(|setting| setting.name == "allow-mixed" && setting.value == "on"),
             workloads: result.workloads.iter().map(WorkloadSummary::of).collect(),
         }
     }
@@ -166,6 +175,38 @@ impl WorkloadSummary {
     /// The rows that have numbers, and so a place in charts.
     pub fn charted(&self) -> impl Iterator<Item = &RowSummary> {
         self.rows.iter().filter(|row| row.status.has_numbers())
+    }
+
+    /// The labels of its rows, in the order in which they first come, with the names of the rows.
+    #[must_use]
+    pub fn labels(&self) -> Vec<(&Semantics, Vec<&str>)> {
+        let mut labels: Vec<(&Semantics, Vec<&str>)> = Vec::new();
+        for row in &self.rows {
+            match labels.iter_mut().find(|(label, _)| **label == row.semantics) {
+                Some((_, rows)) => rows.push(&row.id),
+                None => labels.push((&row.semantics, vec![&row.id])),
+            }
+        }
+        labels
+    }
+
+    /// What the null engine comes to, in words: the harness's own ceiling.
+    #[must_use]
+    pub fn ceiling(&self) -> Option<String> {
+        let null = self.null?;
+        let each_ns = (1e9 / null.median).round();
+        let noun = self.noun();
+        Some(format!(
+            "ceiling of the harness (null engine): {} {noun}/s, {} for each; above {:.0} % of it a row is \
+             generator bound",
+            units::quantity(null.median),
+            if each_ns < 1.0 {
+                "less than 1 ns".to_owned()
+            } else {
+                units::duration(each_ns as u64)
+            },
+            GENERATOR_BOUND * 100.0,
+        ))
     }
 
     /// What the reference load is called.

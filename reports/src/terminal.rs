@@ -7,7 +7,7 @@ use crate::answer::Answer;
 use crate::classic::{Classic, ClassicRow};
 use crate::schema::Percentiles;
 use crate::summary::{Load, Paced, RowSummary, Settling, Status, Summary, WorkloadSummary};
-use crate::text::wrap;
+use crate::text::{capitalised, wrap};
 use crate::units;
 use table::{Align, Cell, Column, Table, Tone};
 
@@ -92,7 +92,13 @@ impl Page {
         }
         about.retain(|part| !part.is_empty());
         self.prose(&format!("  {}.", about.join("; ")), "  ");
+        if let Some(ceiling) = workload.ceiling() {
+            self.prose(&format!("  {}.", capitalised(&ceiling)), "  ");
+        }
         self.table(&main_table(workload));
+        for (label, rows) in workload.labels() {
+            self.prose(&format!("  * {label}: {}", rows.join(", ")), "    ");
+        }
         for note in notes(workload, workload.reference_load) {
             self.prose(&format!("  ! {note}"), "    ");
         }
@@ -116,7 +122,8 @@ impl Page {
         self.prose(
             "rec/s: records per second at saturation; x COST: multiple of a hand-written \
              single-threaded loop; p50, p99, max: latency from the scheduled time; service: median \
-             from when the engine took the record in; CPU/M: processor seconds per million records.",
+             from when the engine took the record in; CPU/M: processor seconds per million records; untimed: \
+             results do not depend on time.",
             "",
         );
         self.line("");

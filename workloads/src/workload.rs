@@ -60,6 +60,8 @@ pub trait Workload: Clone + Send + Sync + Sized + 'static {
     const INPUT: Option<&'static str> = None;
     /// What its rows mean.
     const OUTPUT: OutputKind = OutputKind::Latest;
+    /// Whether its rows depend on the event times of records.
+    const EVENT_TIME: bool = false;
     /// Records per second on the nominal time axis of a run at saturation: it sets how much event
     /// time a record is worth there, nothing else.
     const NOMINAL_RATE: u64 = 5_000_000;

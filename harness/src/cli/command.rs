@@ -84,8 +84,8 @@ fn verify() -> Command {
         .arg(emit)
         .arg(quiet())
         .after_help(after());
-    const TIMED: [&str; 7] =
-        ["rate", "schedule", "duration", "saturation", "warmup", "rounds", "out"];
+    const TIMED: [&str; 8] =
+        ["rate", "schedule", "duration", "saturation", "warmup", "rounds", "allow-mixed", "out"];
     with_settings(command, |def| !TIMED.contains(&def.name))
 }
 
@@ -102,7 +102,12 @@ fn report() -> Command {
         .value_name("DIR")
         .value_parser(clap::value_parser!(PathBuf))
         .help("Folder for report.html, charts and histograms; the terminal table alone without it");
-    Command::new("report").about("Prints and renders a result file again").arg(files).arg(out)
+    let mixed = Arg::new("allow-mixed")
+        .long("allow-mixed")
+        .action(ArgAction::SetTrue)
+        .help("Draw rows that guarantee different things into one chart");
+    let about = "Prints and renders a result file again";
+    Command::new("report").about(about).arg(files).arg(out).arg(mixed)
 }
 
 fn compare() -> Command {

@@ -13,7 +13,7 @@ use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 use weir_dataflow::Cancel;
 use weir_reports::fitness::Grade;
-use weir_reports::schema::ResultFile;
+use weir_reports::schema::{ResultFile, Setting};
 use weir_reports::text::clean;
 use weir_reports::{Summary, load, terminal, write_all};
 use weir_workloads::{NAMES, Settings, describe, sherlock};
@@ -164,7 +164,13 @@ fn report(matches: &ArgMatches) -> Result<u8, Failure> {
     let Some(path) = matches.get_one::<PathBuf>("result") else {
         return Err(Failure::usage("name a result file"));
     };
-    let result = load(path)?;
+    let mut result = load(path)?;
+    if matches.get_flag("allow-mixed") {
+        // Recorded, so that what is written can be made from it again.
+        result.settings.retain(|setting| setting.name != "allow-mixed");
+        let (name, value) = ("allow-mixed".to_owned(), "on".to_owned());
+        result.settings.push(Setting { name, value, origin: "flag".to_owned() });
+    }
     print_tables(&result)?;
     if let Some(folder) = matches.get_one::<PathBuf>("out") {
         let written = write_all(&result, folder)?;

@@ -147,6 +147,8 @@ pub struct Config {
     pub lateness: Duration,
     /// Of event times.
     pub disorder: Disorder,
+    /// Whether charts overlay rows whose semantics differ.
+    pub allow_mixed: bool,
     /// Where the report goes.
     pub out: PathBuf,
 }
@@ -339,6 +341,8 @@ impl Config {
                 straggler_ppm: read.number("stragglers", 0, 1_000_000)?,
                 straggle_ns: read.time("straggle", Duration::ZERO)?.as_nanos() as u64,
             },
+            allow_mixed: on_off(&read.text("allow-mixed"))
+                .map_err(|problem| read.error("allow-mixed", problem))?,
             out: PathBuf::from(read.text("out")),
         };
         if config.shape == Shape::Max {
@@ -417,6 +421,7 @@ mod tests {
             ("skew=-0.5", "from 0 to 10"),
             ("window=25h", "at most 24h"),
             ("input=", "name a file"),
+            ("allow-mixed=perhaps", "on or off"),
         ] {
             let message = config(&[set]).expect_err(set).to_string();
             assert!(message.contains(part), "{set}: {message:?} lacks {part:?}");

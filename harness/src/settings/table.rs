@@ -90,6 +90,12 @@ pub const TABLE: &[Def] = &[
     one("disorder", "TIME", "0s", "Event times stray this far from arrival order; on time"),
     one("stragglers", "PPM", "0", "Records in a million that stray further, and may be late"),
     one("straggle", "TIME", "1s", "How much further, at most"),
+    one(
+        "allow-mixed",
+        "on|off",
+        "off",
+        "Draw rows that guarantee different things into one chart, instead of a panel for each",
+    ),
     one("out", "DIR", "weir-report", "Where the report goes"),
 ];
 

@@ -1,5 +1,6 @@
 //! Comma-separated values (RFC 4180): a line for each run, or for each point of each run's time series.
 
+use crate::histogram::MIN_COUNT_P999;
 use crate::schema::{Mode, Percentiles, ResultFile, Row, Run, WorkloadResult};
 use crate::text::clean;
 use ::csv::Writer;
@@ -87,7 +88,7 @@ pub fn runs(result: &ResultFile) -> String {
             point(latency, |p| p.p50_ns),
             point(latency, |p| p.p90_ns),
             point(latency, |p| p.p99_ns),
-            text(latency.and_then(|p| p.p999_ns)),
+            text(latency.filter(|p| p.count >= MIN_COUNT_P999).and_then(|p| p.p999_ns)),
             point(latency, |p| p.max_ns),
             point(service, |p| p.p50_ns),
             point(service, |p| p.p99_ns),
@@ -191,6 +192,18 @@ mod tests {
         each(&result, |_, _, run| points += run.series.len());
         assert!(points > 100);
         assert_eq!(read(&series(&result)).len(), points);
+    }
+
+    #[test]
+    fn a_percentile_that_too_few_records_support_is_left_out() {
+        let mut result = example();
+        let latency = result.workloads[0].rows[0].runs.iter_mut().find_map(|r| r.latency.as_mut());
+        let points = latency.expect("a paced run");
+        (points.count, points.p999_ns) = (9_999, Some(987_654_321));
+        assert!(!runs(&result).contains("987654321"));
+        let latency = result.workloads[0].rows[0].runs.iter_mut().find_map(|r| r.latency.as_mut());
+        latency.expect("a paced run").count = 10_000;
+        assert!(runs(&result).contains("987654321"));
     }
 
     #[test]

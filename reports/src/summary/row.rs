@@ -2,7 +2,7 @@
 
 use crate::schema::{Component, Mode, Row, Run, Verdict};
 use crate::summary::latency::cpu_s_per_million;
-use crate::summary::{ComponentWork, GENERATOR_BOUND, Load, Paced, Settling, Spread};
+use crate::summary::{ComponentWork, GENERATOR_BOUND, Load, Paced, Semantics, Settling, Spread};
 use crate::text::clean;
 use crate::units;
 
@@ -17,6 +17,8 @@ pub struct RowSummary {
     pub model: String,
     /// Delivery guarantee.
     pub guarantee: String,
+    /// What its numbers are numbers of.
+    pub semantics: Semantics,
     /// Whether every tuple tree was tracked.
     pub acking: Option<bool>,
     /// Batch interval.
@@ -126,6 +128,7 @@ impl RowSummary {
             engine: clean(&row.engine),
             model: clean(&row.model),
             guarantee: clean(&row.guarantee),
+            semantics: Semantics::of(row),
             acking: row.acking,
             batch_interval_ms: row.batch_interval_ms.filter(|ms| ms.is_finite() && *ms > 0.0),
             queue_batch: row.queue_batch,

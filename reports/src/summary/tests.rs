@@ -325,6 +325,8 @@ fn a_load_at_which_no_round_settled_has_no_numbers_anywhere() {
     assert!(row.ends_with("never settled") && row.contains(" - "), "{row}");
     assert!(text.contains("never settled in 1 of 3 rounds at saturation"), "{text}");
     let charts = crate::chart::all(&summary).expect("charts");
+    let over_time = charts.iter().filter(|chart| chart.file_name.contains("word-count-latency"));
+    assert!(over_time.count() > 0);
     let bars = charts.iter().find(|chart| chart.file_name.contains("word-count-throughput"));
     assert!(bars.expect("bars").svg.contains("never settled: not charted"));
     let log = crate::hlog::hlog(&result).expect("a log");

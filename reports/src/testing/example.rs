@@ -174,6 +174,7 @@ fn stateful() -> WorkloadResult {
 
 fn windowed() -> WorkloadResult {
     let mut rows: Vec<Row> = SHAPES.iter().map(|shape| row(shape, 0.4)).collect();
+    rows.iter_mut().for_each(|row| row.time = "event time".to_owned());
     for run in rows[0].runs.iter_mut().filter(|run| run.mode == Mode::Paced) {
         fall_behind(run);
     }
@@ -214,6 +215,8 @@ fn row(shape: &Shape, scale: f64) -> Row {
         model: if micro_batch { "micro-batch" } else { "record at a time" }.to_owned(),
         guarantee: guarantee.to_owned(),
         acking: shape.acking,
+        checkpointing: "off".to_owned(),
+        time: "untimed".to_owned(),
         batch_interval_ms: shape.batch_ms,
         queue_batch: (!micro_batch).then_some(100),
         parallelism: 2,
