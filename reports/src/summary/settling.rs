@@ -128,10 +128,8 @@ mod tests {
                 .collect();
             let settling = Settling::of(&runs.iter().collect::<Vec<_>>());
             let notes = settling.notes("topology", "at saturation").join("\n  ");
-            said.push_str(&format!(
-                "{:?}\n  {notes}\n",
-                states.iter().map(|s| s.state).collect::<Vec<_>>()
-            ));
+            let states: Vec<Steadiness> = states.iter().map(|steady| steady.state).collect();
+            said.extend([format!("{states:?}\n  {notes}\n")]);
         }
         insta::assert_snapshot!(said);
     }
