@@ -147,16 +147,7 @@ pub fn execute(
         drain_ns: Some(ended_ns.saturating_sub(to_ns)),
     };
     let sustained = sustained(&phase).sustained.filter(|_| !offer.is_saturation());
-    let looked = if offer.is_saturation() {
-        of_throughput(&points, from_ns, to_ns - from_ns)
-    } else {
-        let rate = offer.rate.as_f64();
-        let even = offer.shape.uses_rate();
-        let paced = steadiness::Paced { from_ns, to_ns, period_ns, rate, even, sustained };
-        let looked = of_latency(&latency, &paced, spec.piece_ns, spec.pieces());
-        latency.cut((looked.cut_ns / spec.piece_ns.max(1)) as usize);
-        looked
-    };
+    let looked = look(&offer, &spec, period_ns, &points, &mut latency, sustained);
     Ok(Executed {
         offer,
         outcome: outcome?,
@@ -171,6 +162,26 @@ pub fn execute(
         sustained,
         looked,
     })
+}
+
+/// Looks whether the run settled, and cuts what came before from its latencies.
+fn look(
+    offer: &Offer,
+    spec: &RecordingSpec,
+    period_ns: u64,
+    points: &[Point],
+    latency: &mut LatencyResult,
+    sustained: Option<bool>,
+) -> Looked {
+    let (from_ns, to_ns) = (spec.measured_from_ns, spec.measured_to_ns);
+    if offer.is_saturation() {
+        return of_throughput(points, from_ns, to_ns - from_ns);
+    }
+    let (rate, even) = (offer.rate.as_f64(), offer.shape.uses_rate());
+    let paced = steadiness::Paced { from_ns, to_ns, period_ns, rate, even, sustained };
+    let looked = of_latency(latency, &paced, spec.piece_ns, spec.pieces());
+    latency.cut((looked.cut_ns / spec.piece_ns.max(1)) as usize);
+    looked
 }
 
 /// Records per second between the first point after `from_ns` and the last, where the last is the
