@@ -18,4 +18,5 @@ pub mod series;
 pub mod session;
 pub mod settings;
 pub mod target;
+mod trial;
 pub mod verdict;
