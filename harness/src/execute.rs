@@ -193,6 +193,12 @@ impl Executed {
         self.outcome.summary.clone().unwrap_or_default()
     }
 
+    /// Progress, as the engine reported it.
+    #[must_use]
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+
     /// Records per second that were completed, after the warm-up.
     #[must_use]
     pub fn achieved_per_s(&self) -> f64 {

@@ -9,7 +9,7 @@ use crate::environment;
 use crate::execute::{ExecuteError, Executed, Offer, execute};
 use crate::null::Null;
 use crate::rows::EngineRow;
-use crate::schedule::{Rate, Shape};
+use crate::schedule::{QuantityError, Rate, Shape};
 use crate::settings::{Config, RateChoice, Resolved};
 use crate::target::{CostLoop, InProcess, Target, TargetError};
 use crate::trial::{quote, settings_of, verdicts};
@@ -71,6 +71,9 @@ pub enum SessionError {
     /// There is no such workload.
     #[error(transparent)]
     Workload(#[from] UnknownWorkload),
+    /// A rate that no schedule can have.
+    #[error(transparent)]
+    Rate(#[from] QuantityError),
     /// Nothing to run.
     #[error("nothing is selected to run: engines oracle, loop and null are references, not rows")]
     NothingSelected,
