@@ -4,7 +4,8 @@
 //! highest. The ramp goes up from its start while probes hold, or down while they do not, in leaps that
 //! double; then the rates between the highest that holds and the lowest that does not are halved until
 //! the two are neighbours. Then both are repeated in turn, until a majority of the repeats is certain for
-//! each. A rate that turns out otherwise moves the boundary, and the search goes on from there.
+//! each. A rate that turns out otherwise moves the boundary, and the search goes on from there: so a rate that
+//! holds above one that once did not is found, and what decides is the majority.
 
 use std::collections::BTreeMap;
 use weir_reports::search::schema::{Ending, Purpose};
@@ -71,8 +72,11 @@ pub struct Conclusion {
     pub failed_per_s: Option<f64>,
     /// Whether what is said of both was repeated as often as was asked for.
     pub confirmed: bool,
-    /// Rates that held although a lower one did not: the one that held, and the one that did not.
-    pub odd: Vec<(f64, f64)>,
+    /// The highest rate that ever held and the lowest that ever did not, if that is below it: repeats then
+    /// decided.
+    pub odd: Option<(f64, f64)>,
+    /// Rates of which probes disagreed, with how often they held and did not.
+    pub mixed: Vec<(f64, u32, u32)>,
 }
 
 /// How often an unclear probe is made again at twice the length, before it counts as failed.
@@ -150,8 +154,12 @@ impl Searcher {
             return most_per_s;
         }
         let exact = start_per_s * (1.0 + resolution).powi(place as i32);
-        let scale = 10f64.powf(exact.log10().floor() - 3.0);
-        ((exact / scale).round() * scale).clamp(least_per_s, most_per_s)
+        let rounded = match exact.log10().floor() as i32 - 3 {
+            digits @ 0.. => (exact / 10f64.powi(digits)).round() * 10f64.powi(digits),
+            // Divided, a number of few digits is the one nearest to them.
+            digits => (exact * 10f64.powi(-digits)).round() / 10f64.powi(-digits),
+        };
+        rounded.clamp(least_per_s, most_per_s)
     }
 
     /// How many of the repeats have to agree.
@@ -206,12 +214,6 @@ impl Searcher {
         (holds, fails)
     }
 
-    /// The lowest rate above `fails` that holds.
-    fn odd(&self, fails: Option<i64>) -> Option<i64> {
-        let fails = fails?;
-        self.places(Standing::Holds).find(|place| *place > fails)
-    }
-
     /// What comes next. Asked again before [`take`](Self::take), it says the same.
     pub fn next(&mut self) -> Step {
         let step = self.decide();
@@ -235,13 +237,7 @@ impl Searcher {
             };
             return Ok((place, purpose));
         }
-        let even = self.places(Standing::Even).next();
-        if let Some(place) = even {
-            return Ok((place, Purpose::Confirm));
-        }
-        if let (Some(low), Some(high)) = (fails, self.odd(fails))
-            && let Some(place) = self.least_tried([low, high])
-        {
+        if let Some(place) = self.places(Standing::Even).next() {
             return Ok((place, Purpose::Resolve));
         }
         let certain = |place: i64| self.least_tried([place]).map(|at| (at, Purpose::Confirm));
@@ -311,15 +307,33 @@ impl Searcher {
         let (holds, fails) = self.boundary();
         let sides = [holds, fails];
         let certain = sides.iter().flatten().all(|place| self.is_settled(*place));
-        let above = |low: &i64| self.places(Standing::Holds).filter(move |at| at > low).min();
-        let odd = fails.and_then(|low| Some((self.rate(above(&low)?), self.rate(low))));
         Conclusion {
             ending,
             held_per_s: holds.map(|place| self.rate(place)),
             failed_per_s: fails.map(|place| self.rate(place)),
             confirmed: ending != Ending::Inconclusive && self.limits.confirm > 0 && certain,
-            odd: odd.into_iter().collect(),
+            odd: self.odd(),
+            mixed: self.mixed(),
         }
+    }
+
+    /// Of every place how often it held and how often it did not.
+    fn counts(&self) -> impl DoubleEndedIterator<Item = (i64, u32, u32)> + '_ {
+        self.votes.iter().filter_map(|(place, votes)| {
+            let first = votes.first?;
+            Some((*place, votes.held + u32::from(first), votes.failed + u32::from(!first)))
+        })
+    }
+
+    fn odd(&self) -> Option<(f64, f64)> {
+        let highest = self.counts().rfind(|(_, held, _)| *held > 0)?.0;
+        let lowest = self.counts().find(|(_, _, failed)| *failed > 0)?.0;
+        (lowest < highest).then(|| (self.rate(highest), self.rate(lowest)))
+    }
+
+    fn mixed(&self) -> Vec<(f64, u32, u32)> {
+        let mixed = self.counts().filter(|(_, held, failed)| held.min(failed) > &0);
+        mixed.map(|(place, held, failed)| (self.rate(place), held, failed)).collect()
     }
 
     /// About how many probes are to come, if nothing unexpected happens.

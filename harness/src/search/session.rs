@@ -351,18 +351,20 @@ impl Search<'_> {
     }
 
     fn conclude(&self, row: &EngineRow, conclusion: Conclusion, out: &mut SearchRow) {
-        let Conclusion { ending, held_per_s, failed_per_s, confirmed, odd } = conclusion;
+        let Conclusion { ending, held_per_s, failed_per_s, confirmed, odd, mixed } = conclusion;
         (out.ending, out.confirmed) = (ending, confirmed);
         (out.found_per_s, out.fails_per_s) = (held_per_s, failed_per_s);
         out.measure = held_per_s.and_then(|rate| self.measure(row, rate));
         let rate = weir_reports::units::quantity;
-        for (held, failed) in odd {
+        if let Some((held, failed)) = odd {
+            let (held, failed) = (rate(held), rate(failed));
             out.notes.push(format!(
-                "not monotone: {}/s holds although {}/s, which is lower, does not; what is given \
-                 lies below all that fails",
-                rate(held),
-                rate(failed)
+                "not monotone: {held}/s held although {failed}/s, which is lower, once did not; repeats \
+                 decided"
             ));
+        }
+        for (at, held, failed) in mixed {
+            out.notes.push(format!("{}/s held {held} times of {}", rate(at), held + failed));
         }
         let failed = out.probes.iter().filter(|probe| probe.finding == Finding::Failed).count();
         if failed > 0 {

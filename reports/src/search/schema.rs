@@ -166,7 +166,7 @@ pub enum Purpose {
     Bisect,
     /// To see whether the boundary stays where it is.
     Confirm,
-    /// To settle which of two contradicting findings is right.
+    /// To settle a rate that held and did not, as often each.
     Resolve,
 }
 

@@ -87,7 +87,7 @@ fn the_trace_of_a_search() {
         ]
     );
     assert_eq!((found.held_per_s, found.failed_per_s), (Some(1980.0), Some(2079.0)));
-    assert!(found.confirmed && found.odd.is_empty());
+    assert!(found.confirmed && found.odd.is_none() && found.mixed.is_empty());
 }
 
 #[test]
@@ -137,26 +137,39 @@ fn an_unlucky_probe_does_not_either() {
 }
 
 #[test]
-fn a_rate_that_holds_above_one_that_does_not_is_named() {
-    // 9 fails by repeats after 10 held: the step below the boundary is a hole.
-    let mut seen = std::collections::BTreeMap::<u64, u32>::new();
-    let mut engine = |next: &Next| {
-        let rate = next.rate_per_s;
-        let times = seen.entry(rate as u64).or_default();
-        *times += 1;
-        let hole = (940.0..960.0).contains(&rate) && *times > 1;
-        let late = (990.0..1010.0).contains(&rate) && *times == 1;
-        if hole || late || rate > 1010.0 {
+fn a_rate_that_holds_above_one_that_once_did_not_is_named() {
+    // All below 1500 hold, but the first probe of the first rate meets a stall.
+    let mut stall = true;
+    let engine = |next: &Next| {
+        if std::mem::take(&mut stall) {
+            return Outcome::Failed { achieved_per_s: None };
+        }
+        below(1500.0)(next)
+    };
+    let (found, made) = search(limits(1000.0, 1.0, 1e6, 0.05), engine);
+    assert_eq!((found.held_per_s, found.failed_per_s), (Some(1477.0), Some(1551.0)), "{made:?}");
+    assert_eq!((found.ending, found.confirmed), (Ending::Found, true));
+    assert_eq!(found.odd, Some((1477.0, 1000.0)));
+    assert_eq!(found.mixed, [(1000.0, 2, 1)]);
+    assert!(made.iter().any(|(next, _)| next.purpose == Purpose::Resolve), "{made:?}");
+}
+
+#[test]
+fn a_rate_that_repeats_refute_is_given_up() {
+    // 952.4 holds once and then never again.
+    let mut times = 0;
+    let engine = |next: &Next| {
+        let hole = (950.0..955.0).contains(&next.rate_per_s);
+        times += u32::from(hole);
+        if hole && times > 1 {
             Outcome::Failed { achieved_per_s: None }
         } else {
-            Outcome::Held
+            below(990.0)(next)
         }
     };
-    let (found, made) = search(limits(1000.0, 1.0, 1e6, 0.05), &mut engine);
-    assert_eq!(found.odd, [(1000.0, 952.4)], "{made:?}");
-    assert!(made.iter().any(|(next, _)| next.purpose == Purpose::Resolve), "{made:?}");
+    let (found, _) = search(limits(1000.0, 1.0, 1e6, 0.05), engine);
     assert_eq!((found.held_per_s, found.failed_per_s), (Some(907.0), Some(952.4)));
-    assert_eq!((found.ending, found.confirmed), (Ending::Found, true));
+    assert_eq!((found.mixed, found.odd), (vec![(952.4, 1, 2)], None));
 }
 
 #[test]
