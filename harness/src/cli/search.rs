@@ -50,12 +50,13 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     writeln!(out, "Report: {}", absolute(&left.page).display())?;
     writeln!(out, "Data:   {}", absolute(&left.data).display())?;
     out.flush()?;
-    Ok(code(&found, matches.get_flag("strict")))
+    complain(&found);
+    let endings: Vec<Ending> = found.rows.iter().map(|row| row.ending).collect();
+    Ok(code(&endings, matches.get_flag("strict")))
 }
 
-/// The exit code that a search deserves, and on standard error why.
-fn code(search: &SearchFile, strict: bool) -> u8 {
-    let is = |ending: Ending| search.rows.iter().any(|row| row.ending == ending);
+/// Says on standard error which searches have no answer, and why.
+fn complain(search: &SearchFile) {
     for row in &search.rows {
         let word = match row.ending {
             Ending::WrongOutput => "INVALID",
@@ -67,6 +68,11 @@ fn code(search: &SearchFile, strict: bool) -> u8 {
         let line = format!("{word} {} on {}: {why}", search.workload.name, row.id);
         let _ = writeln!(stderr(), "weir: {}", weir_reports::text::clean(&line));
     }
+}
+
+/// The exit code that searches deserve. That no rate holds is an answer.
+fn code(endings: &[Ending], strict: bool) -> u8 {
+    let is = |ending: Ending| endings.contains(&ending);
     if is(Ending::WrongOutput) {
         exit::WRONG_OUTPUT
     } else if is(Ending::Failed) {
@@ -167,5 +173,38 @@ impl Trail {
     fn say(&self, message: String) {
         self.bar.set_message(message);
         self.bar.tick();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exit_codes() {
+        use Ending::{Failed, Found, HoldsAtMost, Inconclusive, NothingHolds, WrongOutput};
+        for (endings, lax, strict) in [
+            (&[Found, NothingHolds][..], 0, 0),
+            (&[Found, HoldsAtMost], 0, 6),
+            (&[Inconclusive, Found], 0, 6),
+            (&[Failed, HoldsAtMost], 1, 1),
+            (&[Failed, WrongOutput], 5, 5),
+        ] {
+            assert_eq!((code(endings, false), code(endings, true)), (lax, strict), "{endings:?}");
+        }
+    }
+
+    #[test]
+    fn steps_and_repeats() {
+        for (text, share) in [("5%", 0.05), (" 10 %", 0.1), ("0.5", 0.005), ("100%", 1.0)] {
+            assert!((step(text).expect(text) - share).abs() < 1e-12, "{text}");
+        }
+        for text in ["", "%", "0.4%", "101", "NaN", "five"] {
+            step(text).expect_err(text);
+        }
+        assert_eq!((repeats("0").ok(), repeats(" 15").ok()), (Some(0), Some(15)));
+        for text in ["16", "-1", "3.5", ""] {
+            repeats(text).expect_err(text);
+        }
     }
 }

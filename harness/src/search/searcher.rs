@@ -215,7 +215,7 @@ impl Searcher {
     }
 
     /// What comes next. Asked again before [`take`](Self::take), it says the same.
-    pub fn next(&mut self) -> Step {
+    pub fn step(&mut self) -> Step {
         let step = self.decide();
         self.pending = match step {
             Ok((place, purpose)) if self.probes < self.limits.most_probes => {
@@ -272,7 +272,7 @@ impl Searcher {
         (steps.floor() as i64).clamp(lowest, (high - 1).max(lowest))
     }
 
-    /// Takes what the probe that [`next`](Self::next) asked for said.
+    /// Takes what the probe that [`step`](Self::step) asked for said.
     pub fn take(&mut self, outcome: Outcome) {
         let Some(place) = self.pending.take() else { return };
         let ramp = matches!(self.boundary(), (None, _) | (_, None)) && !self.votes.is_empty();

@@ -301,7 +301,7 @@ impl Search<'_> {
     ) -> Result<(), SessionError> {
         let clock = SystemClock::new();
         loop {
-            let next = match searcher.next() {
+            let next = match searcher.step() {
                 Step::Probe(next) => next,
                 Step::Done(conclusion) => {
                     self.conclude(row, conclusion, out);

@@ -23,10 +23,10 @@ fn search(
     let mut searcher = Searcher::new(limits);
     let mut made = Vec::new();
     loop {
-        match searcher.next() {
+        match searcher.step() {
             Step::Done(conclusion) => return (conclusion, made),
             Step::Probe(next) => {
-                assert_eq!(searcher.next(), Step::Probe(next), "asked again it says the same");
+                assert_eq!(searcher.step(), Step::Probe(next), "asked again it says the same");
                 let outcome = engine(&next);
                 made.push((next, outcome));
                 searcher.take(outcome);

@@ -81,7 +81,7 @@ fn search(service: Duration, slo: &[&str], start_per_s: f64) -> (Conclusion, Vec
     let mut searcher = Searcher::new(limits);
     let mut probes = Vec::new();
     loop {
-        match searcher.next() {
+        match searcher.step() {
             Step::Done(conclusion) => return (conclusion, probes),
             Step::Probe(next) => {
                 let probe = probe(service, &level, &next);
