@@ -252,6 +252,12 @@ impl Executed {
         self.outcome.summary.clone().unwrap_or_default()
     }
 
+    /// Progress, as the engine reported it.
+    #[must_use]
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+
     /// Where what counts begins, in nanoseconds from the start of the run: after the warm-up, and what was
     /// cut.
     fn counted_from_ns(&self) -> u64 {

@@ -11,6 +11,7 @@ mod interval;
 mod look;
 mod panel;
 mod percentile;
+pub(crate) mod search;
 mod throughput;
 mod time;
 

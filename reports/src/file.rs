@@ -86,13 +86,20 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<ResultFile, FileError> {
     #[derive(Deserialize)]
     struct Versioned {
         schema_version: u32,
+        #[serde(default)]
+        kind: Option<String>,
     }
     let format = |error: serde_json::Error| FileError::Format {
         path: path.into(),
         message: clean(&error.to_string()),
     };
     // The version first: a newer file may well lack a field that this version asks for.
-    let Versioned { schema_version: found } = serde_json::from_slice(bytes).map_err(format)?;
+    let Versioned { schema_version: found, kind } =
+        serde_json::from_slice(bytes).map_err(format)?;
+    if kind.as_deref() == Some(crate::search::schema::KIND) {
+        let message = "it is a document of `weir search` and holds no runs".to_owned();
+        return Err(FileError::Format { path: path.into(), message });
+    }
     if found > SCHEMA_VERSION {
         return Err(FileError::Newer { path: path.into(), found });
     }

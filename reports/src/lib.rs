@@ -18,6 +18,7 @@ pub mod histogram;
 pub mod hlog;
 pub mod page;
 pub mod schema;
+pub mod search;
 pub mod summary;
 pub mod terminal;
 pub mod testing;

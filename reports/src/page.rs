@@ -5,6 +5,8 @@ mod background;
 mod effort;
 mod tables;
 
+pub(crate) use background::{environment, settings};
+
 use crate::answer::Answer;
 use crate::chart::Chart;
 use crate::classic::Classic;

@@ -41,6 +41,7 @@ pub fn command() -> Command {
         .subcommand(run())
         .subcommand(list())
         .subcommand(verify())
+        .subcommand(search())
         .subcommand(report())
         .subcommand(compare())
         .subcommand(export())
@@ -89,13 +90,40 @@ fn verify() -> Command {
     with_settings(command, |def| !TIMED.contains(&def.name))
 }
 
+fn search() -> Command {
+    let option = |name: &'static str, value: &'static str, env: &'static str| {
+        Arg::new(name).long(name).value_name(value).env(env).value_parser(ValueParser::string())
+    };
+    let slo = option("slo", "LEVEL", "WEIR_SLO").action(ArgAction::Append).help(
+        "What the latency has to be, such as 'p99<50ms'; repeatable, or several by commas: p50, p90, p99, \
+         p99.9, p99.99, max, mean, with < or <= [default: any, the backlog alone decides]",
+    );
+    let resolution = option("resolution", "PERCENT", "WEIR_RESOLUTION").default_value("5%");
+    let confirm = option("confirm", "N", "WEIR_CONFIRM").default_value("3");
+    let most = option("max-rate", "RATE", "WEIR_MAX_RATE");
+    let strict = Arg::new("strict").long("strict").action(ArgAction::SetTrue).help(
+        "Exit with 6 if a search is inconclusive, or ends at the highest rate that may be tried",
+    );
+    let command = Command::new("search")
+        .about("Searches for the highest rate that engines sustain under a service level")
+        .arg(workload_argument(false).required(true))
+        .arg(slo)
+        .arg(resolution.help("The step between two rates that are told apart"))
+        .arg(confirm.help("Repeats of each side of the boundary, of which a majority has to agree"))
+        .arg(most.help("The highest rate to try [default: 70 % of what the null engine does]"))
+        .arg(strict)
+        .arg(quiet())
+        .after_help(after());
+    with_settings(command, |def| !["rate", "schedule", "rounds"].contains(&def.name))
+}
+
 fn report() -> Command {
     let files = Arg::new("result")
         .value_name("RESULT.json")
         .required(true)
         .value_parser(clap::value_parser!(PathBuf))
         .value_hint(ValueHint::FilePath)
-        .help("A result file of `weir run`");
+        .help("A result file of `weir run`, or `search.json` of `weir search`");
     let out = Arg::new("out")
         .short('o')
         .long("out")

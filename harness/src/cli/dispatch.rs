@@ -14,8 +14,9 @@ use std::path::{Path, PathBuf};
 use weir_dataflow::Cancel;
 use weir_reports::fitness::Grade;
 use weir_reports::schema::{ResultFile, Setting};
+use weir_reports::search::{Document, load_document, render, write_search};
 use weir_reports::text::clean;
-use weir_reports::{Summary, load, terminal, write_all};
+use weir_reports::{Summary, terminal, write_all};
 use weir_workloads::{NAMES, Settings, describe, sherlock};
 
 /// Runs the command and says its exit code.
@@ -54,6 +55,7 @@ fn dispatch(matches: &ArgMatches) -> Result<u8, Failure> {
         }
         Some(("list", matches)) => list(matches.get_one::<String>("what").map(String::as_str)),
         Some(("report", matches)) => report(matches),
+        Some(("search", matches)) => super::search::run(matches),
         Some(("compare", matches)) => super::compare::run(matches),
         Some(("export", matches)) => super::export::run(matches),
         Some(("doctor", matches)) => super::doctor::run(matches),
@@ -164,7 +166,17 @@ fn report(matches: &ArgMatches) -> Result<u8, Failure> {
     let Some(path) = matches.get_one::<PathBuf>("result") else {
         return Err(Failure::usage("name a result file"));
     };
-    let mut result = load(path)?;
+    let mut result = match load_document(path)? {
+        Document::Runs(result) => result,
+        Document::Search(search) => {
+            stdout().write_all(render(&search, columns(), colour()).as_bytes())?;
+            if let Some(folder) = matches.get_one::<PathBuf>("out") {
+                let left = write_search(&search, folder)?;
+                writeln!(stdout(), "Report: {}", absolute(&left.page).display())?;
+            }
+            return Ok(exit::OK);
+        }
+    };
     if matches.get_flag("allow-mixed") {
         // Recorded, so that what is written can be made from it again.
         result.settings.retain(|setting| setting.name != "allow-mixed");

@@ -8,6 +8,7 @@ mod doctor;
 pub mod exit;
 mod export;
 mod failure;
+mod search;
 mod terminal;
 mod verify;
 

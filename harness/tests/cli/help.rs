@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 use weir_harness::cli::exit;
 use weir_harness::settings::TABLE;
 
-const COMMANDS: [&str; 7] = ["run", "list", "verify", "report", "explain", "completions", "man"];
+const COMMANDS: [&str; 8] =
+    ["run", "list", "verify", "search", "report", "explain", "completions", "man"];
 
 fn help(arguments: &[&str], columns: &str) -> String {
     let place = Place::new();
@@ -38,7 +39,9 @@ fn help_lists_commands_settings_and_exit_codes() {
             assert!(words.contains(&part), "{part} is not in:\n{run}");
         }
     }
-    for text in [root, run, help(&["verify"], "100"), help(&["explain"], "100")] {
+    for text in
+        [root, run, help(&["verify"], "100"), help(&["explain"], "100"), help(&["search"], "100")]
+    {
         for (code, meaning) in exit::ALL {
             assert!(
                 text.contains(&format!("\n  {code}  {meaning}\n")),

@@ -5,5 +5,6 @@ mod help;
 mod inputs;
 mod process;
 mod run;
+mod search;
 mod settings;
 mod verify;

@@ -83,7 +83,7 @@ pub(super) fn repeat(summary: &Summary) -> Markup {
 }
 
 /// Machine and build.
-pub(super) fn environment(environment: &Environment) -> Markup {
+pub(crate) fn environment(environment: &Environment) -> Markup {
     let load = |load: Option<f64>| load.map(|load| format!("{load:.2}"));
     let tree = environment.dirty.map(|dirty| if dirty { " with changes" } else { "" });
     let commit = environment.commit.as_ref();
@@ -150,7 +150,7 @@ fn probes(fitness: &Fitness) -> String {
 }
 
 /// Settings in force.
-pub(super) fn settings(settings: &[Setting]) -> Markup {
+pub(crate) fn settings(settings: &[Setting]) -> Markup {
     html! {
         section aria-labelledby="settings" {
             h2 #settings { "Settings" }
