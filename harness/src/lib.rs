@@ -17,5 +17,6 @@ pub mod schedule;
 pub mod series;
 pub mod session;
 pub mod settings;
+pub mod sweep;
 pub mod target;
 pub mod verdict;

@@ -72,6 +72,9 @@ pub enum SessionError {
     /// There is no such workload.
     #[error(transparent)]
     Workload(#[from] UnknownWorkload),
+    /// The cancel token was pulled.
+    #[error("interrupted: what was measured is thrown away")]
+    Cancelled,
     /// Nothing to run.
     #[error("nothing is selected to run: engines oracle, loop and null are references, not rows")]
     NothingSelected,
@@ -253,8 +256,14 @@ impl Session<'_> {
         self.begin(workload, &row.id, offer, round);
         let interval = row.batch_interval.unwrap_or_default();
         let run = execute(&*row.target, workload, settings, offer, interval, &self.cancel)?;
+        self.go_on()?;
         (self.listener)(SessionEvent::RunEnded { expected: offer.warm_up + offer.measured });
         Ok(run)
+    }
+
+    /// A run that was cut short is no run of the comparison.
+    fn go_on(&self) -> Result<(), SessionError> {
+        if self.cancel.is_cancelled() { Err(SessionError::Cancelled) } else { Ok(()) }
     }
 
     fn begin(&mut self, workload: &str, row: &str, offer: Offer, round: u32) {
@@ -279,6 +288,7 @@ impl Session<'_> {
         let expected = offer.warm_up + offer.measured;
         offer.measured /= REFERENCE;
         let run = execute(target, workload, settings, offer, Duration::ZERO, &self.cancel);
+        self.go_on()?;
         (self.listener)(SessionEvent::RunEnded { expected });
         match run {
             Ok(run) => Ok(Some(run)),
@@ -299,7 +309,7 @@ fn has_records(workload: &str, settings: &Settings) -> Result<(), SessionError> 
 }
 
 /// A word of a shell's command line.
-fn quote(word: &str) -> String {
+pub(crate) fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=.,:/+%@".contains(c);
     if word.chars().all(plain) {
         word.to_owned()

@@ -6,8 +6,9 @@
 
 mod axis;
 mod canvas;
+pub(crate) mod curve;
 mod interval;
-mod look;
+pub(crate) mod look;
 mod panel;
 mod percentile;
 mod throughput;

@@ -300,11 +300,11 @@ pub(crate) const fn pace_word(paced: &Paced) -> &'static str {
     }
 }
 
-fn verdict(word: &'static str) -> Cell {
+pub(crate) fn verdict(word: &'static str) -> Cell {
     let tone = match word {
         "ok" => Tone::Good,
         "-" => Tone::Faint,
-        "INVALID" | "FAILED" => Tone::Bad,
+        "INVALID" | "FAILED" | "no result" => Tone::Bad,
         _ => Tone::Warn,
     };
     Cell::new(word.to_owned()).tone(tone)

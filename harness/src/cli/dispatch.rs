@@ -11,10 +11,9 @@ use clap::ArgMatches;
 use std::ffi::OsString;
 use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
-use weir_dataflow::Cancel;
 use weir_reports::schema::ResultFile;
 use weir_reports::text::clean;
-use weir_reports::{Summary, load, terminal, write_all};
+use weir_reports::{Summary, kind_of, load, sweep, terminal, write_all};
 use weir_workloads::{NAMES, Settings, describe, sherlock};
 
 /// Runs the command and says its exit code.
@@ -51,6 +50,7 @@ fn dispatch(matches: &ArgMatches) -> Result<u8, Failure> {
         }
         Some(("list", matches)) => list(matches.get_one::<String>("what").map(String::as_str)),
         Some(("report", matches)) => report(matches),
+        Some(("sweep", matches)) => super::sweep::run(matches),
         Some(("compare", matches)) => super::compare::run(matches),
         Some(("export", matches)) => super::export::run(matches),
         Some(("doctor", matches)) => super::doctor::run(matches),
@@ -96,7 +96,7 @@ fn run(layers: &Layers, quiet: bool) -> Result<u8, Failure> {
         config: &config,
         resolved: &resolved,
         listener: &mut listener,
-        cancel: Cancel::new(),
+        cancel: super::interrupt::cancel(),
     };
     let result = session.run();
     bar.clear();
@@ -149,6 +149,12 @@ fn report(matches: &ArgMatches) -> Result<u8, Failure> {
     let Some(path) = matches.get_one::<PathBuf>("result") else {
         return Err(Failure::usage("name a result file"));
     };
+    // What cannot be read is no result file either, which says so in its own words.
+    let bytes = std::fs::read(path).unwrap_or_default();
+    if kind_of(&bytes).as_deref() == Some(sweep::schema::KIND) {
+        let out = matches.get_one::<PathBuf>("out").map(PathBuf::as_path);
+        return super::sweep::report(&bytes, path, out);
+    }
     let result = load(path)?;
     print_tables(&result)?;
     if let Some(folder) = matches.get_one::<PathBuf>("out") {

@@ -8,6 +8,8 @@ mod doctor;
 pub mod exit;
 mod export;
 mod failure;
+mod interrupt;
+mod sweep;
 mod terminal;
 mod verify;
 

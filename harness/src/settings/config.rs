@@ -393,7 +393,7 @@ impl Config {
     fn reads_text(&self) -> bool {
         let settings = Settings::new(sherlock());
         let own_input = |name: &&str| describe(name, &settings).is_ok_and(|d| d.input.is_some());
-        !self.workloads.iter().all(|name| own_input(&name))
+        !self.workloads.iter().all(|name| own_input(name))
     }
 }
 

@@ -54,7 +54,7 @@ const TERMS: [(&str, &str); 11] = [
 ];
 
 /// Definitions.
-pub(super) fn how_to_read() -> Markup {
+pub(crate) fn how_to_read() -> Markup {
     html! {
         section aria-labelledby="how-to-read" {
             h2 #how-to-read { "How to read this" }
@@ -74,7 +74,7 @@ pub(super) fn repeat(summary: &Summary) -> Markup {
 }
 
 /// Machine and build.
-pub(super) fn environment(environment: &Environment) -> Markup {
+pub(crate) fn environment(environment: &Environment) -> Markup {
     let load = |load: Option<f64>| load.map(|load| format!("{load:.2}"));
     let tree = environment.dirty.map(|dirty| if dirty { " with changes" } else { "" });
     let commit = environment.commit.as_ref();
@@ -112,7 +112,7 @@ pub(super) fn environment(environment: &Environment) -> Markup {
 }
 
 /// Settings in force.
-pub(super) fn settings(settings: &[Setting]) -> Markup {
+pub(crate) fn settings(settings: &[Setting]) -> Markup {
     html! {
         section aria-labelledby="settings" {
             h2 #settings { "Settings" }
