@@ -6,4 +6,5 @@ mod inputs;
 mod process;
 mod run;
 mod settings;
+mod sweep;
 mod verify;

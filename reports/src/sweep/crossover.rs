@@ -183,6 +183,11 @@ impl Pair {
             ),
         };
         let at = self.place.as_ref().map(|place| format!("At {place}: ")).unwrap_or_default();
+        // A name keeps its own spelling; a sentence that begins with a word begins large.
+        let text = match text.strip_prefix("no ") {
+            Some(rest) if at.is_empty() => format!("No {rest}"),
+            _ => text,
+        };
         let rounds =
             if self.single_rounds { " (single rounds: chance is not ruled out)" } else { "" };
         format!("{at}{text}{rounds}.")
@@ -252,3 +257,6 @@ fn both<'a>(
     }
     found
 }
+
+#[cfg(test)]
+mod tests;

@@ -191,14 +191,15 @@ fn clean_axis(axis: &Axis) -> Axis {
 }
 
 fn cell_of(cell: &Cell, axes: &[Axis], series: &mut Vec<Series>) -> CellSummary {
-    let place = |(axis, text): (&Axis, &String)| {
-        let text = clean(text);
+    // A value on every axis, whatever the document says.
+    let place = |(at, axis): (usize, &Axis)| {
+        let text = cell.at.get(at).map_or_else(String::new, |text| clean(text));
         let known = axis.values.iter().find(|value| value.text == text);
         known.cloned().unwrap_or(AxisValue { text, number: None })
     };
     let mut summary = CellSummary {
         name: clean(&cell.name),
-        at: axes.iter().zip(&cell.at).map(place).collect(),
+        at: axes.iter().enumerate().map(place).collect(),
         gap: None,
         cost: None,
         rows: Vec::new(),
