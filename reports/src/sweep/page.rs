@@ -67,6 +67,8 @@ pub fn html(curves: &Curves, charts: &[SweepChart]) -> String {
 
 fn table(curves: &Curves, series: usize) -> Markup {
     let load = shows_load(curves);
+    let all = lines(curves, series);
+    let saturated = all.iter().any(|line| line.cost_multiple.is_some());
     html! {
         h3 { (curves.series[series].name) }
         div.scroll tabindex="0" {
@@ -77,7 +79,7 @@ fn table(curves: &Curves, series: usize) -> Markup {
                         @if load { th scope="col" { "load" } }
                         th.n scope="col" { "rec/s" }
                         th scope="col" { "95 %" }
-                        th.n scope="col" { "x COST" }
+                        @if saturated { th.n scope="col" { "x COST" } }
                         th.n scope="col" { "p50" }
                         th scope="col" { "95 %" }
                         th.n scope="col" { "p99" }
@@ -86,12 +88,14 @@ fn table(curves: &Curves, series: usize) -> Markup {
                     }
                 }
                 tbody {
-                    @for line in lines(curves, series) {
+                    @for line in &all {
                         tr {
                             @for value in &line.cell.at { th.n scope="row" { (value.text) } }
                             @if load { td { (line.load().unwrap_or_default()) } }
                             (with_bounds(line.per_s()))
-                            (number(line.cost_multiple.map(units::multiple)))
+                            @if saturated {
+                                (number(line.cost_multiple.map(units::multiple)))
+                            }
                             (with_bounds(line.p50()))
                             (with_bounds(line.p99()))
                             td class=(class_of(line.verdict)) { (line.verdict) }
