@@ -78,7 +78,7 @@ pub enum SweepError {
     },
     /// The cancel token was pulled.
     #[error(
-        "interrupted: {done} of {cells} cells are done and kept; the same command goes on from there"
+        "interrupted: {done} of {cells} cells are done and kept; the same command (without --fresh) goes on from there"
     )]
     Interrupted {
         /// Cells that are done.

@@ -12,7 +12,7 @@ const TINY: [&str; 17] = [
     "sweep",
     "word-count",
     "--duration",
-    "40ms",
+    "150ms",
     "--saturation",
     "20ms",
     "--warmup",
