@@ -5,6 +5,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::SystemTime;
+use weir_reports::schema::Mode;
 use weir_reports::sweep::parse;
 use weir_reports::sweep::schema::SweepFile;
 
@@ -254,7 +255,11 @@ fn state_is_swept_by_cardinality_and_size() {
     assert_eq!(sweep.cells.len(), 4);
     for cell in &sweep.cells {
         let runs = &cell.result.as_ref().expect("a result").workloads[0].rows[1].runs;
-        assert!(runs.iter().all(|run| run.verdict.valid && run.verdict.rows > 0));
+        for run in runs {
+            // How much is done at saturation is the machine's affair; 155 records are due at 1k.
+            let some = run.mode == Mode::Saturation || run.verdict.rows > 0;
+            assert!(run.verdict.valid && some, "{run:?}");
+        }
     }
     let charts = std::fs::read_dir(place.join("swept/charts")).expect("charts").count();
     assert_eq!(charts, 8, "throughput and latency, along each axis, at each place on the other");
