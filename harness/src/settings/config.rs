@@ -392,8 +392,9 @@ impl Config {
     /// that draws its own keys.
     fn reads_text(&self) -> bool {
         let settings = Settings::new(sherlock());
-        let own_input = |name: &&str| describe(name, &settings).is_ok_and(|d| d.input.is_some());
-        !self.workloads.iter().all(|name| own_input(name))
+        let own_input =
+            |name: &&'static str| describe(name, &settings).is_ok_and(|d| d.input.is_some());
+        !self.workloads.iter().all(own_input)
     }
 }
 
