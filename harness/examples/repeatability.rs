@@ -13,6 +13,7 @@ use std::io::{Write, stdout};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_dataflow::SystemClock;
+use weir_harness::identity::Asked;
 use weir_harness::rows::EngineRow;
 use weir_harness::search::{Level, Search, SearchSettings};
 use weir_harness::settings::{Config, EngineKind, Layers, resolve};
@@ -34,6 +35,7 @@ fn row() -> EngineRow {
         acking: None,
         queue_batch: None,
         parallelism: 1,
+        asked: Asked::reference(EngineKind::Oracle.name()),
     }
 }
 

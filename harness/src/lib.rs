@@ -21,6 +21,7 @@ pub mod session;
 pub mod settings;
 pub mod slowed;
 pub mod steadiness;
+pub mod sweep;
 pub mod target;
 mod trial;
 pub mod verdict;

@@ -74,6 +74,9 @@ pub enum SessionError {
     /// A rate that no schedule can have.
     #[error(transparent)]
     Rate(#[from] QuantityError),
+    /// The cancel token was pulled.
+    #[error("interrupted: what was measured is thrown away")]
+    Cancelled,
     /// Nothing to run.
     #[error("nothing is selected to run: engines oracle, loop and null are references, not rows")]
     NothingSelected,
@@ -246,8 +249,14 @@ impl Session<'_> {
         self.begin(workload, &row.id, offer, round);
         let interval = row.batch_interval.unwrap_or_default();
         let run = execute(&*row.target, workload, settings, offer, interval, &self.cancel)?;
+        self.go_on()?;
         (self.listener)(SessionEvent::RunEnded { expected: offer.warm_up + offer.measured });
         Ok(run)
+    }
+
+    /// A run that was cut short is no run of the comparison.
+    fn go_on(&self) -> Result<(), SessionError> {
+        if self.cancel.is_cancelled() { Err(SessionError::Cancelled) } else { Ok(()) }
     }
 
     fn begin(&mut self, workload: &str, row: &str, offer: Offer, round: u32) {
@@ -272,6 +281,7 @@ impl Session<'_> {
         let expected = offer.warm_up + offer.measured;
         offer.measured /= REFERENCE;
         let run = execute(target, workload, settings, offer, Duration::ZERO, &self.cancel);
+        self.go_on()?;
         (self.listener)(SessionEvent::RunEnded { expected });
         match run {
             Ok(run) => Ok(Some(run)),

@@ -7,8 +7,9 @@
 mod axis;
 mod canvas;
 mod compose;
+pub(crate) mod curve;
 mod interval;
-mod look;
+pub(crate) mod look;
 mod panel;
 mod percentile;
 pub(crate) mod search;

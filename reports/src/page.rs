@@ -1,7 +1,7 @@
 //! One self-contained page: the answer, the tables, the charts, and how they came about. It loads
 //! nothing, runs no script, and is readable in print and in the dark.
 
-mod background;
+pub(crate) mod background;
 mod effort;
 mod tables;
 

@@ -233,7 +233,7 @@ fn reference_load(rows: &[RowSummary], loads: usize) -> Option<usize> {
     (0..loads).rev().filter(complete).find(all_keep_up).or_else(|| (0..loads).find(complete))
 }
 
-fn clean_setting(setting: &Setting) -> Setting {
+pub(crate) fn clean_setting(setting: &Setting) -> Setting {
     Setting {
         name: clean(&setting.name),
         value: clean(&setting.value),

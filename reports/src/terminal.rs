@@ -315,11 +315,11 @@ const fn unsettled(paced: &Paced) -> bool {
     paced.settling.never_settled()
 }
 
-fn verdict(word: &'static str) -> Cell {
+pub(crate) fn verdict(word: &'static str) -> Cell {
     let tone = match word {
         "ok" => Tone::Good,
         "-" => Tone::Faint,
-        "INVALID" | "FAILED" | "never settled" => Tone::Bad,
+        "INVALID" | "FAILED" | "never settled" | "no result" => Tone::Bad,
         _ => Tone::Warn,
     };
     Cell::new(word.to_owned()).tone(tone)

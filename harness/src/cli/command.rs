@@ -39,6 +39,7 @@ pub fn command() -> Command {
         .subcommand_required(false)
         .args_conflicts_with_subcommands(true)
         .subcommand(run())
+        .subcommand(sweep())
         .subcommand(list())
         .subcommand(verify())
         .subcommand(search())
@@ -60,6 +61,32 @@ fn run() -> Command {
             .arg(strict(
                 "Exit with 6 if a run never settled, with 7 if the machine is noisy or unfit",
             ))
+            .after_help(after()),
+        |_| true,
+    )
+}
+
+fn sweep() -> Command {
+    let over = Arg::new("over")
+        .long("over")
+        .value_name("NAME=VALUES")
+        .action(ArgAction::Append)
+        .required(true)
+        .help(
+            "A setting and the values to give it in turn, by commas or as a range: rate=1k,10k,100k, \
+             rate=1k..1M*2, parallelism=1..8+1; at most twice",
+        );
+    let fresh = Arg::new("fresh")
+        .long("fresh")
+        .action(ArgAction::SetTrue)
+        .help("Throw away the cells that an earlier sweep has left in the folder");
+    with_settings(
+        Command::new("sweep")
+            .about("Runs a workload at every point of a grid of settings, and draws the curves")
+            .arg(workload_argument(false).required(true))
+            .arg(over)
+            .arg(fresh)
+            .arg(quiet())
             .after_help(after()),
         |_| true,
     )
@@ -123,7 +150,7 @@ fn report() -> Command {
         .required(true)
         .value_parser(clap::value_parser!(PathBuf))
         .value_hint(ValueHint::FilePath)
-        .help("A result file of `weir run`, or `search.json` of `weir search`");
+        .help("A result file of `weir run`, `weir search` or `weir sweep`");
     let out = Arg::new("out")
         .short('o')
         .long("out")

@@ -11,12 +11,11 @@ use clap::ArgMatches;
 use std::ffi::OsString;
 use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
-use weir_dataflow::Cancel;
 use weir_reports::fitness::Grade;
 use weir_reports::schema::{ResultFile, Setting};
 use weir_reports::search::{Document, load_document, render, write_search};
 use weir_reports::text::clean;
-use weir_reports::{Summary, terminal, write_all};
+use weir_reports::{Summary, kind_of, sweep, terminal, write_all};
 use weir_workloads::{NAMES, Settings, describe, sherlock};
 
 /// Runs the command and says its exit code.
@@ -56,6 +55,7 @@ fn dispatch(matches: &ArgMatches) -> Result<u8, Failure> {
         Some(("list", matches)) => list(matches.get_one::<String>("what").map(String::as_str)),
         Some(("report", matches)) => report(matches),
         Some(("search", matches)) => super::search::run(matches),
+        Some(("sweep", matches)) => super::sweep::run(matches),
         Some(("compare", matches)) => super::compare::run(matches),
         Some(("export", matches)) => super::export::run(matches),
         Some(("doctor", matches)) => super::doctor::run(matches),
@@ -101,7 +101,7 @@ fn run(layers: &Layers, quiet: bool, strict: bool) -> Result<u8, Failure> {
         config: &config,
         resolved: &resolved,
         listener: &mut listener,
-        cancel: Cancel::new(),
+        cancel: super::interrupt::cancel(),
     };
     let result = session.run();
     bar.clear();
@@ -166,6 +166,12 @@ fn report(matches: &ArgMatches) -> Result<u8, Failure> {
     let Some(path) = matches.get_one::<PathBuf>("result") else {
         return Err(Failure::usage("name a result file"));
     };
+    // What cannot be read is no result file either, which says so in its own words.
+    let bytes = std::fs::read(path).unwrap_or_default();
+    if kind_of(&bytes).as_deref() == Some(sweep::schema::KIND) {
+        let out = matches.get_one::<PathBuf>("out").map(PathBuf::as_path);
+        return super::sweep::report(&bytes, path, out);
+    }
     let mut result = match load_document(path)? {
         Document::Runs(result) => result,
         Document::Search(search) => {

@@ -346,7 +346,7 @@ impl Search<'_> {
         let run = self.given_time(&*row.target, subject, offer, interval)?;
         let verdict = verdicts(subject.name, &subject.settings, &[&run])?.pop();
         let points = run.points().to_vec();
-        let run = run.into_run(1, 1, verdict.unwrap_or_default());
+        let run = row.judged(run, 1, 1, verdict.unwrap_or_default());
         Ok(judge(run, &points, interval, &self.settings.level, next))
     }
 

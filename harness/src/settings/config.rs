@@ -9,7 +9,8 @@ use std::str::FromStr;
 use std::time::Duration;
 use thiserror::Error;
 use weir_workloads::{
-    Corpus, Disorder, Generated, InputError, NAMES, Settings, read_file, sherlock,
+    Corpus, Disorder, Generated, InputError, KeySpec, NAMES, Settings, describe, read_file,
+    sherlock,
 };
 
 /// A value that makes no sense. The message names the setting, the value, where it came from, and
@@ -137,6 +138,10 @@ pub struct Config {
     pub message_timeout: Duration,
     /// What is replayed.
     pub input: Input,
+    /// Keys that are drawn by number.
+    pub keys: KeySpec,
+    /// State kept for each key, in bytes.
+    pub state_bytes: u64,
     /// Seed.
     pub seed: u64,
     /// Windows.
@@ -332,6 +337,11 @@ impl Config {
             max_spout_pending: NonZeroUsize::new(pending),
             message_timeout: read.time("message-timeout", Duration::from_millis(1))?,
             input: Self::input(&read)?,
+            keys: KeySpec {
+                cardinality: read.number("cardinality", 1, 100_000_000)?,
+                skew: read.number("skew", 0.0, 10.0)?,
+            },
+            state_bytes: read.number("state-size", 8, 1 << 30)?,
             seed: read.number("seed", 0, u64::MAX)?,
             window: read.time("window", tick)?,
             slide: read.time("slide", tick)?,
@@ -371,13 +381,24 @@ impl Config {
     /// The input cannot be read.
     pub fn workload_settings(&self) -> Result<Settings, InputError> {
         Ok(Settings {
-            corpus: self.input.corpus()?,
+            corpus: if self.reads_text() { self.input.corpus()? } else { sherlock() },
             seed: self.seed,
             window_ns: self.window.as_nanos() as u64,
             slide_ns: self.slide.as_nanos() as u64,
             lateness_ns: self.lateness.as_nanos() as u64,
             disorder: self.disorder,
+            keys: self.keys,
+            state_bytes: self.state_bytes,
         })
+    }
+
+    /// Whether a workload is made of the input: a text of a hundred million words is not drawn for one
+    /// that draws its own keys.
+    fn reads_text(&self) -> bool {
+        let settings = Settings::new(sherlock());
+        let own_input =
+            |name: &&'static str| describe(name, &settings).is_ok_and(|d| d.input.is_some());
+        !self.workloads.iter().all(own_input)
     }
 }
 

@@ -7,4 +7,5 @@ mod process;
 mod run;
 mod search;
 mod settings;
+mod sweep;
 mod verify;

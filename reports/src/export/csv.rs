@@ -130,22 +130,22 @@ pub fn series(result: &ResultFile) -> String {
     lines.end()
 }
 
-struct Lines(Writer<Vec<u8>>);
+pub(crate) struct Lines(Writer<Vec<u8>>);
 
 impl Lines {
-    fn new<'a>(head: impl Iterator<Item = &'a &'a str>) -> Self {
+    pub(crate) fn new<'a>(head: impl Iterator<Item = &'a &'a str>) -> Self {
         let mut lines = Self(Writer::from_writer(Vec::new()));
         let head: Vec<String> = head.map(|name| (*name).to_owned()).collect();
         lines.push(head.iter());
         lines
     }
 
-    fn push<'a>(&mut self, values: impl Iterator<Item = &'a String>) {
+    pub(crate) fn push<'a>(&mut self, values: impl Iterator<Item = &'a String>) {
         // Into memory, and every line has as many values as the head: it cannot fail.
         let _ = self.0.write_record(values.map(|value| harmless(value)));
     }
 
-    fn end(self) -> String {
+    pub(crate) fn end(self) -> String {
         let bytes = self.0.into_inner().unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }

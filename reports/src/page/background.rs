@@ -63,7 +63,7 @@ const TERMS: [(&str, &str); 13] = [
 ];
 
 /// Definitions.
-pub(super) fn how_to_read() -> Markup {
+pub(crate) fn how_to_read() -> Markup {
     html! {
         section aria-labelledby="how-to-read" {
             h2 #how-to-read { "How to read this" }

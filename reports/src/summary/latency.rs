@@ -33,7 +33,7 @@ impl Load {
 
     /// Whether a run was paced by this load. A random schedule offers a little more in one round than
     /// in another, hence the 1 %.
-    pub(super) fn holds(&self, run: &Run) -> bool {
+    pub(crate) fn holds(&self, run: &Run) -> bool {
         let same_rate = match (self.offered_per_s, run.offered_per_s.filter(|r| r.is_finite())) {
             (Some(a), Some(b)) => (a - b).abs() <= 0.01 * a.abs().max(b.abs()),
             (None, None) => true,
