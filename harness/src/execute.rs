@@ -4,6 +4,7 @@ use crate::recorder::{LatencyResult, RecordingSpec, Recordings};
 use crate::resources::ResourceMeter;
 use crate::schedule::{PacedLoad, Rate, SaturationLoad, Schedule, ScheduleError, Shape};
 use crate::series::{MeasuredPhase, Progress, Sampler, sustained, time_series};
+use crate::steadiness::{self, Looked, of_latency, of_throughput};
 use crate::target::{Outcome, Target, TargetError};
 use crate::verdict::Detail;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use weir_dataflow::{
     BatchTiming, Cancel, Clock, Load, Point, RunContext, RunError, RunSummary, SystemClock,
 };
 use weir_reports::histogram::{encode, percentiles};
-use weir_reports::schema::{Batches, Mode, Phases, Resources, Run, Verdict};
+use weir_reports::schema::{Batches, Mode, Phases, Ran, Resources, Run, Verdict};
 use weir_workloads::Settings;
 
 /// What a run offers, and for how long.
@@ -96,6 +97,10 @@ pub struct Executed {
     ended_ns: u64,
     set_up_ns: u64,
     batch_interval_ns: u64,
+    /// Whether the engine kept up; `None` at saturation.
+    sustained: Option<bool>,
+    /// Whether it settled.
+    looked: Looked,
 }
 
 /// How finely a run's time series is cut.
@@ -114,8 +119,11 @@ pub fn execute(
     cancel: &Cancel,
 ) -> Result<Executed, ExecuteError> {
     let load = offer.load()?;
+    let period = batch_interval.max(offer.shape.period().unwrap_or_default());
+    let period_ns = period.as_nanos() as u64;
     let mut spec = RecordingSpec::after_warm_up(offer.warm_up, offer.measured);
     spec.interval_ns = SERIES_INTERVAL.as_nanos() as u64;
+    spec = spec.with_pieces(period_ns);
     let recordings = Recordings::new(spec);
     let clock = Arc::new(SystemClock::new());
     let mut context = RunContext::new(clock.clone(), load, Arc::new(recordings.meter()));
@@ -128,18 +136,52 @@ pub fn execute(
     let progress = sampler.stop();
     let resources = resources.finish(&*clock);
     let began_ns = context.begin();
+    let points = context.meter.points();
+    let mut latency = recordings.finish();
+    let (from_ns, to_ns) = (spec.measured_from_ns, spec.measured_to_ns);
+    let phase = MeasuredPhase {
+        points: &progress,
+        from_ns,
+        to_ns,
+        batch_interval_ns: batch_interval.as_nanos() as u64,
+        drain_ns: Some(ended_ns.saturating_sub(to_ns)),
+    };
+    let sustained = sustained(&phase).sustained.filter(|_| !offer.is_saturation());
+    let looked = look(&offer, &spec, period_ns, &points, &mut latency, sustained);
     Ok(Executed {
         offer,
         outcome: outcome?,
         given: context.load.claim(0, u64::MAX).limit,
-        latency: recordings.finish(),
+        latency,
         progress,
-        points: context.meter.points(),
+        points,
         resources,
         ended_ns,
         set_up_ns: began_ns.saturating_sub(asked_ns),
         batch_interval_ns: batch_interval.as_nanos() as u64,
+        sustained,
+        looked,
     })
+}
+
+/// Looks whether the run settled, and cuts what came before from its latencies.
+fn look(
+    offer: &Offer,
+    spec: &RecordingSpec,
+    period_ns: u64,
+    points: &[Point],
+    latency: &mut LatencyResult,
+    sustained: Option<bool>,
+) -> Looked {
+    let (from_ns, to_ns) = (spec.measured_from_ns, spec.measured_to_ns);
+    if offer.is_saturation() {
+        return of_throughput(points, from_ns, to_ns - from_ns);
+    }
+    let (rate, even) = (offer.rate.as_f64(), offer.shape.uses_rate());
+    let paced = steadiness::Paced { from_ns, to_ns, period_ns, rate, even, sustained };
+    let looked = of_latency(latency, &paced, spec.piece_ns, spec.pieces());
+    latency.cut((looked.cut_ns / spec.piece_ns.max(1)) as usize);
+    looked
 }
 
 /// Records per second between the first point after `from_ns` and the last, where the last is the
@@ -186,6 +228,23 @@ fn batches(timings: &[BatchTiming], interval_ns: u64, paced: bool) -> Option<Bat
     })
 }
 
+fn ran(summary: &RunSummary) -> Ran {
+    let sum = |count: fn(&weir_dataflow::ComponentInfo) -> usize| {
+        summary.components.iter().map(count).fold(0, usize::saturating_add)
+    };
+    let executed = summary.counters.iter().filter(|(key, _)| key.starts_with("executed."));
+    let executed: Vec<u64> = executed.map(|(_, count)| *count).collect();
+    Ran {
+        engine: summary.engine.clone(),
+        tasks: sum(|component| component.tasks),
+        threads: sum(|component| component.threads),
+        batches: (!summary.batches.is_empty()).then_some(summary.batches.len() as u64),
+        executed: (!executed.is_empty())
+            .then(|| executed.iter().copied().fold(0, u64::saturating_add)),
+        settings: summary.settings.clone(),
+    }
+}
+
 impl Executed {
     /// What the engine says it did; empty if it failed.
     #[must_use]
@@ -193,11 +252,23 @@ impl Executed {
         self.outcome.summary.clone().unwrap_or_default()
     }
 
-    /// Records per second that were completed, after the warm-up.
+    /// Progress, as the engine reported it.
+    #[must_use]
+    pub fn points(&self) -> &[Point] {
+        &self.points
+    }
+
+    /// Where what counts begins, in nanoseconds from the start of the run: after the warm-up, and what was
+    /// cut.
+    fn counted_from_ns(&self) -> u64 {
+        self.offer.warm_up.as_nanos() as u64 + self.looked.cut_ns
+    }
+
+    /// Records per second that were completed, after the warm-up and what was cut.
     #[must_use]
     pub fn achieved_per_s(&self) -> f64 {
         let records = self.summary().records;
-        throughput(&self.points, self.offer.warm_up.as_nanos() as u64, records, self.ended_ns)
+        throughput(&self.points, self.counted_from_ns(), records, self.ended_ns)
     }
 
     /// The run as a result file has it.
@@ -208,13 +279,6 @@ impl Executed {
         let warm_up_ns = self.offer.warm_up.as_nanos() as u64;
         let end_ns = warm_up_ns + self.offer.measured.as_nanos() as u64;
         let drain_ns = self.ended_ns.saturating_sub(end_ns);
-        let kept_up = sustained(&MeasuredPhase {
-            points: &self.progress,
-            from_ns: warm_up_ns,
-            to_ns: end_ns,
-            batch_interval_ns: self.batch_interval_ns,
-            drain_ns: Some(drain_ns),
-        });
         if self.latency.overflow + self.latency.unfinished as u64 > 0 {
             verdict.valid = false;
             verdict.examples.push(format!(
@@ -233,13 +297,14 @@ impl Executed {
             achieved_per_s: self.achieved_per_s(),
             records: summary.records,
             verdict,
-            sustained: kept_up.sustained.filter(|_| !saturation),
+            sustained: self.sustained,
             phases: Phases {
                 set_up_s: self.set_up_ns as f64 / 1e9,
                 warm_up_s: self.offer.warm_up.as_secs_f64(),
                 measured_s: self.offer.measured.as_secs_f64(),
                 drain_s: drain_ns as f64 / 1e9,
             },
+            steady: self.outcome.summary.is_ok().then(|| self.looked.steady.clone()),
             latency: percentiles(&self.latency.scheduled).filter(|_| !saturation),
             service: percentiles(&self.latency.service).filter(|_| !saturation),
             latency_hdr: text(&self.latency.scheduled),
@@ -248,10 +313,11 @@ impl Executed {
                 &self.progress,
                 &self.latency.intervals,
                 SERIES_INTERVAL.as_nanos() as u64,
-                warm_up_ns,
+                self.counted_from_ns(),
             ),
             resources: self.resources,
             batches: batches(&summary.batches, self.batch_interval_ns, !saturation),
+            ran: self.outcome.summary.is_ok().then(|| ran(&summary)),
             counters: summary.counters,
             error,
         }

@@ -8,10 +8,13 @@
 //! Each recording thread writes to histograms of its own. They are merged when the thread drops its
 //! recorder, and percentiles are taken from the merged histogram: they are never averaged.
 //!
-//! Memory: a recorder holds two histograms of 1 ns to 1 h at 3 digits (270 KiB each) and four
-//! coarser ones of an interval each (18 KiB). Finished intervals live once per run, not once per
-//! thread: 5 MiB for 30 s at 100 ms, and 11 MiB at most with the interval that
-//! [`RecordingSpec::after_warm_up`] chooses.
+//! The first half of the measured phase is kept in [pieces](RecordingSpec::piece_ns), so that what turns out
+//! to be a part of the warm-up can be [cut](LatencyResult::cut) exactly.
+//!
+//! Memory: a recorder holds two histograms of 1 ns to 1 h at 3 digits (270 KiB each) for each of at most
+//! ten pieces and for the rest, of which a run touches what it records, and four coarser ones of an
+//! interval each (18 KiB). Finished intervals live once per run, not once per thread: 5 MiB for 30 s at
+//! 100 ms, and 11 MiB at most with the interval that [`RecordingSpec::after_warm_up`] chooses.
 
 use hdrhistogram::Histogram;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,11 +40,16 @@ pub struct RecordingSpec {
     pub measured_to_ns: u64,
     /// Length of an interval of the time series; at least 1 ms is taken.
     pub interval_ns: u64,
+    /// Length of the pieces in which the first half of the measured phase is kept; there are
+    /// [`MOST_PIECES`](Self::MOST_PIECES) at most. 0: it cannot be cut.
+    pub piece_ns: u64,
 }
 
 impl RecordingSpec {
     /// The most intervals that [`after_warm_up`](Self::after_warm_up) cuts a run into.
     pub const MOST_INTERVALS: u64 = 600;
+    /// The most pieces that can be cut.
+    pub const MOST_PIECES: u64 = 10;
 
     /// A warm-up followed by a measured phase. The interval is 100 ms, or longer in a long run: there
     /// are [`MOST_INTERVALS`](Self::MOST_INTERVALS) at most.
@@ -53,7 +61,34 @@ impl RecordingSpec {
         let least_ns = measured_to_ns.div_ceil(Self::MOST_INTERVALS);
         let mut steps = STEPS_MS.into_iter().map(|ms| ms * 1_000_000);
         let interval_ns = steps.find(|step_ns| *step_ns >= least_ns).unwrap_or(least_ns);
-        Self { measured_from_ns, measured_to_ns, interval_ns }
+        Self { measured_from_ns, measured_to_ns, interval_ns, piece_ns: 0 }
+    }
+
+    /// With pieces of a twentieth of the measured phase that hold whole periods of so long: in a batch
+    /// those that came first wait longest, so that a part of one is not like the whole.
+    #[must_use]
+    pub const fn with_pieces(mut self, period_ns: u64) -> Self {
+        let period_ns = if period_ns == 0 { 1 } else { period_ns };
+        let measured_ns = self.measured_to_ns.saturating_sub(self.measured_from_ns);
+        let least_ns = measured_ns.div_ceil(2 * Self::MOST_PIECES);
+        self.piece_ns = least_ns.div_ceil(period_ns).saturating_mul(period_ns);
+        self
+    }
+
+    /// How many pieces there are.
+    #[must_use]
+    pub fn pieces(&self) -> usize {
+        let half_ns = self.measured_to_ns.saturating_sub(self.measured_from_ns) / 2;
+        let pieces = half_ns.checked_div(self.piece_ns).unwrap_or(0);
+        pieces.min(Self::MOST_PIECES) as usize
+    }
+
+    /// The piece of a record of the measured phase; the last one is the rest.
+    #[inline]
+    fn piece_of(&self, scheduled_ns: u64, pieces: usize) -> usize {
+        let since_ns = scheduled_ns - self.measured_from_ns;
+        let piece = since_ns.checked_div(self.piece_ns).unwrap_or(0);
+        (piece as usize).min(pieces)
     }
 
     fn interval_ns(&self) -> u64 {
@@ -88,6 +123,77 @@ pub struct LatencyResult {
     pub outside: u64,
     /// Recorders that still exist: their samples are missing here.
     pub unfinished: usize,
+    /// Both latencies by piece, the rest last.
+    pieces: Vec<Both>,
+    /// The histograms behind `intervals`, from the start of the run.
+    by_interval: Vec<Option<Histogram<u32>>>,
+    interval_ns: u64,
+}
+
+/// Scheduled-time and service latency of the same records.
+#[derive(Clone, Debug)]
+struct Both {
+    scheduled: Histogram<u64>,
+    service: Histogram<u64>,
+}
+
+impl Both {
+    fn new() -> Self {
+        Self { scheduled: histogram(), service: histogram() }
+    }
+
+    fn many(pieces: usize) -> Vec<Self> {
+        std::iter::repeat_with(Self::new).take(pieces + 1).collect()
+    }
+
+    fn add(&mut self, other: &Self) {
+        // Most pieces of a short run are empty, and adding goes over every counter. The same bounds on
+        // both sides: nothing can be out of range.
+        if !other.scheduled.is_empty() {
+            let _ = self.scheduled.add(&other.scheduled);
+        }
+        if !other.service.is_empty() {
+            let _ = self.service.add(&other.service);
+        }
+    }
+
+    fn sum(pieces: &[Self]) -> Self {
+        let mut sum = Self::new();
+        pieces.iter().for_each(|piece| sum.add(piece));
+        sum
+    }
+}
+
+impl LatencyResult {
+    /// Leaves the first pieces of the measured phase out of [`scheduled`](Self::scheduled) and
+    /// [`service`](Self::service).
+    pub fn cut(&mut self, pieces: usize) {
+        let kept = Both::sum(&self.pieces[pieces.min(self.pieces.len())..]);
+        (self.scheduled, self.service) = (kept.scheduled, kept.service);
+    }
+
+    /// Median latency of every `step` intervals from number `from` to number `to`, exclusive; those without
+    /// a record are left out. Nanoseconds.
+    #[must_use]
+    pub fn medians(&self, from: usize, to: usize, step: usize) -> Vec<f64> {
+        let to = to.min(self.by_interval.len());
+        let inside = self.by_interval.get(from..to).unwrap_or_default();
+        let median = |intervals: &[Option<Histogram<u32>>]| {
+            let mut all = interval_histogram();
+            for one in intervals.iter().flatten() {
+                // The same bounds on both sides: nothing can be out of range.
+                let _ = all.add(one);
+            }
+            (!all.is_empty()).then(|| all.value_at_quantile(0.5) as f64)
+        };
+        inside.chunks_exact(step.max(1)).filter_map(median).collect()
+    }
+
+    /// Length of an interval, in nanoseconds.
+    #[must_use]
+    pub const fn interval_ns(&self) -> u64 {
+        self.interval_ns
+    }
 }
 
 /// The latency of the records that were scheduled in one interval, to two digits.
@@ -111,7 +217,7 @@ impl Recordings {
     /// No records yet.
     #[must_use]
     pub fn new(spec: RecordingSpec) -> Self {
-        Self { spec, merged: Arc::new(Mutex::new(Merged::new())) }
+        Self { spec, merged: Arc::new(Mutex::new(Merged::new(&spec))) }
     }
 
     /// A recorder for one thread. What it takes is part of the result once it is dropped.
@@ -122,8 +228,7 @@ impl Recordings {
             spec: self.spec,
             interval_ns: self.spec.interval_ns(),
             merged: Arc::clone(&self.merged),
-            scheduled: histogram(),
-            service: histogram(),
+            pieces: Both::many(self.spec.pieces()),
             open: std::array::from_fn(|_| OpenInterval::unused()),
             current: 0,
             counts: Counts::default(),
@@ -143,7 +248,7 @@ impl Recordings {
     pub fn finish(&self) -> LatencyResult {
         let mut merged = lock(&self.merged);
         let unfinished = merged.unfinished;
-        let taken = std::mem::replace(&mut *merged, Merged::new());
+        let taken = std::mem::replace(&mut *merged, Merged::new(&self.spec));
         merged.unfinished = unfinished;
         drop(merged);
         let interval_ns = self.spec.interval_ns();
@@ -158,14 +263,18 @@ impl Recordings {
                 max_ns: histogram.max(),
             })
         });
+        let whole = Both::sum(&taken.pieces);
         LatencyResult {
             intervals: intervals.collect(),
             overflow: taken.counts.overflow,
             early: taken.counts.early,
             outside: taken.counts.outside,
             unfinished,
-            scheduled: taken.scheduled,
-            service: taken.service,
+            scheduled: whole.scheduled,
+            service: whole.service,
+            pieces: taken.pieces,
+            by_interval: taken.intervals,
+            interval_ns,
         }
     }
 }
@@ -173,18 +282,16 @@ impl Recordings {
 /// What finished threads and finished intervals have left.
 #[derive(Debug)]
 struct Merged {
-    scheduled: Histogram<u64>,
-    service: Histogram<u64>,
+    pieces: Vec<Both>,
     intervals: Vec<Option<Histogram<u32>>>,
     counts: Counts,
     unfinished: usize,
 }
 
 impl Merged {
-    fn new() -> Self {
+    fn new(spec: &RecordingSpec) -> Self {
         Self {
-            scheduled: histogram(),
-            service: histogram(),
+            pieces: Both::many(spec.pieces()),
             intervals: Vec::new(),
             counts: Counts::default(),
             unfinished: 0,
@@ -204,8 +311,7 @@ struct ThreadRecorder {
     spec: RecordingSpec,
     interval_ns: u64,
     merged: Arc<Mutex<Merged>>,
-    scheduled: Histogram<u64>,
-    service: Histogram<u64>,
+    pieces: Vec<Both>,
     /// Interval `i` is open in slot `i % OPEN_INTERVALS` or not at all. Threads see scheduled times
     /// in nearly ascending order, so an interval is closed once or twice, not once a record.
     open: [OpenInterval; OPEN_INTERVALS],
@@ -224,6 +330,7 @@ struct OpenInterval {
 impl Recorder for ThreadRecorder {
     fn record(&mut self, samples: &[Sample]) {
         let measured = self.spec.measured_from_ns..self.spec.measured_to_ns;
+        let rest = self.pieces.len() - 1;
         for sample in samples {
             let latency = sample.visible_ns.checked_sub(sample.scheduled_ns);
             let service = sample.visible_ns.checked_sub(sample.taken_ns);
@@ -238,8 +345,9 @@ impl Recorder for ThreadRecorder {
             let interval = self.interval_of(sample.scheduled_ns);
             let mut in_range = interval.latency.record(latency).is_ok();
             if measured.contains(&sample.scheduled_ns) {
-                in_range &= self.scheduled.record(latency).is_ok();
-                in_range &= self.service.record(service).is_ok();
+                let piece = &mut self.pieces[self.spec.piece_of(sample.scheduled_ns, rest)];
+                in_range &= piece.scheduled.record(latency).is_ok();
+                in_range &= piece.service.record(service).is_ok();
             }
             self.counts.overflow += u64::from(!in_range);
         }
@@ -296,9 +404,9 @@ impl Drop for ThreadRecorder {
         for interval in &mut self.open {
             interval.close(self.interval_ns, &mut merged.intervals);
         }
-        // The same bounds on both sides: nothing can be out of range.
-        let _ = merged.scheduled.add(&self.scheduled);
-        let _ = merged.service.add(&self.service);
+        for (into, piece) in merged.pieces.iter_mut().zip(&self.pieces) {
+            into.add(piece);
+        }
         merged.counts.overflow += self.counts.overflow;
         merged.counts.early += self.counts.early;
         merged.counts.outside += self.counts.outside;

@@ -1,5 +1,7 @@
 //! The engine configurations of a comparison.
 
+use crate::execute::Executed;
+use crate::identity::Asked;
 use crate::null::Null;
 use crate::schedule::format_duration;
 use crate::settings::{Config, EngineKind};
@@ -8,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use weir_microbatch::MicroBatch;
 use weir_oracle::Oracle;
-use weir_reports::schema::Row;
+use weir_reports::schema::{Row, Run, Verdict};
 use weir_topology::{Acking, TopologyConfig, TopologyEngine};
 use weir_trident::TridentEngine;
 
@@ -28,6 +30,8 @@ pub struct EngineRow {
     pub queue_batch: Option<usize>,
     /// Asked for.
     pub parallelism: usize,
+    /// What the engine has to report for its runs to be this row's.
+    pub asked: Asked,
 }
 
 impl EngineRow {
@@ -68,7 +72,7 @@ impl EngineRow {
         let mut rows = Vec::new();
         for &acking in &config.acking {
             for &batch in &config.queue_batches {
-                let engine = TopologyEngine::new(TopologyConfig {
+                let topology = TopologyConfig {
                     parallelism: config.parallelism.topology(),
                     acking: if acking { Acking::ONE } else { Acking::Off },
                     batch_size: batch,
@@ -76,13 +80,14 @@ impl EngineRow {
                     max_spout_pending: config.max_spout_pending,
                     message_timeout: config.message_timeout,
                     ..TopologyConfig::default()
-                });
+                };
                 let ack = if acking { "" } else { " no-ack" };
                 let batched = if batch > 1 { format!(" batch {batch}") } else { String::new() };
                 rows.push(Self {
                     id: format!("topology{ack}{batched}"),
                     kind: EngineKind::Topology,
-                    target: Box::new(InProcess(engine)),
+                    asked: Asked::topology(&topology),
+                    target: Box::new(InProcess(TopologyEngine::new(topology))),
                     batch_interval: None,
                     acking: Some(acking),
                     queue_batch: Some(batch),
@@ -105,6 +110,7 @@ impl EngineRow {
                 acking: None,
                 queue_batch: None,
                 parallelism: workers,
+                asked: Asked::micro_batch(workers, interval),
             }
         };
         config.batch_intervals.iter().map(row).collect()
@@ -125,6 +131,7 @@ impl EngineRow {
                 acking: None,
                 queue_batch: None,
                 parallelism,
+                asked: Asked::trident(parallelism, interval, config.message_timeout),
             }
         };
         config.batch_intervals.iter().map(row).collect()
@@ -139,7 +146,25 @@ impl EngineRow {
             acking: None,
             queue_batch: None,
             parallelism: 1,
+            asked: Asked::reference(kind.name()),
         }
+    }
+
+    /// A run of this row as a result file has it. If the engine did not run what the row asks for, by its
+    /// own account, that is the run's error.
+    #[must_use]
+    pub fn judged(&self, run: Executed, round: u32, sequence: u32, verdict: Verdict) -> Run {
+        let mismatches = match &run.outcome.summary {
+            Ok(summary) => self.asked.mismatches(summary, run.given),
+            Err(_) => Vec::new(),
+        };
+        let mut run = run.into_run(round, sequence, verdict);
+        if !mismatches.is_empty() {
+            run.verdict.valid = false;
+            let what = mismatches.join("; ");
+            run.error = Some(format!("what ran is not what the row asks for: {what}"));
+        }
+        run
     }
 
     /// What a result file says of the row before it has run.
@@ -158,6 +183,13 @@ impl EngineRow {
             model: model.to_owned(),
             guarantee: guarantee.to_owned(),
             acking: self.acking,
+            // The harness starts none of the engines with a folder for checkpoints. Loops have no such thing.
+            checkpointing: match self.kind {
+                EngineKind::Topology | EngineKind::Microbatch | EngineKind::Trident => "off",
+                _ => "none",
+            }
+            .to_owned(),
+            time: String::new(),
             batch_interval_ms: self.batch_interval.map(|time| time.as_secs_f64() * 1e3),
             queue_batch: self.queue_batch,
             parallelism: self.parallelism,

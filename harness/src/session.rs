@@ -9,16 +9,15 @@ use crate::environment;
 use crate::execute::{ExecuteError, Executed, Offer, execute};
 use crate::null::Null;
 use crate::rows::EngineRow;
-use crate::schedule::{Rate, Shape};
+use crate::schedule::{QuantityError, Rate, Shape};
 use crate::settings::{Config, RateChoice, Resolved};
-use crate::target::{Claimed, CostLoop, InProcess, Target, TargetError, judge};
-use crate::verdict::Detail;
-use std::collections::BTreeMap;
+use crate::target::{CostLoop, InProcess, Target, TargetError};
+use crate::trial::{quote, settings_of, verdicts};
 use std::time::Duration;
 use thiserror::Error;
 use weir_dataflow::{Cancel, SystemClock};
 use weir_reports::schema::{
-    Component, Reference, ResultFile, Row, SCHEMA_VERSION, Setting, Verdict, WorkloadResult,
+    Component, Reference, ResultFile, Row, SCHEMA_VERSION, Verdict, WorkloadResult,
 };
 use weir_workloads::{InputError, Settings, UnknownWorkload, describe};
 
@@ -72,6 +71,12 @@ pub enum SessionError {
     /// There is no such workload.
     #[error(transparent)]
     Workload(#[from] UnknownWorkload),
+    /// A rate that no schedule can have.
+    #[error(transparent)]
+    Rate(#[from] QuantityError),
+    /// The cancel token was pulled.
+    #[error("interrupted: what was measured is thrown away")]
+    Cancelled,
     /// Nothing to run.
     #[error("nothing is selected to run: engines oracle, loop and null are references, not rows")]
     NothingSelected,
@@ -134,7 +139,7 @@ impl Session<'_> {
             command: self.command(),
             seed: self.config.seed,
             environment,
-            settings: self.settings(),
+            settings: settings_of(self.resolved),
             workloads,
         })
     }
@@ -160,15 +165,6 @@ impl Session<'_> {
         let mut words = vec!["weir".to_owned(), "run".to_owned()];
         words.extend(self.resolved.to_arguments().into_iter().map(|word| quote(&word)));
         words.join(" ")
-    }
-
-    fn settings(&self) -> Vec<Setting> {
-        let setting = |(def, value): (&crate::settings::Def, &crate::settings::Value)| Setting {
-            name: def.name.to_owned(),
-            value: value.text.clone(),
-            origin: value.origin.to_string(),
-        };
-        self.resolved.iter().map(setting).collect()
     }
 
     fn offers(&self, nominal_rate: u64) -> Vec<Offer> {
@@ -253,8 +249,14 @@ impl Session<'_> {
         self.begin(workload, &row.id, offer, round);
         let interval = row.batch_interval.unwrap_or_default();
         let run = execute(&*row.target, workload, settings, offer, interval, &self.cancel)?;
+        self.go_on()?;
         (self.listener)(SessionEvent::RunEnded { expected: offer.warm_up + offer.measured });
         Ok(run)
+    }
+
+    /// A run that was cut short is no run of the comparison.
+    fn go_on(&self) -> Result<(), SessionError> {
+        if self.cancel.is_cancelled() { Err(SessionError::Cancelled) } else { Ok(()) }
     }
 
     fn begin(&mut self, workload: &str, row: &str, offer: Offer, round: u32) {
@@ -279,6 +281,7 @@ impl Session<'_> {
         let expected = offer.warm_up + offer.measured;
         offer.measured /= REFERENCE;
         let run = execute(target, workload, settings, offer, Duration::ZERO, &self.cancel);
+        self.go_on()?;
         (self.listener)(SessionEvent::RunEnded { expected });
         match run {
             Ok(run) => Ok(Some(run)),
@@ -289,61 +292,13 @@ impl Session<'_> {
 }
 
 /// A run replays its input, which therefore needs a record.
-fn has_records(workload: &str, settings: &Settings) -> Result<(), SessionError> {
+pub(crate) fn has_records(workload: &str, settings: &Settings) -> Result<(), SessionError> {
     let described = describe(workload, settings)?;
     if described.once > 0 {
         return Ok(());
     }
     let name = settings.corpus.name().to_owned();
     Err(InputError::Empty { name, what: described.records }.into())
-}
-
-/// A word of a shell's command line.
-fn quote(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_=.,:/+%@".contains(c);
-    if word.chars().all(plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
-/// The oracle's verdicts on runs, one pass per load that they share.
-fn verdicts(
-    workload: &str,
-    settings: &Settings,
-    runs: &[&Executed],
-) -> Result<Vec<Verdict>, SessionError> {
-    let mut verdicts = vec![Verdict::default(); runs.len()];
-    let mut groups: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (at, run) in runs.iter().enumerate() {
-        match &run.outcome.summary {
-            // Loads of one description have one time axis, however long they are at saturation.
-            Ok(_) => groups.entry(run.offer.describe()).or_default().push(at),
-            Err(error) => verdicts[at].examples.push(error.to_string()),
-        }
-    }
-    for members in groups.into_values() {
-        let claimed: Vec<Claimed<'_>> = members
-            .iter()
-            .map(|&at| {
-                let summary = runs[at].summary();
-                let contents = &runs[at].outcome.contents;
-                Claimed { records: runs[at].given, late: summary.late, contents }
-            })
-            .collect();
-        let load = runs[members[0]].offer.load().map_err(ExecuteError::from)?;
-        let judged = judge(workload, settings, &*load, &claimed, Detail::Digests)?;
-        for (at, verdict) in members.into_iter().zip(judged) {
-            verdicts[at] = verdict;
-            let (read, given) = (runs[at].summary().records, runs[at].given);
-            if read != given {
-                verdicts[at].valid = false;
-                verdicts[at].examples.push(format!("read {read} records of {given}"));
-            }
-        }
-    }
-    Ok(verdicts)
 }
 
 fn judged_rows(
@@ -354,7 +309,10 @@ fn judged_rows(
 ) -> Result<Vec<Row>, SessionError> {
     let runs: Vec<&Executed> = done.iter().map(|done| &done.run).collect();
     let verdicts = verdicts(workload, settings, &runs)?;
-    let mut filled: Vec<Row> = rows.iter().map(EngineRow::empty).collect();
+    let event_time = describe(workload, settings)?.event_time;
+    let time = if event_time { "event time" } else { "untimed" };
+    let mut filled: Vec<Row> =
+        rows.iter().map(|row| Row { time: time.to_owned(), ..row.empty() }).collect();
     for (Done { row, round, sequence, run }, verdict) in done.into_iter().zip(verdicts) {
         let into = &mut filled[row];
         let summary = run.summary();
@@ -368,7 +326,7 @@ fn judged_rows(
                 .map(|c| Component { name: c.name, tasks: c.tasks, threads: c.threads })
                 .collect();
         }
-        into.runs.push(run.into_run(round, sequence, verdict));
+        into.runs.push(rows[row].judged(run, round, sequence, verdict));
     }
     Ok(filled)
 }

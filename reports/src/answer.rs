@@ -2,6 +2,7 @@
 
 use crate::contenders::{Model, common_load, pick, spoken};
 use crate::summary::{Paced, RowSummary, Saturation, Summary, WorkloadSummary};
+use crate::text::capitalised;
 use crate::units;
 use std::fmt;
 
@@ -114,8 +115,11 @@ fn compare_throughput(
     let (a_name, b_name) = (Model::RecordAtATime.name(), &spoken(Model::MicroBatch, batches));
     let (a, b) = match (&records.saturation, &batches.saturation) {
         (Some(a), Some(b)) => (a, b),
-        (Some(a), None) => return only_throughput(workload, a_name, a, b_name),
-        (None, Some(b)) => return only_throughput(workload, b_name, b, a_name),
+        (Some(a), None) => return only_throughput(workload, (a_name, a), (b_name, batches)),
+        (None, Some(b)) => return only_throughput(workload, (b_name, b), (a_name, records)),
+        (None, None) if records.settling.never_settled() || batches.settling.never_settled() => {
+            return "At saturation neither settled.".to_owned();
+        }
         (None, None) => return "Neither was run at saturation.".to_owned(),
     };
     let (first, second) = if b.per_s.median >= a.per_s.median {
@@ -161,9 +165,18 @@ fn flow(workload: &WorkloadSummary, at: &Saturation, saying: Saying) -> String {
     }
 }
 
-fn only_throughput(workload: &WorkloadSummary, name: &str, at: &Saturation, other: &str) -> String {
+/// Why a row has no throughput.
+const fn absent(row: &RowSummary) -> &'static str {
+    if row.settling.never_settled() { "never settled" } else { "was not run so" }
+}
+
+fn only_throughput(
+    workload: &WorkloadSummary,
+    (name, at): (&str, &Saturation),
+    (other, missing): (&str, &RowSummary),
+) -> String {
     let flow = flow(workload, at, Saying::First);
-    format!("At saturation {name} processes {flow}; {other} was not run so.")
+    format!("At saturation {name} processes {flow}; {other} {}.", absent(missing))
 }
 
 /// What can be said where one model has no row with numbers.
@@ -197,11 +210,6 @@ fn one_sided(workload: &WorkloadSummary, there: (Model, &RowSummary), why: &str)
         ),
         throughput: format!("{} {}.", capitalised(&name), said.join(" and ")),
     }
-}
-
-fn capitalised(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 #[cfg(test)]

@@ -6,16 +6,19 @@
 
 mod axis;
 mod canvas;
+mod compose;
+pub(crate) mod curve;
 mod interval;
-mod look;
+pub(crate) mod look;
 mod panel;
 mod percentile;
+pub(crate) mod search;
 mod throughput;
 mod time;
 
 pub use canvas::ChartError;
 
-use crate::summary::{Summary, WorkloadSummary};
+use crate::summary::{RowSummary, Settling, Status, Summary, WorkloadSummary};
 use crate::text::slug;
 
 /// What a chart shows.
@@ -68,7 +71,7 @@ pub fn all(summary: &Summary) -> Result<Vec<Chart>, ChartError> {
     let mut charts: Vec<Chart> = Vec::new();
     for (at, workload) in summary.workloads.iter().enumerate() {
         for kind in Kind::ALL {
-            let Some(drawing) = draw(workload, kind)? else { continue };
+            let Some(drawing) = labelled(workload, kind, summary.allow_mixed)? else { continue };
             let stem = format!("{}-{}", slug(&workload.name), kind.slug());
             let taken = charts.iter().any(|chart| chart.file_name == format!("{stem}.svg"));
             let file_name =
@@ -88,6 +91,68 @@ pub(crate) fn is_chart_name(name: &str) -> bool {
 }
 
 type Drawing = Option<(String, String)>;
+
+/// Why a row is not drawn, if there is a reason other than that it was not measured so.
+fn absence(row: &RowSummary, kind: Kind, load: Option<usize>) -> Option<&'static str> {
+    let settling = match kind {
+        Kind::Throughput => Some(&row.settling),
+        _ => row.at(load).map(|paced| &paced.settling),
+    };
+    match row.status {
+        Status::Valid if settling.is_some_and(Settling::never_settled) => {
+            Some("never settled: not charted")
+        }
+        Status::Valid => None,
+        Status::Invalid(_) => Some("INVALID: not charted"),
+        Status::Failed(_) => Some("FAILED: not charted"),
+        Status::NotRun => Some("not run"),
+    }
+}
+
+/// A chart of rows that may be compared: one panel for each label, unless they may be mixed.
+fn labelled(
+    workload: &WorkloadSummary,
+    kind: Kind,
+    allow_mixed: bool,
+) -> Result<Drawing, ChartError> {
+    let labels = workload.labels();
+    if labels.len() < 2 {
+        return draw(workload, kind);
+    }
+    if allow_mixed {
+        let each = labels.iter().map(|(label, rows)| format!("{label}: {}", rows.join(", ")));
+        let note =
+            format!("Mixed: the rows do different work. {}.", each.collect::<Vec<_>>().join("; "));
+        let drawing = draw(workload, kind)?;
+        return Ok(drawing.map(|(title, svg)| {
+            let svg =
+                compose::stack(&title, &note, &[compose::Part { heading: String::new(), svg }]);
+            (title, svg)
+        }));
+    }
+    let (mut parts, mut title) = (Vec::new(), None);
+    for (label, _) in labels {
+        let mut alone = workload.clone();
+        alone.rows.retain(|row| row.semantics == *label);
+        if let Some((of_part, svg)) = draw(&alone, kind)? {
+            title = title.or(Some(of_part));
+            parts.push(compose::Part { heading: label.to_string(), svg });
+        } else if kind != Kind::Interval {
+            let rows = alone.rows.iter().map(|row| {
+                let why = absence(row, kind, workload.reference_load);
+                format!("{} ({})", row.id, why.unwrap_or("nothing measured"))
+            });
+            let heading = format!("{label}: {}", rows.collect::<Vec<_>>().join(", "));
+            parts.push(compose::Part { heading, svg: String::new() });
+        }
+    }
+    let note = "Rows that guarantee different things do different work, so each label has a panel of its own, \
+                with a scale of its own. To overlay them: weir report RESULT.json --allow-mixed.";
+    Ok(title.map(|title| {
+        let svg = compose::stack(&title, note, &parts);
+        (title, svg)
+    }))
+}
 
 fn draw(workload: &WorkloadSummary, kind: Kind) -> Result<Drawing, ChartError> {
     match kind {

@@ -85,7 +85,12 @@ fn classic_row(
 }
 
 fn throughput(workload: &WorkloadSummary, row: &RowSummary) -> String {
-    let Some(at) = &row.saturation else { return "not run at saturation".to_owned() };
+    let Some(at) = &row.saturation else {
+        if row.settling.never_settled() {
+            return "never settled".to_owned();
+        }
+        return "not run at saturation".to_owned();
+    };
     let rate = format!("{} {}/s", units::quantity(at.per_s.median), workload.noun());
     match at.cost_multiple {
         Some(cost) => format!("{rate} ({})", units::multiple(cost)),
@@ -95,6 +100,9 @@ fn throughput(workload: &WorkloadSummary, row: &RowSummary) -> String {
 
 fn latency(paced: Option<&Paced>) -> String {
     let Some(paced) = paced else { return "not run paced".to_owned() };
+    if paced.settling.never_settled() {
+        return "never settled".to_owned();
+    }
     let Some(latency) = &paced.latency else { return "not measured".to_owned() };
     let behind = if paced.sustained == Some(false) { " (falling behind)" } else { "" };
     format!(

@@ -3,5 +3,6 @@
 mod csv;
 mod hgrm;
 
+pub(crate) use csv::Lines;
 pub use csv::{runs, series};
 pub use hgrm::{Hgrm, distribution, hgrm};

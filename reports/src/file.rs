@@ -86,13 +86,20 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<ResultFile, FileError> {
     #[derive(Deserialize)]
     struct Versioned {
         schema_version: u32,
+        #[serde(default)]
+        kind: Option<String>,
     }
     let format = |error: serde_json::Error| FileError::Format {
         path: path.into(),
         message: clean(&error.to_string()),
     };
     // The version first: a newer file may well lack a field that this version asks for.
-    let Versioned { schema_version: found } = serde_json::from_slice(bytes).map_err(format)?;
+    let Versioned { schema_version: found, kind } =
+        serde_json::from_slice(bytes).map_err(format)?;
+    if kind.as_deref() == Some(crate::search::schema::KIND) {
+        let message = "it is a document of `weir search` and holds no runs".to_owned();
+        return Err(FileError::Format { path: path.into(), message });
+    }
     if found > SCHEMA_VERSION {
         return Err(FileError::Newer { path: path.into(), found });
     }
@@ -100,7 +107,23 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<ResultFile, FileError> {
         let message = "schema version 0 was never written".to_owned();
         return Err(FileError::Format { path: path.into(), message });
     }
+    if let Some(kind) = kind_of(bytes) {
+        let kind = clean(&kind);
+        let message = format!("it is a {kind} document, which `weir report` shows");
+        return Err(FileError::Format { path: path.into(), message });
+    }
     serde_json::from_slice(bytes).map_err(format)
+}
+
+/// What a document of ours says that it is: `sweep`, for example. `None` for a result file, which says
+/// nothing of the kind, and for what is no document of ours at all.
+#[must_use]
+pub fn kind_of(bytes: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Kind {
+        kind: Option<String>,
+    }
+    serde_json::from_slice::<Kind>(bytes).ok()?.kind
 }
 
 /// Writes a result file, whole or not at all.
@@ -161,11 +184,19 @@ pub fn write_whole(path: &Path, content: &[u8]) -> Result<(), FileError> {
 }
 
 fn try_write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
+    try_write_with(path, |file| file.write_all(content))
+}
+
+/// Writes whatever `fill` writes, if it does so to its end.
+fn try_write_with(
+    path: &Path,
+    fill: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+) -> io::Result<()> {
     if let Ok(there) = std::fs::metadata(path)
         && !there.is_file()
     {
         // A device, such as /dev/stdout, is written to and not replaced; a folder says no.
-        return std::fs::OpenOptions::new().write(true).open(path)?.write_all(content);
+        return fill(&mut std::fs::OpenOptions::new().write(true).open(path)?);
     }
     // A link stays a link: what it points to is replaced.
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
@@ -184,7 +215,7 @@ fn try_write_whole(path: &Path, content: &[u8]) -> io::Result<()> {
     }
     // The temporary name in the library's messages would only puzzle people: the kind is enough.
     let mut file = builder.tempfile_in(folder).map_err(|e| io::Error::from(e.kind()))?;
-    file.as_file_mut().write_all(content)?;
+    fill(file.as_file_mut())?;
     file.as_file().sync_all()?;
     file.persist(&target).map_err(|error| error.error)?;
     Ok(())

@@ -25,8 +25,8 @@ const MAX_VALUE_DIVISOR: f64 = 1e6;
 /// which the runs were made; the time between runs is not in the file. Values are nanoseconds.
 ///
 /// # Errors
-/// [`HlogError`] if a histogram does not serialize. One that cannot be read is left out and named in
-/// a comment.
+/// [`HlogError`] if a histogram does not serialize. One that cannot be read, and one of a run that never
+/// settled, is left out and named in a comment.
 pub fn hlog(result: &ResultFile) -> Result<String, HlogError> {
     let mut bytes = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
@@ -44,6 +44,12 @@ pub fn hlog(result: &ResultFile) -> Result<String, HlogError> {
     for (tag, run) in in_order(result) {
         let length = if run.phases.measured_s.is_finite() { run.phases.measured_s } else { 0.0 };
         let length = length.clamp(0.0, 1e6);
+        if run.never_settled() {
+            log.write_comment(&format!("[{tag}, round {}: never settled]", run.round))
+                .map_err(|e| fail(&tag, run.round, e.to_string()))?;
+            start += length;
+            continue;
+        }
         for (kind, text) in [("latency", &run.latency_hdr), ("service", &run.service_hdr)] {
             let Some(text) = text else { continue };
             let tag = format!("{tag}/{kind}");

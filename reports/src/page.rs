@@ -1,16 +1,18 @@
 //! One self-contained page: the answer, the tables, the charts, and how they came about. It loads
 //! nothing, runs no script, and is readable in print and in the dark.
 
-mod background;
+pub(crate) mod background;
 mod effort;
 mod tables;
+
+pub(crate) use background::{environment, settings};
 
 use crate::answer::Answer;
 use crate::chart::Chart;
 use crate::classic::Classic;
 use crate::summary::{Summary, WorkloadSummary};
 use crate::terminal::{load_notes, notes};
-use crate::text::slug;
+use crate::text::{capitalised, slug};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 /// The page of a summary with its charts.
@@ -60,6 +62,7 @@ fn section(workload: &WorkloadSummary, at: usize, charts: &[Chart]) -> Markup {
             h2 id={ "w" (at) "-" (slug(&workload.name)) } { (workload.name) }
             p { (workload.summary) "." }
             @if !workload.input.is_empty() { p.soft { "Input: " (workload.input) "." } }
+            @if let Some(ceiling) = workload.ceiling() { p.soft { (capitalised(&ceiling)) "." } }
             (tables::workload(workload))
             (list(&notes(workload, workload.reference_load)))
             (effort::components_at_saturation(workload))

@@ -146,6 +146,14 @@ pub struct Row {
     pub guarantee: String,
     /// Whether every tuple tree was tracked; `None` where the engine has no such notion.
     pub acking: Option<bool>,
+    /// Whether state was checkpointed: `on`, `off`, or `none` where the engine has no such notion; empty
+    /// from writers that did not say.
+    #[serde(default)]
+    pub checkpointing: String,
+    /// What results go by: `event time`, `processing time`, or `untimed` where they do not depend on time;
+    /// empty from writers that did not say.
+    #[serde(default)]
+    pub time: String,
     /// Batch interval, on engines that have one.
     pub batch_interval_ms: Option<f64>,
     /// Tuples handed over at a time, on engines that have queues.
@@ -194,7 +202,7 @@ pub struct Run {
     pub schedule: String,
     /// Records per second that were due in the measured phase; `None` at saturation.
     pub offered_per_s: Option<f64>,
-    /// Records per second that were completed in the measured phase.
+    /// Records per second that were completed in the measured phase, after the cut.
     pub achieved_per_s: f64,
     /// Records read over all phases.
     pub records: u64,
@@ -205,7 +213,10 @@ pub struct Run {
     pub sustained: Option<bool>,
     /// How long each phase took.
     pub phases: Phases,
-    /// From the scheduled time to visible, over the records scheduled in the measured phase.
+    /// Whether it settled, and what was cut for it; `None` from writers that did not look.
+    #[serde(default)]
+    pub steady: Option<Steady>,
+    /// From the scheduled time to visible, over the records scheduled in the measured phase, after the cut.
     pub latency: Option<Percentiles>,
     /// From when the engine took a record in to visible.
     pub service: Option<Percentiles>,
@@ -219,10 +230,91 @@ pub struct Run {
     pub resources: Resources,
     /// Batches, on engines that have them.
     pub batches: Option<Batches>,
+    /// What ran, by the engine's own account; `None` of a run that failed.
+    #[serde(default)]
+    pub ran: Option<Ran>,
     /// The engine's own counts.
     pub counters: BTreeMap<String, u64>,
     /// Why the run ended early, if it did.
     pub error: Option<String>,
+}
+
+/// What ran, by the engine's own account.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ran {
+    /// The engine's name.
+    pub engine: String,
+    /// Tasks of all components.
+    pub tasks: usize,
+    /// Threads of all components.
+    pub threads: usize,
+    /// Batches, on engines that have them.
+    pub batches: Option<u64>,
+    /// Tuples that components executed, on engines that count them.
+    pub executed: Option<u64>,
+    /// The configuration in force, after everything that overrides it.
+    pub settings: BTreeMap<String, String>,
+}
+
+/// Whether a run settled, and how much of its measured phase was cut because it had not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Steady {
+    /// What was looked at: `throughput` or `median latency`.
+    pub series: String,
+    /// What was found.
+    pub state: Steadiness,
+    /// How many intervals were looked at.
+    pub intervals: usize,
+    /// How long each was, in milliseconds, on average.
+    pub interval_ms: f64,
+    /// Seconds from the start of the measured phase that are not part of any figure; of a run that never
+    /// settled, where the best cut would have been.
+    pub cut_s: f64,
+    /// How much it rose from the first interval to the last, as a share of the mean, if it drifted.
+    pub drift: Option<f64>,
+}
+
+/// How a run went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Steadiness {
+    /// Steady after the cut.
+    Settled,
+    /// Still changing after half of the measured phase: it never settled.
+    StillChanging,
+    /// Rising or falling all the way: it never settled.
+    Drifting,
+    /// Too few intervals to tell: nothing was cut.
+    TooShort,
+    /// The engine fell behind, so latency had no level to settle at: nothing was cut.
+    Behind,
+    /// The load itself rises or falls: nothing was cut.
+    LoadVaries,
+}
+
+impl Steadiness {
+    /// As it is in a result file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Settled => "settled",
+            Self::StillChanging => "still_changing",
+            Self::Drifting => "drifting",
+            Self::TooShort => "too_short",
+            Self::Behind => "behind",
+            Self::LoadVaries => "load_varies",
+        }
+    }
+}
+
+impl Run {
+    /// Whether it never settled, so that its numbers are of no state of the engine.
+    #[must_use]
+    pub fn never_settled(&self) -> bool {
+        self.steady.as_ref().is_some_and(|steady| {
+            matches!(steady.state, Steadiness::StillChanging | Steadiness::Drifting)
+        })
+    }
 }
 
 /// Whether the sink held what the oracle says.
@@ -288,7 +380,7 @@ pub struct Percentiles {
 pub struct SeriesPoint {
     /// Milliseconds from the start of the run.
     pub t_ms: f64,
-    /// Whether the interval lies in the warm-up.
+    /// Whether the interval lies in the warm-up, or in what was cut after it.
     pub warm_up: bool,
     /// Records due so far; `None` at saturation.
     pub due: Option<u64>,

@@ -3,21 +3,26 @@
 //!
 //! **Rules.** Throughput is the median over saturation rounds, with the least and the most. Latency
 //! is merged, histogram by histogram, over the rounds of one load; percentiles are never averaged. A
-//! row with a run that was INVALID or FAILED states no number. Every text in a summary has been
+//! row with a run that was INVALID or FAILED states no number, and a run that never settled is in none. Every text in a summary has been
 //! through [`clean`].
 
 mod components;
 mod effort;
 mod latency;
 mod row;
+mod semantics;
+mod settling;
 
 pub use components::ComponentWork;
 pub use effort::Effort;
 pub use latency::{Distribution, Load, Paced};
 pub use row::{RowSummary, Saturation, Status};
+pub use semantics::Semantics;
+pub use settling::Settling;
 
 use crate::schema::{Environment, Percentiles, Reference, ResultFile, Setting, WorkloadResult};
 use crate::text::clean;
+use crate::units;
 
 /// Above this share of the null engine's throughput a result says more about the harness than about
 /// the engine.
@@ -38,6 +43,8 @@ pub struct Summary {
     pub environment: Environment,
     /// Every setting in force.
     pub settings: Vec<Setting>,
+    /// Whether charts may overlay rows whose semantics differ: the setting `allow-mixed`.
+    pub allow_mixed: bool,
     /// In the order in which they were run.
     pub workloads: Vec<WorkloadSummary>,
 }
@@ -117,6 +124,10 @@ impl Summary {
             seed: result.seed,
             environment: clean_environment(&result.environment),
             settings: result.settings.iter().map(clean_setting).collect(),
+            allow_mixed: result
+                .settings
+                .iter()
+                .any(|setting| setting.name == "allow-mixed" && setting.value == "on"),
             workloads: result.workloads.iter().map(WorkloadSummary::of).collect(),
         }
     }
@@ -166,6 +177,38 @@ impl WorkloadSummary {
         self.rows.iter().filter(|row| row.status.has_numbers())
     }
 
+    /// The labels of its rows, in the order in which they first come, with the names of the rows.
+    #[must_use]
+    pub fn labels(&self) -> Vec<(&Semantics, Vec<&str>)> {
+        let mut labels: Vec<(&Semantics, Vec<&str>)> = Vec::new();
+        for row in &self.rows {
+            match labels.iter_mut().find(|(label, _)| **label == row.semantics) {
+                Some((_, rows)) => rows.push(&row.id),
+                None => labels.push((&row.semantics, vec![&row.id])),
+            }
+        }
+        labels
+    }
+
+    /// What the null engine comes to, in words: the harness's own ceiling.
+    #[must_use]
+    pub fn ceiling(&self) -> Option<String> {
+        let null = self.null?;
+        let each_ns = (1e9 / null.median).round();
+        let noun = self.noun();
+        Some(format!(
+            "ceiling of the harness (null engine): {} {noun}/s, {} for each; above {:.0} % of it a row is \
+             generator bound",
+            units::quantity(null.median),
+            if each_ns < 1.0 {
+                "less than 1 ns".to_owned()
+            } else {
+                units::duration(each_ns as u64)
+            },
+            GENERATOR_BOUND * 100.0,
+        ))
+    }
+
     /// What the reference load is called.
     #[must_use]
     pub fn reference_label(&self) -> Option<String> {
@@ -190,7 +233,7 @@ fn reference_load(rows: &[RowSummary], loads: usize) -> Option<usize> {
     (0..loads).rev().filter(complete).find(all_keep_up).or_else(|| (0..loads).find(complete))
 }
 
-fn clean_setting(setting: &Setting) -> Setting {
+pub(crate) fn clean_setting(setting: &Setting) -> Setting {
     Setting {
         name: clean(&setting.name),
         value: clean(&setting.value),

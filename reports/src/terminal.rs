@@ -6,8 +6,8 @@ pub(crate) mod table;
 use crate::answer::Answer;
 use crate::classic::{Classic, ClassicRow};
 use crate::schema::Percentiles;
-use crate::summary::{Load, Paced, RowSummary, Status, Summary, WorkloadSummary};
-use crate::text::wrap;
+use crate::summary::{Load, Paced, RowSummary, Settling, Status, Summary, WorkloadSummary};
+use crate::text::{capitalised, wrap};
 use crate::units;
 use table::{Align, Cell, Column, Table, Tone};
 
@@ -92,7 +92,13 @@ impl Page {
         }
         about.retain(|part| !part.is_empty());
         self.prose(&format!("  {}.", about.join("; ")), "  ");
+        if let Some(ceiling) = workload.ceiling() {
+            self.prose(&format!("  {}.", capitalised(&ceiling)), "  ");
+        }
         self.table(&main_table(workload));
+        for (label, rows) in workload.labels() {
+            self.prose(&format!("  * {label}: {}", rows.join(", ")), "    ");
+        }
         for note in notes(workload, workload.reference_load) {
             self.prose(&format!("  ! {note}"), "    ");
         }
@@ -116,7 +122,8 @@ impl Page {
         self.prose(
             "rec/s: records per second at saturation; x COST: multiple of a hand-written \
              single-threaded loop; p50, p99, max: latency from the scheduled time; service: median \
-             from when the engine took the record in; CPU/M: processor seconds per million records.",
+             from when the engine took the record in; CPU/M: processor seconds per million records; untimed: \
+             results do not depend on time.",
             "",
         );
         self.line("");
@@ -283,6 +290,9 @@ pub(crate) fn verdict_word(row: &RowSummary, paced: Option<&Paced>) -> &'static 
         Status::Invalid(_) => "INVALID",
         Status::Failed(_) => "FAILED",
         Status::NotRun => "not run",
+        Status::Valid if row.settling.never_settled() || paced.is_some_and(unsettled) => {
+            "never settled"
+        }
         Status::Valid if paced.is_some_and(|paced| paced.sustained == Some(false)) => "behind",
         Status::Valid if row.saturation.as_ref().is_some_and(|at| at.generator_bound()) => {
             "gen-bound"
@@ -294,17 +304,22 @@ pub(crate) fn verdict_word(row: &RowSummary, paced: Option<&Paced>) -> &'static 
 /// The verdict on one load alone, which throughput has no part in.
 pub(crate) const fn pace_word(paced: &Paced) -> &'static str {
     match paced.sustained {
+        _ if unsettled(paced) => "never settled",
         Some(true) => "ok",
         Some(false) => "behind",
         None => "-",
     }
 }
 
-fn verdict(word: &'static str) -> Cell {
+const fn unsettled(paced: &Paced) -> bool {
+    paced.settling.never_settled()
+}
+
+pub(crate) fn verdict(word: &'static str) -> Cell {
     let tone = match word {
         "ok" => Tone::Good,
         "-" => Tone::Faint,
-        "INVALID" | "FAILED" => Tone::Bad,
+        "INVALID" | "FAILED" | "never settled" | "no result" => Tone::Bad,
         _ => Tone::Warn,
     };
     Cell::new(word.to_owned()).tone(tone)
@@ -332,11 +347,28 @@ pub(crate) fn notes(workload: &WorkloadSummary, load: Option<usize>) -> Vec<Stri
                 share.null_share.unwrap_or_default().min(10.0) * 100.0
             ));
         }
+        notes.extend(row.settling.notes(&row.id, "at saturation"));
     }
+    notes.extend(too_short(workload.rows.iter().map(|row| (row, &row.settling)), "at saturation"));
     if let Some(at) = load {
         notes.extend(load_notes(workload, at));
     }
     notes
+}
+
+/// Rows whose rounds were too short to tell whether they settled.
+fn too_short<'a>(
+    rows: impl Iterator<Item = (&'a RowSummary, &'a Settling)>,
+    place: &str,
+) -> Option<String> {
+    let short = rows.filter(|(_, settling)| settling.too_short > 0);
+    let short: Vec<&str> = short.map(|(row, _)| row.id.as_str()).collect();
+    (!short.is_empty()).then(|| {
+        format!(
+            "too short {place} to tell whether they settled, for which it takes ten intervals: {}",
+            short.join(", ")
+        )
+    })
 }
 
 /// What the words of a table of one load mean.
@@ -361,7 +393,10 @@ pub(crate) fn load_notes(workload: &WorkloadSummary, at: usize) -> Vec<String> {
                 row.id, paced.rounds_left_out, paced.rounds
             ));
         }
+        notes.extend(paced.settling.notes(&row.id, &format!("at {load}")));
     }
+    let rows = workload.rows.iter().filter_map(|row| Some((row, &row.at(Some(at))?.settling)));
+    notes.extend(too_short(rows, &format!("at {load}")));
     notes
 }
 

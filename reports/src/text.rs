@@ -109,6 +109,12 @@ pub(crate) fn slug(name: &str) -> String {
     if slug.is_empty() { "workload".to_owned() } else { slug }
 }
 
+/// The text with a capital at its start.
+pub(crate) fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

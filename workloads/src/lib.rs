@@ -6,6 +6,7 @@
 
 mod constant;
 mod input;
+mod keyed_state;
 mod registry;
 mod row;
 mod stateful;
@@ -17,9 +18,10 @@ mod workload;
 
 pub use constant::{ConstantIdNull, ConstantNull};
 pub use input::{
-    Corpus, Disorder, Generated, InputError, Lines, Text, Vocabulary, WordEvents, read_file,
-    sherlock,
+    Corpus, Disorder, Generated, InputError, KeySpec, Keys, Lines, Text, Vocabulary, WordEvents,
+    read_file, sherlock,
 };
+pub use keyed_state::KeyedState;
 pub use registry::{Described, UnknownWorkload, Visit};
 pub use row::Field;
 pub use stateful::Stateful;
@@ -29,4 +31,12 @@ pub use word_count::WordCount;
 pub use words::SplitWords;
 pub use workload::{OutputKind, Pull, Settings, Workload};
 
-registry::registry!(WordCount, Stateful, Windowed, TopWords, ConstantNull, ConstantIdNull);
+registry::registry!(
+    WordCount,
+    Stateful,
+    Windowed,
+    TopWords,
+    ConstantNull,
+    ConstantIdNull,
+    KeyedState
+);

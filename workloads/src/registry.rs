@@ -34,6 +34,8 @@ pub struct Described {
     pub columns: &'static [&'static str],
     /// Records that its input holds if it is read once.
     pub once: u64,
+    /// Whether its rows depend on the event times of records.
+    pub event_time: bool,
     /// Records per second on the nominal axis of a run at saturation.
     pub nominal_rate: u64,
 }
@@ -46,6 +48,7 @@ pub(crate) fn described<W: Workload>(settings: &Settings) -> Described {
         input: W::INPUT,
         columns: W::COLUMNS,
         once: W::once(settings),
+        event_time: W::EVENT_TIME,
         nominal_rate: W::NOMINAL_RATE,
     }
 }

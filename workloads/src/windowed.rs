@@ -36,6 +36,7 @@ impl Workload for Windowed {
     const SUMMARY: &'static str = "count of every word in sliding event-time windows";
     const RECORDS: &'static str = "words";
     const COLUMNS: &'static [&'static str] = &["window_end_ms", "word", "count"];
+    const EVENT_TIME: bool = true;
     const NOMINAL_RATE: u64 = 10_000_000;
     type Key = Place;
     type Value = u64;

@@ -1,6 +1,6 @@
 //! What a workload is.
 
-use crate::{Corpus, Disorder, Field, InputError};
+use crate::{Corpus, Disorder, Field, InputError, KeySpec};
 use std::fmt::Debug;
 use std::ops::Range;
 use weir_dataflow::{Data, Engine, Flow, Key, RunContext};
@@ -29,6 +29,10 @@ pub struct Settings {
     pub lateness_ns: u64,
     /// How far event times stray.
     pub disorder: Disorder,
+    /// Keys of workloads that draw them by number.
+    pub keys: KeySpec,
+    /// State kept for each key, where a workload lets that be chosen. Bytes.
+    pub state_bytes: u64,
 }
 
 impl Settings {
@@ -42,6 +46,8 @@ impl Settings {
             slide_ns: 1_000_000_000,
             lateness_ns: 0,
             disorder: Disorder { bound_ns: 0, straggler_ppm: 0, straggle_ns: 0 },
+            keys: KeySpec::DEFAULT,
+            state_bytes: 64,
         }
     }
 }
@@ -60,6 +66,8 @@ pub trait Workload: Clone + Send + Sync + Sized + 'static {
     const INPUT: Option<&'static str> = None;
     /// What its rows mean.
     const OUTPUT: OutputKind = OutputKind::Latest;
+    /// Whether its rows depend on the event times of records.
+    const EVENT_TIME: bool = false;
     /// Records per second on the nominal time axis of a run at saturation: it sets how much event
     /// time a record is worth there, nothing else.
     const NOMINAL_RATE: u64 = 5_000_000;
@@ -112,7 +120,7 @@ impl<'a> Pull<'a> {
     pub fn range(&mut self) -> Option<Range<u64>> {
         let now_ns = self.context.now_ns();
         self.context.meter.complete(self.next, now_ns);
-        if self.last {
+        if self.last || self.context.cancel.is_cancelled() {
             return None;
         }
         let claim = self.context.load.claim(self.next + Self::CHUNK, now_ns);

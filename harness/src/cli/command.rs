@@ -39,8 +39,10 @@ pub fn command() -> Command {
         .subcommand_required(false)
         .args_conflicts_with_subcommands(true)
         .subcommand(run())
+        .subcommand(sweep())
         .subcommand(list())
         .subcommand(verify())
+        .subcommand(search())
         .subcommand(report())
         .subcommand(compare())
         .subcommand(export())
@@ -55,6 +57,35 @@ fn run() -> Command {
         Command::new("run")
             .about("Runs workloads on engines, checks every run, and writes a report")
             .arg(workload_argument(true))
+            .arg(quiet())
+            .arg(strict(
+                "Exit with 6 if a run never settled, with 7 if the machine is noisy or unfit",
+            ))
+            .after_help(after()),
+        |_| true,
+    )
+}
+
+fn sweep() -> Command {
+    let over = Arg::new("over")
+        .long("over")
+        .value_name("NAME=VALUES")
+        .action(ArgAction::Append)
+        .required(true)
+        .help(
+            "A setting and the values to give it in turn, by commas or as a range: rate=1k,10k,100k, \
+             rate=1k..1M*2, parallelism=1..8+1; at most twice",
+        );
+    let fresh = Arg::new("fresh")
+        .long("fresh")
+        .action(ArgAction::SetTrue)
+        .help("Throw away the cells that an earlier sweep has left in the folder");
+    with_settings(
+        Command::new("sweep")
+            .about("Runs a workload at every point of a grid of settings, and draws the curves")
+            .arg(workload_argument(false).required(true))
+            .arg(over)
+            .arg(fresh)
             .arg(quiet())
             .after_help(after()),
         |_| true,
@@ -81,9 +112,36 @@ fn verify() -> Command {
         .arg(emit)
         .arg(quiet())
         .after_help(after());
-    const TIMED: [&str; 7] =
-        ["rate", "schedule", "duration", "saturation", "warmup", "rounds", "out"];
+    const TIMED: [&str; 8] =
+        ["rate", "schedule", "duration", "saturation", "warmup", "rounds", "allow-mixed", "out"];
     with_settings(command, |def| !TIMED.contains(&def.name))
+}
+
+fn search() -> Command {
+    let option = |name: &'static str, value: &'static str, env: &'static str| {
+        Arg::new(name).long(name).value_name(value).env(env).value_parser(ValueParser::string())
+    };
+    let slo = option("slo", "LEVEL", "WEIR_SLO").action(ArgAction::Append).help(
+        "What the latency has to be, such as 'p99<50ms'; repeatable, or several by commas: p50, p90, p99, \
+         p99.9, p99.99, max, mean, with < or <= [default: any, the backlog alone decides]",
+    );
+    let resolution = option("resolution", "PERCENT", "WEIR_RESOLUTION").default_value("5%");
+    let confirm = option("confirm", "N", "WEIR_CONFIRM").default_value("3");
+    let most = option("max-rate", "RATE", "WEIR_MAX_RATE");
+    let strict = Arg::new("strict").long("strict").action(ArgAction::SetTrue).help(
+        "Exit with 6 if a search is inconclusive, or ends at the highest rate that may be tried",
+    );
+    let command = Command::new("search")
+        .about("Searches for the highest rate that engines sustain under a service level")
+        .arg(workload_argument(false).required(true))
+        .arg(slo)
+        .arg(resolution.help("The step between two rates that are told apart"))
+        .arg(confirm.help("Repeats of each side of the boundary, of which a majority has to agree"))
+        .arg(most.help("The highest rate to try [default: 70 % of what the null engine does]"))
+        .arg(strict)
+        .arg(quiet())
+        .after_help(after());
+    with_settings(command, |def| !["rate", "schedule", "rounds"].contains(&def.name))
 }
 
 fn report() -> Command {
@@ -92,14 +150,19 @@ fn report() -> Command {
         .required(true)
         .value_parser(clap::value_parser!(PathBuf))
         .value_hint(ValueHint::FilePath)
-        .help("A result file of `weir run`");
+        .help("A result file of `weir run`, `weir search` or `weir sweep`");
     let out = Arg::new("out")
         .short('o')
         .long("out")
         .value_name("DIR")
         .value_parser(clap::value_parser!(PathBuf))
         .help("Folder for report.html, charts and histograms; the terminal table alone without it");
-    Command::new("report").about("Prints and renders a result file again").arg(files).arg(out)
+    let mixed = Arg::new("allow-mixed")
+        .long("allow-mixed")
+        .action(ArgAction::SetTrue)
+        .help("Draw rows that guarantee different things into one chart");
+    let about = "Prints and renders a result file again";
+    Command::new("report").about(about).arg(files).arg(out).arg(mixed)
 }
 
 fn compare() -> Command {
@@ -232,6 +295,10 @@ fn completions() -> Command {
 fn workload_argument(many: bool) -> Arg {
     let arg = Arg::new("workloads").value_name("WORKLOAD").help("See `weir list workloads`");
     if many { arg.num_args(0..).action(ArgAction::Append) } else { arg }
+}
+
+fn strict(help: &'static str) -> Arg {
+    Arg::new("strict").long("strict").action(ArgAction::SetTrue).help(help)
 }
 
 fn quiet() -> Arg {

@@ -11,10 +11,11 @@ use clap::ArgMatches;
 use std::ffi::OsString;
 use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
-use weir_dataflow::Cancel;
-use weir_reports::schema::ResultFile;
+use weir_reports::fitness::Grade;
+use weir_reports::schema::{ResultFile, Setting};
+use weir_reports::search::{Document, load_document, render, write_search};
 use weir_reports::text::clean;
-use weir_reports::{Summary, load, terminal, write_all};
+use weir_reports::{Summary, kind_of, sweep, terminal, write_all};
 use weir_workloads::{NAMES, Settings, describe, sherlock};
 
 /// Runs the command and says its exit code.
@@ -42,8 +43,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 
 fn dispatch(matches: &ArgMatches) -> Result<u8, Failure> {
     match matches.subcommand() {
-        None => run(&layers(matches), matches.get_flag("quiet")),
-        Some(("run", matches)) => run(&layers(matches), matches.get_flag("quiet")),
+        None => run(&layers(matches), matches.get_flag("quiet"), false),
+        Some(("run", matches)) => {
+            run(&layers(matches), matches.get_flag("quiet"), matches.get_flag("strict"))
+        }
         Some(("verify", matches)) => {
             let (config, _) = configure(&layers(matches))?;
             let emit = matches.get_one::<PathBuf>("emit").map(PathBuf::as_path);
@@ -51,6 +54,8 @@ fn dispatch(matches: &ArgMatches) -> Result<u8, Failure> {
         }
         Some(("list", matches)) => list(matches.get_one::<String>("what").map(String::as_str)),
         Some(("report", matches)) => report(matches),
+        Some(("search", matches)) => super::search::run(matches),
+        Some(("sweep", matches)) => super::sweep::run(matches),
         Some(("compare", matches)) => super::compare::run(matches),
         Some(("export", matches)) => super::export::run(matches),
         Some(("doctor", matches)) => super::doctor::run(matches),
@@ -78,7 +83,7 @@ fn configure(layers: &Layers) -> Result<(Config, Resolved), Failure> {
     Ok((Config::new(&resolved)?, resolved))
 }
 
-fn run(layers: &Layers, quiet: bool) -> Result<u8, Failure> {
+fn run(layers: &Layers, quiet: bool, strict: bool) -> Result<u8, Failure> {
     let (config, resolved) = configure(layers)?;
     // Now, and not after minutes of measuring.
     std::fs::create_dir_all(&config.out).map_err(|error| {
@@ -96,7 +101,7 @@ fn run(layers: &Layers, quiet: bool) -> Result<u8, Failure> {
         config: &config,
         resolved: &resolved,
         listener: &mut listener,
-        cancel: Cancel::new(),
+        cancel: super::interrupt::cancel(),
     };
     let result = session.run();
     bar.clear();
@@ -107,7 +112,7 @@ fn run(layers: &Layers, quiet: bool) -> Result<u8, Failure> {
     writeln!(out, "Report: {}", absolute(&written.report).display())?;
     writeln!(out, "Data:   {}", absolute(&written.result).display())?;
     out.flush()?;
-    verdict(&result)
+    verdict(&result, strict)
 }
 
 fn absolute(path: &Path) -> PathBuf {
@@ -120,9 +125,10 @@ fn print_tables(result: &ResultFile) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The exit code that a result deserves, and on standard error why.
-fn verdict(result: &ResultFile) -> Result<u8, Failure> {
-    let (mut failed, mut wrong) = (0, 0);
+/// The exit code that a result deserves, and on standard error why. If `strict`, also of one that is right but
+/// says nothing: a run never settled, or the machine is not fit.
+fn verdict(result: &ResultFile, strict: bool) -> Result<u8, Failure> {
+    let (mut failed, mut wrong, mut unsettled) = (0, 0, 0);
     for workload in &result.workloads {
         for (row, run) in
             workload.rows.iter().flat_map(|row| row.runs.iter().map(move |r| (row, r)))
@@ -135,10 +141,21 @@ fn verdict(result: &ResultFile) -> Result<u8, Failure> {
             } else if !run.verdict.valid {
                 wrong += 1;
                 let _ = writeln!(stderr(), "weir: INVALID {place}: {why}");
+            } else if strict && run.never_settled() {
+                unsettled += 1;
+                let _ = writeln!(stderr(), "weir: never settled: {place}, {}", run.schedule);
             }
         }
     }
+    let fitness = result.environment.fitness.filter(|_| strict);
+    let unfit = fitness.is_some_and(|fitness| Grade::of(&fitness) >= Grade::Noisy);
+    if unfit {
+        let _ =
+            writeln!(stderr(), "weir: this machine is not fit for measuring: see `weir doctor`");
+    }
     Ok(match (wrong, failed) {
+        (0, 0) if unsettled > 0 => exit::INCONCLUSIVE,
+        (0, 0) if unfit => exit::UNFIT_MACHINE,
         (0, 0) => exit::OK,
         (0, _) => exit::UNEXPECTED,
         _ => exit::WRONG_OUTPUT,
@@ -149,7 +166,29 @@ fn report(matches: &ArgMatches) -> Result<u8, Failure> {
     let Some(path) = matches.get_one::<PathBuf>("result") else {
         return Err(Failure::usage("name a result file"));
     };
-    let result = load(path)?;
+    // What cannot be read is no result file either, which says so in its own words.
+    let bytes = std::fs::read(path).unwrap_or_default();
+    if kind_of(&bytes).as_deref() == Some(sweep::schema::KIND) {
+        let out = matches.get_one::<PathBuf>("out").map(PathBuf::as_path);
+        return super::sweep::report(&bytes, path, out);
+    }
+    let mut result = match load_document(path)? {
+        Document::Runs(result) => result,
+        Document::Search(search) => {
+            stdout().write_all(render(&search, columns(), colour()).as_bytes())?;
+            if let Some(folder) = matches.get_one::<PathBuf>("out") {
+                let left = write_search(&search, folder)?;
+                writeln!(stdout(), "Report: {}", absolute(&left.page).display())?;
+            }
+            return Ok(exit::OK);
+        }
+    };
+    if matches.get_flag("allow-mixed") {
+        // Recorded, so that what is written can be made from it again.
+        result.settings.retain(|setting| setting.name != "allow-mixed");
+        let (name, value) = ("allow-mixed".to_owned(), "on".to_owned());
+        result.settings.push(Setting { name, value, origin: "flag".to_owned() });
+    }
     print_tables(&result)?;
     if let Some(folder) = matches.get_one::<PathBuf>("out") {
         let written = write_all(&result, folder)?;

@@ -18,6 +18,8 @@ pub const INCONCLUSIVE: u8 = 6;
 pub const UNFIT_MACHINE: u8 = 7;
 /// The runs to compare are not comparable.
 pub const INCOMPARABLE: u8 = 8;
+/// Interrupted from the terminal (SIGINT), as shells have it: 128 + 2.
+pub const INTERRUPTED: u8 = 130;
 
 /// Every code and its meaning, as the help texts show them.
 pub const ALL: &[(u8, &str)] = &[
@@ -30,4 +32,5 @@ pub const ALL: &[(u8, &str)] = &[
     (INCONCLUSIVE, "inconclusive (--strict)"),
     (UNFIT_MACHINE, "machine unfit for measuring (--strict)"),
     (INCOMPARABLE, "runs are not comparable"),
+    (INTERRUPTED, "interrupted (Ctrl-C)"),
 ];

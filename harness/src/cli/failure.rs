@@ -56,6 +56,7 @@ impl From<SessionError> for Failure {
     fn from(error: SessionError) -> Self {
         let code = match &error {
             SessionError::NothingSelected => exit::NOTHING_SELECTED,
+            SessionError::Cancelled => exit::INTERRUPTED,
             SessionError::Execute(ExecuteError::Sampler(_)) => exit::UNEXPECTED,
             _ => exit::USAGE,
         };

@@ -8,6 +8,9 @@ mod doctor;
 pub mod exit;
 mod export;
 mod failure;
+mod interrupt;
+mod search;
+mod sweep;
 mod terminal;
 mod verify;
 

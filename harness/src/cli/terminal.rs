@@ -2,7 +2,7 @@
 
 use crate::session::SessionEvent;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::io::stdout;
+use std::io::{Write, stderr, stdout};
 use std::time::Duration;
 use weir_reports::terminal::Colour;
 
@@ -62,6 +62,18 @@ impl Bar {
                 self.bar.set_message(format!("{workload} · checking against the oracle"));
             }
         }
+    }
+
+    /// Begins again from nothing.
+    pub(super) fn restart(&self) {
+        self.bar.reset();
+    }
+
+    /// Says a line above the bar; without a bar, on standard error all the same.
+    pub(super) fn line(&self, line: &str) {
+        self.bar.suspend(|| {
+            let _ = writeln!(stderr(), "{line}");
+        });
     }
 
     /// Takes it away.

@@ -12,6 +12,7 @@ fn spec(from_ms: u64, to_ms: u64) -> RecordingSpec {
         measured_from_ns: from_ms * MS,
         measured_to_ns: to_ms * MS,
         interval_ns: 100 * MS,
+        piece_ns: 0,
     }
 }
 
@@ -43,6 +44,49 @@ fn only_the_measured_phase_has_percentiles_and_every_phase_has_intervals() {
     assert_eq!((result.scheduled.min(), result.service.min()), (7, 6));
     let intervals: Vec<_> = result.intervals.iter().map(|i| (i.from_ns / MS, i.count)).collect();
     assert_eq!(intervals, [(0, 2), (100, 1), (200, 1)]);
+}
+
+#[test]
+fn a_beginning_can_be_cut_exactly() {
+    // Measured phase, period, and what comes of it: length of a piece and how many there are.
+    for (measured_ms, period_ms, piece_ms, pieces) in [
+        (1_000, 0, 50, 10),
+        (1_000, 10, 50, 10),
+        (1_000, 30, 60, 8),
+        (1_000, 100, 100, 5),
+        (1_000, 501, 501, 0),
+        (50, 100, 100, 0),
+        (0, 7, 0, 0),
+    ] {
+        let spec = spec(100, 100 + measured_ms).with_pieces(period_ms * MS);
+        let found = (spec.piece_ns / MS, spec.pieces());
+        assert_eq!(found, (piece_ms, pieces), "{measured_ms} ms in periods of {period_ms} ms");
+    }
+    // A record a millisecond, whose latency says when it was scheduled.
+    let whole = spec(100, 1_100);
+    let recordings = Recordings::new(whole.with_pieces(100 * MS));
+    for part in 0..3 {
+        let mut recorder = recordings.recorder();
+        let of_part = (0..1_100).filter(|at| at % 3 == part);
+        let samples: Vec<Sample> =
+            of_part.map(|at| sample(at * MS, at * MS + 1, at * MS + 1 + at)).collect();
+        recorder.record(&samples);
+    }
+    let result = recordings.finish();
+    for (pieces, from) in [(0, 100), (1, 200), (3, 400), (5, 600)] {
+        let mut cut = result.clone();
+        cut.cut(pieces);
+        let mut expected = histogram();
+        (from..1_100).for_each(|at| expected.record(at + 1).expect("in range"));
+        assert_eq!(cut.scheduled, expected, "{pieces} pieces");
+        assert_eq!(cut.service.len(), 1_100 - from, "{pieces} pieces");
+    }
+    // Medians by interval, to two digits: from 100 ms to 1 s, three intervals each.
+    let medians = result.medians(1, 10, 3);
+    let middles = [250.0, 550.0, 850.0];
+    assert_eq!(medians.len(), 3);
+    assert!(medians.iter().zip(middles).all(|(a, b): (&f64, f64)| (a / b - 1.0).abs() < 0.02));
+    assert!(result.medians(20, 30, 1).is_empty());
 }
 
 #[test]

@@ -9,7 +9,8 @@ use std::str::FromStr;
 use std::time::Duration;
 use thiserror::Error;
 use weir_workloads::{
-    Corpus, Disorder, Generated, InputError, NAMES, Settings, read_file, sherlock,
+    Corpus, Disorder, Generated, InputError, KeySpec, NAMES, Settings, describe, read_file,
+    sherlock,
 };
 
 /// A value that makes no sense. The message names the setting, the value, where it came from, and
@@ -137,6 +138,10 @@ pub struct Config {
     pub message_timeout: Duration,
     /// What is replayed.
     pub input: Input,
+    /// Keys that are drawn by number.
+    pub keys: KeySpec,
+    /// State kept for each key, in bytes.
+    pub state_bytes: u64,
     /// Seed.
     pub seed: u64,
     /// Windows.
@@ -147,6 +152,8 @@ pub struct Config {
     pub lateness: Duration,
     /// Of event times.
     pub disorder: Disorder,
+    /// Whether charts overlay rows whose semantics differ.
+    pub allow_mixed: bool,
     /// Where the report goes.
     pub out: PathBuf,
 }
@@ -330,6 +337,11 @@ impl Config {
             max_spout_pending: NonZeroUsize::new(pending),
             message_timeout: read.time("message-timeout", Duration::from_millis(1))?,
             input: Self::input(&read)?,
+            keys: KeySpec {
+                cardinality: read.number("cardinality", 1, 100_000_000)?,
+                skew: read.number("skew", 0.0, 10.0)?,
+            },
+            state_bytes: read.number("state-size", 8, 1 << 30)?,
             seed: read.number("seed", 0, u64::MAX)?,
             window: read.time("window", tick)?,
             slide: read.time("slide", tick)?,
@@ -339,6 +351,8 @@ impl Config {
                 straggler_ppm: read.number("stragglers", 0, 1_000_000)?,
                 straggle_ns: read.time("straggle", Duration::ZERO)?.as_nanos() as u64,
             },
+            allow_mixed: on_off(&read.text("allow-mixed"))
+                .map_err(|problem| read.error("allow-mixed", problem))?,
             out: PathBuf::from(read.text("out")),
         };
         if config.shape == Shape::Max {
@@ -367,13 +381,24 @@ impl Config {
     /// The input cannot be read.
     pub fn workload_settings(&self) -> Result<Settings, InputError> {
         Ok(Settings {
-            corpus: self.input.corpus()?,
+            corpus: if self.reads_text() { self.input.corpus()? } else { sherlock() },
             seed: self.seed,
             window_ns: self.window.as_nanos() as u64,
             slide_ns: self.slide.as_nanos() as u64,
             lateness_ns: self.lateness.as_nanos() as u64,
             disorder: self.disorder,
+            keys: self.keys,
+            state_bytes: self.state_bytes,
         })
+    }
+
+    /// Whether a workload is made of the input: a text of a hundred million words is not drawn for one
+    /// that draws its own keys.
+    fn reads_text(&self) -> bool {
+        let settings = Settings::new(sherlock());
+        let own_input =
+            |name: &&'static str| describe(name, &settings).is_ok_and(|d| d.input.is_some());
+        !self.workloads.iter().all(own_input)
     }
 }
 
@@ -417,6 +442,7 @@ mod tests {
             ("skew=-0.5", "from 0 to 10"),
             ("window=25h", "at most 24h"),
             ("input=", "name a file"),
+            ("allow-mixed=perhaps", "on or off"),
         ] {
             let message = config(&[set]).expect_err(set).to_string();
             assert!(message.contains(part), "{set}: {message:?} lacks {part:?}");

@@ -17,6 +17,8 @@ pub enum Origin {
     Env(String),
     /// A TOML file.
     File(PathBuf),
+    /// A place on the grid of a sweep.
+    Sweep,
     /// Nobody said anything.
     Default,
 }
@@ -28,6 +30,7 @@ impl fmt::Display for Origin {
             Self::Set => f.write_str("set"),
             Self::Env(name) => write!(f, "env {name}"),
             Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Sweep => f.write_str("sweep"),
             Self::Default => f.write_str("default"),
         }
     }
@@ -205,6 +208,21 @@ impl Resolved {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.0.get(name)
+    }
+
+    /// The same settings, with another value for one of them.
+    #[must_use]
+    pub fn with(&self, name: &'static str, text: &str, origin: Origin) -> Self {
+        let mut values = self.0.clone();
+        values.insert(name, Value { text: text.to_owned(), origin });
+        Self(values)
+    }
+
+    /// The same settings, with the default for one of them.
+    #[must_use]
+    pub fn reset(&self, name: &'static str) -> Self {
+        let default = find(name).map_or("", |def| def.default);
+        self.with(name, default, Origin::Default)
     }
 
     /// All values, in the order of the table.

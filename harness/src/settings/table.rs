@@ -80,9 +80,10 @@ pub const TABLE: &[Def] = &[
         "When a tree of topology, or a batch of trident (in whole seconds), is replayed",
     ),
     one("input", "FILE|NAME", "generated", "`generated`, `sherlock`, or a text file to replay"),
-    one("cardinality", "N", "10000", "Distinct words of generated input"),
-    one("skew", "S", "1", "Zipf exponent of generated input; 0 is uniform"),
+    one("cardinality", "N", "10000", "Distinct words of generated input, or keys of keyed-state"),
+    one("skew", "S", "1", "Zipf exponent of generated input and of keyed-state; 0 is uniform"),
     one("words-per-line", "N", "10", "Words per line of generated input"),
+    one("state-size", "BYTES", "64", "State that keyed-state keeps for each key"),
     one("seed", "N", "42", "Seed of every random choice"),
     one("window", "TIME", "2s", "Length of windows"),
     one("slide", "TIME", "1s", "From one window's end to the next one's"),
@@ -90,6 +91,12 @@ pub const TABLE: &[Def] = &[
     one("disorder", "TIME", "0s", "Event times stray this far from arrival order; on time"),
     one("stragglers", "PPM", "0", "Records in a million that stray further, and may be late"),
     one("straggle", "TIME", "1s", "How much further, at most"),
+    one(
+        "allow-mixed",
+        "on|off",
+        "off",
+        "Draw rows that guarantee different things into one chart, instead of a panel for each",
+    ),
     one("out", "DIR", "weir-report", "Where the report goes"),
 ];
 

@@ -7,6 +7,9 @@ use crate::sample::{check, mean, quantile};
 use rand::SeedableRng;
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+/// Fewest points that have a slope.
+pub(crate) const LEAST_POINTS: usize = 8;
+
 /// By how much a series grows from one point to the next: the slope of the line of least squares through
 /// equally spaced points.
 ///
@@ -17,7 +20,7 @@ use rand_xoshiro::Xoshiro256PlusPlus;
 ///
 /// Fewer than eight points, or one that is not finite.
 pub fn slope(values: &[f64], bootstrap: &Bootstrap) -> Result<Interval, StatisticsError> {
-    check("a trend", values, 8)?;
+    check("a trend", values, LEAST_POINTS)?;
     let confidence = bootstrap.confidence;
     if !(confidence > 0.0 && confidence < 1.0) {
         return Err(StatisticsError::Confidence(confidence));

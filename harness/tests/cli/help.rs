@@ -5,7 +5,8 @@ use std::process::{Command, Stdio};
 use weir_harness::cli::exit;
 use weir_harness::settings::TABLE;
 
-const COMMANDS: [&str; 7] = ["run", "list", "verify", "report", "explain", "completions", "man"];
+const COMMANDS: [&str; 9] =
+    ["run", "sweep", "list", "verify", "search", "report", "explain", "completions", "man"];
 
 fn help(arguments: &[&str], columns: &str) -> String {
     let place = Place::new();
@@ -38,7 +39,9 @@ fn help_lists_commands_settings_and_exit_codes() {
             assert!(words.contains(&part), "{part} is not in:\n{run}");
         }
     }
-    for text in [root, run, help(&["verify"], "100"), help(&["explain"], "100")] {
+    for text in
+        [root, run, help(&["verify"], "100"), help(&["explain"], "100"), help(&["search"], "100")]
+    {
         for (code, meaning) in exit::ALL {
             assert!(
                 text.contains(&format!("\n  {code}  {meaning}\n")),
@@ -61,8 +64,9 @@ fn exit_codes_are_what_they_were() {
         exit::INCONCLUSIVE,
         exit::UNFIT_MACHINE,
         exit::INCOMPARABLE,
+        exit::INTERRUPTED,
     ];
-    assert_eq!(constants, [0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(constants, [0, 1, 2, 3, 4, 5, 6, 7, 8, 130]);
     assert!(exit::ALL.iter().map(|(code, _)| *code).eq(constants));
 }
 

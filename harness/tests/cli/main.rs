@@ -5,5 +5,7 @@ mod help;
 mod inputs;
 mod process;
 mod run;
+mod search;
 mod settings;
+mod sweep;
 mod verify;

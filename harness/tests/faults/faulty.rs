@@ -4,7 +4,7 @@
 //! the wrapped engine is handed. So each can be planted in every engine.
 
 use crate::planted::{
-    Blurred, EarlyEmit, Forgetful, LostKey, Reordered, Rerouted, Skewed, Tail, Thinned,
+    Blurred, EarlyEmit, Forgetful, LostKey, Reordered, Rerouted, Skewed, Tail, Thinned, lie,
 };
 use weir_dataflow::{
     Aggregate, Data, Engine, Flow, Plan, RunContext, RunError, RunSummary, Sink, Source, Transform,
@@ -36,6 +36,18 @@ pub(crate) enum Fault {
     UncountedLate,
     /// The last row of a task is lost at shutdown.
     LostTail,
+    /// It says that it is another engine.
+    OtherEngine,
+    /// It says that it ran with more tasks.
+    OtherParallelism,
+    /// It says that acking was off.
+    AckingOff,
+    /// It says nothing of the interval of its batches.
+    SilentInterval,
+    /// It says that it executed nothing.
+    ExecutedNothing,
+    /// It says nothing at all.
+    Silent,
 }
 
 impl Fault {
@@ -53,6 +65,16 @@ impl Fault {
         (Self::LostTail, "word-count"),
     ];
 }
+
+/// What an engine can be wrong about, or keep to itself, while its output is right.
+pub(crate) const LIES: [(Fault, &str); 6] = [
+    (Fault::OtherEngine, "was asked for, and another reports"),
+    (Fault::OtherParallelism, "parallelism is 7 and not 1"),
+    (Fault::AckingOff, "acking is off and not on"),
+    (Fault::SilentInterval, "does not report batch_interval_ms"),
+    (Fault::ExecutedNothing, "executed"),
+    (Fault::Silent, "was asked for, and no engine reports"),
+];
 
 /// `engine`, with a fault.
 pub(crate) struct Faulty<E> {
@@ -148,6 +170,7 @@ impl<E: Engine, F: Flow<Engine = E>> Flow for FaultyFlow<F> {
         let tail = Tail { inner: sink, on: self.fault == Fault::LostTail };
         let mut summary = self.inner.run(tail, context)?;
         Blurred { on: self.fault == Fault::UncountedLate }.blur(&mut summary);
+        lie(self.fault, &mut summary);
         Ok(summary)
     }
 

@@ -282,6 +282,31 @@ impl Blurred {
     }
 }
 
+/// Reports something else than what ran.
+pub(crate) fn lie(fault: Fault, summary: &mut RunSummary) {
+    let mut set = |key: &str, value: &str| {
+        if let Some(setting) = summary.settings.get_mut(key) {
+            value.clone_into(setting);
+        }
+    };
+    match fault {
+        Fault::OtherEngine => "another".clone_into(&mut summary.engine),
+        Fault::OtherParallelism => set("parallelism", "7"),
+        Fault::AckingOff => set("acking", "off"),
+        Fault::SilentInterval => {
+            summary.settings.remove("batch_interval_ms");
+        }
+        Fault::ExecutedNothing => {
+            summary.batches.clear();
+            summary.counters.values_mut().for_each(|count| *count = 0);
+        }
+        Fault::Silent => {
+            *summary = RunSummary { records: summary.records, ..RunSummary::default() }
+        }
+        _ => {}
+    }
+}
+
 /// Writers that hold a row back, and lose the one they hold when they are dropped.
 #[derive(Clone)]
 pub(crate) struct Tail<K> {

@@ -22,7 +22,7 @@ const SCALE: f64 = 4.0;
 /// The backend divides font sizes by this.
 const FONT_FACTOR: f64 = 1.24;
 /// The sans-serif of each platform. No font is fetched.
-const FONT: &str = "system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif";
+pub(super) const FONT: &str = "system-ui, -apple-system, Segoe UI, Helvetica, Arial, sans-serif";
 
 /// Sizes of text, in pixels.
 pub(super) const TITLE_PX: f64 = 15.0;
@@ -95,7 +95,7 @@ pub(super) fn sheet(
     ))
 }
 
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

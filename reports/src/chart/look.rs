@@ -28,7 +28,7 @@ const DASHES: [Option<(f64, f64)>; 5] =
 
 /// How a row is told from others: colour by engine; dash and marker by its place among the engine's.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Look {
+pub(crate) struct Look {
     pub(super) colour: RGBColor,
     dash: Option<(f64, f64)>,
     marker: usize,
@@ -68,22 +68,28 @@ pub(super) fn line_name(row: &RowSummary, load: Option<usize>) -> String {
 
 /// The look of each row; the same in every chart of the workload, whichever rows are drawn.
 pub(super) fn looks(rows: &[RowSummary]) -> Vec<Look> {
+    looks_of(&rows.iter().map(|row| row.engine.as_str()).collect::<Vec<_>>())
+}
+
+/// The look of rows of these engines, in this order.
+pub(crate) fn looks_of(engines: &[&str]) -> Vec<Look> {
     let mut others: Vec<&str> = Vec::new();
-    rows.iter()
+    engines
+        .iter()
         .enumerate()
-        .map(|(at, row)| {
-            let known = ENGINES.iter().find(|(name, _)| *name == row.engine);
+        .map(|(at, engine)| {
+            let known = ENGINES.iter().find(|(name, _)| name == engine);
             let colour = known.map_or_else(
                 || {
-                    if !others.contains(&row.engine.as_str()) {
-                        others.push(&row.engine);
+                    if !others.contains(engine) {
+                        others.push(engine);
                     }
-                    let place = others.iter().position(|name| *name == row.engine).unwrap_or(0);
+                    let place = others.iter().position(|name| name == engine).unwrap_or(0);
                     OTHERS[place % OTHERS.len()]
                 },
                 |(_, colour)| *colour,
             );
-            let place = rows[..at].iter().filter(|before| before.engine == row.engine).count();
+            let place = engines[..at].iter().filter(|before| *before == engine).count();
             Look { colour, dash: DASHES[place % DASHES.len()], marker: place % 5 }
         })
         .collect()

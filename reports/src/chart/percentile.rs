@@ -110,3 +110,18 @@ fn fine(histogram: &Histogram<u64>) -> Vec<(f64, f64)> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curve_ends_where_ten_records_lie_above_it() {
+        for (count, reaches) in [(9_999u64, false), (10_000, true)] {
+            let mut histogram = Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("bounds");
+            (1..=count).for_each(|value| histogram.saturating_record(value * 1_000));
+            let last = fine(&histogram).last().expect("a point").0;
+            assert_eq!(last >= rarity(0.999) - 1e-9, reaches, "{count} records: {last}");
+        }
+    }
+}

@@ -4,8 +4,65 @@ use super::*;
 use crate::testing;
 use roxmltree::Document;
 
+/// Charts in which rows are mixed: there is one panel of everything.
 fn charts(result: &crate::schema::ResultFile) -> Vec<Chart> {
+    all(&Summary { allow_mixed: true, ..Summary::of(result) }).expect("charts")
+}
+
+fn panels(result: &crate::schema::ResultFile) -> Vec<Chart> {
     all(&Summary::of(result)).expect("charts")
+}
+
+/// Texts that are no ticks, in order.
+fn words(chart: &Chart) -> String {
+    let texts = texts(&chart.svg);
+    let words = texts.into_iter().filter(|text| text.chars().any(|c| c.is_ascii_lowercase()));
+    words.filter(|text| text.len() > 9).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn rows_of_different_labels_are_not_drawn_into_one_panel() {
+    let result = testing::example();
+    for chart in panels(&result) {
+        let document = Document::parse(&chart.svg).expect("well-formed");
+        let of_labels = document.root_element().children().filter(|node| node.has_tag_name("svg"));
+        let mut seen = 0;
+        for panel in of_labels {
+            seen += 1;
+            let texts = panel.descendants().filter_map(|node| node.text());
+            let texts: Vec<&str> = texts.map(str::trim).collect();
+            let rows = &result.workloads[chart.workload].rows;
+            let drawn = rows.iter().filter(|row| {
+                let behind = format!("{} (behind)", row.id);
+                texts.iter().any(|text| *text == row.id || *text == behind)
+            });
+            let mut guarantees: Vec<&str> = drawn.map(|row| row.guarantee.as_str()).collect();
+            guarantees.dedup();
+            assert!(guarantees.len() <= 1, "{}: {guarantees:?}", chart.title);
+        }
+        assert!(seen > 0, "{}", chart.title);
+        assert!(words(&chart).contains("--allow-mixed"), "{}", chart.title);
+    }
+    for chart in charts(&result) {
+        assert!(words(&chart).contains("Mixed: the rows do different work"), "{}", chart.title);
+    }
+}
+
+#[test]
+fn rows_of_one_label_need_no_note() {
+    let mut result = testing::example();
+    result.workloads.iter_mut().for_each(|workload| {
+        workload.rows.retain(|row| row.guarantee == "exactly once");
+    });
+    for chart in panels(&result) {
+        assert!(!chart.svg.contains("allow-mixed") && !chart.svg.contains("Mixed"));
+    }
+}
+
+#[test]
+fn what_panels_say() {
+    let (apart, mixed) = (panels(&testing::example()), charts(&testing::example()));
+    insta::assert_snapshot!(format!("{}\n\n{}", words(&apart[0]), words(&mixed[0])));
 }
 
 fn texts(svg: &str) -> Vec<String> {
@@ -80,7 +137,11 @@ fn engines_have_their_colours_in_every_chart() {
     for chart in charts(&testing::example()) {
         let document = Document::parse(&chart.svg).expect("well-formed");
         let names = document.descendants().filter(|node| node.has_tag_name("text"));
-        for name in names {
+        // The note of a chart names rows too.
+        let in_panel = |node: &roxmltree::Node<'_, '_>| {
+            node.ancestors().filter(|above| above.has_tag_name("svg")).count() > 1
+        };
+        for name in names.filter(in_panel) {
             let colour = match name.text().map(str::trim) {
                 Some(text) if text.starts_with("topology") || text.starts_with("p50 topology") => {
                     "#0072B2"

@@ -4,8 +4,8 @@ use super::axis::Axis;
 use super::canvas::{Anchor, Canvas, Draw, Pen, sheet};
 use super::look::{INK, Look, SOFT, looks};
 use super::panel::{Panel, WIDTH};
-use super::{ChartError, Drawing};
-use crate::summary::{RowSummary, Saturation, Spread, Status, WorkloadSummary};
+use super::{ChartError, Drawing, Kind, absence};
+use crate::summary::{Saturation, Spread, WorkloadSummary};
 use crate::text::fit;
 use crate::units;
 
@@ -47,7 +47,7 @@ pub(super) fn draw(workload: &WorkloadSummary) -> Result<Drawing, ChartError> {
         for (at, (row, look)) in workload.rows.iter().zip(looks(&workload.rows)).enumerate() {
             let y = TOP + BAR_PITCH * (at as f64 + 0.5) + 2.0;
             canvas.text(&fit(&row.id, 20), (LEFT - 8.0, y), Anchor::End, look.colour)?;
-            match (&row.saturation, absence(row)) {
+            match (&row.saturation, absence(row, Kind::Throughput, None)) {
                 (Some(saturation), None) => bar(canvas, &panel, saturation, look, y)?,
                 (_, why) => {
                     let why = why.unwrap_or("not run at saturation");
@@ -62,15 +62,6 @@ pub(super) fn draw(workload: &WorkloadSummary) -> Result<Drawing, ChartError> {
         cost_line(canvas, &panel, &cost)
     })?;
     Ok(Some((title, svg)))
-}
-
-const fn absence(row: &RowSummary) -> Option<&'static str> {
-    match row.status {
-        Status::Valid => None,
-        Status::Invalid(_) => Some("INVALID: not charted"),
-        Status::Failed(_) => Some("FAILED: not charted"),
-        Status::NotRun => Some("not run"),
-    }
 }
 
 fn bar(canvas: &Canvas<'_>, panel: &Panel, at: &Saturation, look: Look, y: f64) -> Draw {

@@ -101,7 +101,12 @@ impl<'a> Side<'a> {
     }
 
     fn values(&self, load: &str, metric: Metric) -> Vec<f64> {
-        let valid = |run: &Run| metric == Metric::Valid || Metric::Valid.of(run) == Some(1.0);
+        // A run that never settled has no numbers, but it can be right, and can keep up.
+        let counts = matches!(metric, Metric::Valid | Metric::KeptUp);
+        let valid = |run: &Run| {
+            metric == Metric::Valid
+                || Metric::Valid.of(run) == Some(1.0) && (counts || !run.never_settled())
+        };
         let under = self.runs.iter().filter(|run| load_of(run) == load && valid(run));
         under.filter_map(|run| metric.of(run)).collect()
     }

@@ -1,5 +1,6 @@
 //! Comma-separated values (RFC 4180): a line for each run, or for each point of each run's time series.
 
+use crate::histogram::MIN_COUNT_P999;
 use crate::schema::{Mode, Percentiles, ResultFile, Row, Run, WorkloadResult};
 use crate::text::clean;
 use ::csv::Writer;
@@ -34,7 +35,7 @@ fn text(value: Option<impl ToString>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
 }
 
-const RUN: [&str; 24] = [
+const RUN: [&str; 26] = [
     "engine",
     "guarantee",
     "parallelism",
@@ -59,6 +60,8 @@ const RUN: [&str; 24] = [
     "system_s",
     "peak_rss_bytes",
     "error",
+    "steady",
+    "cut_s",
 ];
 
 /// A line for each run.
@@ -85,7 +88,7 @@ pub fn runs(result: &ResultFile) -> String {
             point(latency, |p| p.p50_ns),
             point(latency, |p| p.p90_ns),
             point(latency, |p| p.p99_ns),
-            text(latency.and_then(|p| p.p999_ns)),
+            text(latency.filter(|p| p.count >= MIN_COUNT_P999).and_then(|p| p.p999_ns)),
             point(latency, |p| p.max_ns),
             point(service, |p| p.p50_ns),
             point(service, |p| p.p99_ns),
@@ -93,6 +96,8 @@ pub fn runs(result: &ResultFile) -> String {
             run.resources.system_s.to_string(),
             text(run.resources.peak_rss_bytes),
             clean(run.error.as_deref().unwrap_or_default()),
+            text(run.steady.as_ref().map(|steady| steady.state.name())),
+            text(run.steady.as_ref().map(|steady| steady.cut_s)),
         ];
         lines.push(key(workload, row, run).iter().chain(&values));
     });
@@ -125,22 +130,22 @@ pub fn series(result: &ResultFile) -> String {
     lines.end()
 }
 
-struct Lines(Writer<Vec<u8>>);
+pub(crate) struct Lines(Writer<Vec<u8>>);
 
 impl Lines {
-    fn new<'a>(head: impl Iterator<Item = &'a &'a str>) -> Self {
+    pub(crate) fn new<'a>(head: impl Iterator<Item = &'a &'a str>) -> Self {
         let mut lines = Self(Writer::from_writer(Vec::new()));
         let head: Vec<String> = head.map(|name| (*name).to_owned()).collect();
         lines.push(head.iter());
         lines
     }
 
-    fn push<'a>(&mut self, values: impl Iterator<Item = &'a String>) {
+    pub(crate) fn push<'a>(&mut self, values: impl Iterator<Item = &'a String>) {
         // Into memory, and every line has as many values as the head: it cannot fail.
         let _ = self.0.write_record(values.map(|value| harmless(value)));
     }
 
-    fn end(self) -> String {
+    pub(crate) fn end(self) -> String {
         let bytes = self.0.into_inner().unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
@@ -187,6 +192,18 @@ mod tests {
         each(&result, |_, _, run| points += run.series.len());
         assert!(points > 100);
         assert_eq!(read(&series(&result)).len(), points);
+    }
+
+    #[test]
+    fn a_percentile_that_too_few_records_support_is_left_out() {
+        let mut result = example();
+        let latency = result.workloads[0].rows[0].runs.iter_mut().find_map(|r| r.latency.as_mut());
+        let points = latency.expect("a paced run");
+        (points.count, points.p999_ns) = (9_999, Some(987_654_321));
+        assert!(!runs(&result).contains("987654321"));
+        let latency = result.workloads[0].rows[0].runs.iter_mut().find_map(|r| r.latency.as_mut());
+        latency.expect("a paced run").count = 10_000;
+        assert!(runs(&result).contains("987654321"));
     }
 
     #[test]

@@ -45,7 +45,10 @@ const TICKS: u32 = 5;
 /// Nanoseconds to the unit of the text.
 const SCALE: f64 = 1e6;
 
-/// One histogram of nanoseconds as text.
+/// A percentile is stated if at least so many records lie above it, as in every report.
+const ABOVE: f64 = 10.0;
+
+/// One histogram of nanoseconds as text, up to the percentile that its records support, and the largest.
 #[must_use]
 pub fn distribution(histogram: &Histogram<u64>) -> String {
     let mut out = format!(
@@ -57,6 +60,9 @@ pub fn distribution(histogram: &Histogram<u64>) -> String {
         upto += step.count_since_last_iteration();
         let value = step.value_iterated_to() as f64 / SCALE;
         let share = step.quantile_iterated_to();
+        if share < 1.0 && (1.0 - share) * (histogram.len() as f64) < ABOVE * (1.0 - 1e-9) {
+            continue;
+        }
         let _ = write!(out, "{value:12.3} {share:14.12} {upto:10}");
         // The last line has no inverse: it would be infinite.
         if share < 1.0 {
@@ -116,6 +122,21 @@ mod tests {
             assert!((last[1] - 1.0).abs() < 1e-12, "{last:?}");
             let total = format!("Total count    = {:12}", last[2] as u64);
             assert!(one.text.contains(&total), "{total}");
+        }
+    }
+
+    #[test]
+    fn percentiles_that_too_few_records_support_are_left_out() {
+        for (count, stated) in [(1_000u64, false), (9_000, false), (20_000, true)] {
+            let mut histogram = Histogram::new_with_bounds(1, 60_000_000_000, 3).expect("bounds");
+            (1..=count).for_each(|value| histogram.saturating_record(value * 1_000));
+            let text = distribution(&histogram);
+            let shares = text.lines().skip(2).filter(|line| !line.starts_with('#'));
+            let shares = shares.filter_map(|line| line.split_whitespace().nth(1)?.parse().ok());
+            let shares: Vec<f64> = shares.collect();
+            let rare = shares.iter().any(|share| (0.999..1.0).contains(share));
+            assert_eq!(rare, stated, "{count} records");
+            assert_eq!(shares.last(), Some(&1.0), "the largest is stated always");
         }
     }
 

@@ -115,6 +115,35 @@ fn a_full_disk_is_one_clear_error() {
     assert!(error.starts_with("cannot write /dev/full: ") && !error.contains('\n'), "{error}");
 }
 
+/// A disk that is full after half of the file.
+#[test]
+fn what_fails_half_way_leaves_what_was_there_and_nothing_else() {
+    let folder = folder();
+    let path = folder.path().join("result.json");
+    for before in [None, Some("old")] {
+        if let Some(old) = before {
+            std::fs::write(&path, old).expect("written");
+        }
+        let full = try_write_with(&path, |file| {
+            file.write_all(b"{\"half\":")?;
+            Err(io::ErrorKind::StorageFull.into())
+        });
+        assert_eq!(full.expect_err("refused").kind(), io::ErrorKind::StorageFull);
+        assert_eq!(std::fs::read_to_string(&path).ok().as_deref(), before);
+        let entries = std::fs::read_dir(folder.path()).expect("a folder").count();
+        assert_eq!(entries, usize::from(before.is_some()), "no part of a file is left");
+    }
+}
+
+#[test]
+fn a_document_of_another_kind_says_so() {
+    let sweep = br#"{"kind": "sweep", "schema_version": 1}"#;
+    assert_eq!(kind_of(sweep).as_deref(), Some("sweep"));
+    assert_eq!((kind_of(b"{}"), kind_of(b"no JSON")), (None, None));
+    let error = parse(sweep, Path::new("s.json")).expect_err("refused").to_string();
+    assert!(error.contains("sweep document") && error.contains("weir report"), "{error}");
+}
+
 #[test]
 fn every_field_is_documented() {
     let readme = include_str!("../../README.md");

@@ -1,12 +1,13 @@
 //! The page's second half: definitions, how to repeat it, and what it was measured on.
 
-use crate::schema::{Environment, Setting};
+use crate::fitness::{self, Grade};
+use crate::schema::{Environment, Fitness, Setting};
 use crate::summary::{RowSummary, Summary};
 use crate::units;
 use maud::{Markup, html};
 
 /// Terms and what they mean here.
-const TERMS: [(&str, &str); 11] = [
+const TERMS: [(&str, &str); 13] = [
     (
         "Latency",
         "From the time at which a record was scheduled to arrive to the time at which its last effect (a change of state, or a row in the sink) was visible. An engine that falls behind is charged for the waiting. Every record of the measured phase counts; nothing is sampled.",
@@ -22,6 +23,10 @@ const TERMS: [(&str, &str); 11] = [
     (
         "Saturation",
         "Everything is due at once: throughput means something, latency does not. The median of the rounds, with the least and the most.",
+    ),
+    (
+        "Semantics",
+        "What a row's numbers are numbers of: delivery guarantee, whether every tuple tree was tracked (acking), whether state was checkpointed, and whether results go by event time. Rows that differ in it do different work, and are not drawn into one panel unless that was asked for (--allow-mixed).",
     ),
     (
         "COST",
@@ -45,7 +50,11 @@ const TERMS: [(&str, &str); 11] = [
     ),
     (
         "Warm-up",
-        "The first part of a paced run. Records scheduled in it are processed and checked, but are not in the percentiles; charts shade it.",
+        "The first part of a run. Records scheduled in it are processed and checked, but are not in any figure; charts shade it. If the run had not settled when it ended, more is cut, as the notes under the tables say.",
+    ),
+    (
+        "Never settled",
+        "Throughput, or the median latency of intervals at least as long as a batch, was still changing after half of the measured phase, or rose or fell by more than 30 % all the way. Numbers of such a run are of no state of the engine, and are not shown. Of steady runs at most 3 in 100 are refused, of quiet ones (up to 5 % from interval to interval) at most 2 in 100. Stalls are not warm-up: they stay in.",
     ),
     (
         "INVALID",
@@ -54,7 +63,7 @@ const TERMS: [(&str, &str); 11] = [
 ];
 
 /// Definitions.
-pub(super) fn how_to_read() -> Markup {
+pub(crate) fn how_to_read() -> Markup {
     html! {
         section aria-labelledby="how-to-read" {
             h2 #how-to-read { "How to read this" }
@@ -74,7 +83,7 @@ pub(super) fn repeat(summary: &Summary) -> Markup {
 }
 
 /// Machine and build.
-pub(super) fn environment(environment: &Environment) -> Markup {
+pub(crate) fn environment(environment: &Environment) -> Markup {
     let load = |load: Option<f64>| load.map(|load| format!("{load:.2}"));
     let tree = environment.dirty.map(|dirty| if dirty { " with changes" } else { "" });
     let commit = environment.commit.as_ref();
@@ -95,6 +104,7 @@ pub(super) fn environment(environment: &Environment) -> Markup {
     html! {
         section aria-labelledby="environment" {
             h2 #environment { "Environment" }
+            (fit(environment))
             div.scroll {
                 table {
                     tbody {
@@ -111,8 +121,36 @@ pub(super) fn environment(environment: &Environment) -> Markup {
     }
 }
 
+/// How fit the machine was, and what would make it fitter: what `weir doctor` finds.
+fn fit(environment: &Environment) -> Markup {
+    let Some(fitness) = &environment.fitness else {
+        return html! { p { "The machine was not examined: " code { "weir doctor" } " does that." } };
+    };
+    let advice = fitness::advice(environment);
+    html! {
+        p {
+            "Just before the first run this machine was " strong { (Grade::of(fitness)) }
+            @if advice.is_empty() { "; nothing needs to be done about it." } @else { ". What would help:" }
+        }
+        @if !advice.is_empty() { ul.notes { @for text in &advice { li { (text) "." } } } }
+        p.soft { (probes(fitness)) }
+    }
+}
+
+fn probes(fitness: &Fitness) -> String {
+    format!(
+        "A reading of the clock costs {:.0} ns; sleeps wake {} late at the median and {} at p99; others took \
+         {:.1} % of spinning threads' time; equal blocks of the same work differ by {:.1} %.",
+        fitness.timer_cost_ns.clamp(0.0, 1e9),
+        units::duration(fitness.sleep_late_p50_ns),
+        units::duration(fitness.sleep_late_p99_ns),
+        fitness.lost_share.clamp(0.0, 1.0) * 1e2,
+        fitness.noise.clamp(0.0, 1e3) * 1e2,
+    )
+}
+
 /// Settings in force.
-pub(super) fn settings(settings: &[Setting]) -> Markup {
+pub(crate) fn settings(settings: &[Setting]) -> Markup {
     html! {
         section aria-labelledby="settings" {
             h2 #settings { "Settings" }

@@ -19,7 +19,7 @@ fn class_of(engine: &str) -> Option<&'static str> {
 fn class_of_verdict(word: &str) -> &'static str {
     match word {
         "ok" | "-" => "ok",
-        "INVALID" | "FAILED" => "bad",
+        "INVALID" | "FAILED" | "never settled" => "bad",
         _ => "warn",
     }
 }
@@ -86,15 +86,14 @@ pub(super) fn workload(workload: &WorkloadSummary) -> Markup {
                     tr {
                         th scope="col" { "row" }
                         th scope="col" { "verdict" }
-                        th.n scope="col" { "median" }
+                        th.n scope="col" { "median, range" }
                         th.n scope="col" { "x COST" }
                         th.n scope="col" { "p50" }
                         th.n scope="col" { "p99" }
                         th.n scope="col" { "max" }
                         th.n scope="col" { "service p50" }
                         th.n scope="col" { "CPU s/M" }
-                        th scope="col" { "guarantee" }
-                        th.n scope="col" { "range" }
+                        th scope="col" { "semantics" }
                     }
                 }
                 tbody {
@@ -107,8 +106,18 @@ pub(super) fn workload(workload: &WorkloadSummary) -> Markup {
     }
 }
 
-fn range(spread: &Spread) -> String {
-    format!("{} - {}", units::quantity(spread.min), units::quantity(spread.max))
+/// The median, and below it the least and the most, which in a column of its own would not fit.
+fn rates(spread: Option<&Spread>) -> Markup {
+    let Some(spread) = spread else { return number(None) };
+    html! {
+        td.n {
+            (units::quantity(spread.median))
+            @if spread.rounds > 1 {
+                br;
+                span.range { (units::quantity(spread.min)) " - " (units::quantity(spread.max)) }
+            }
+        }
+    }
 }
 
 fn workload_row(row: &RowSummary, load: Option<usize>) -> Markup {
@@ -120,15 +129,14 @@ fn workload_row(row: &RowSummary, load: Option<usize>) -> Markup {
         tr {
             (name(row))
             (verdict(verdict_word(row, paced)))
-            (number(at.map(|at| units::quantity(at.per_s.median))))
+            (rates(at.map(|at| &at.per_s)))
             (number(at.and_then(|at| at.cost_multiple).map(units::multiple)))
             (number(latency.map(|p| units::duration(p.p50_ns))))
             (number(latency.map(|p| units::duration(p.p99_ns))))
             (number(latency.map(|p| units::duration(p.max_ns))))
             (number(service.map(|p| units::duration(p.p50_ns))))
             (number(at.and_then(|at| at.cpu_s_per_million).map(units::seconds)))
-            td { (row.guarantee) }
-            (number(at.map(|at| range(&at.per_s))))
+            td.label { (row.semantics) }
         }
     }
 }
@@ -145,7 +153,7 @@ fn reference(
         tr.reference {
             th scope="row" { (name) }
             td { "reference" }
-            (number(Some(units::quantity(per_s.median))))
+            (rates(Some(&per_s)))
             (number(multiple))
             (number(latency.map(|p| units::duration(p.p50_ns))))
             (number(latency.map(|p| units::duration(p.p99_ns))))
@@ -153,7 +161,6 @@ fn reference(
             (number(None))
             (number(None))
             td { "-" }
-            (number(Some(range(&per_s))))
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::histogram;
 use crate::schema::{Component, Mode, Percentiles, Row, Run, SeriesPoint};
-use crate::summary::{Effort, Spread};
+use crate::summary::{Effort, Settling, Spread};
 use crate::text::clean;
 use crate::units;
 use hdrhistogram::Histogram;
@@ -33,7 +33,7 @@ impl Load {
 
     /// Whether a run was paced by this load. A random schedule offers a little more in one round than
     /// in another, hence the 1 %.
-    pub(super) fn holds(&self, run: &Run) -> bool {
+    pub(crate) fn holds(&self, run: &Run) -> bool {
         let same_rate = match (self.offered_per_s, run.offered_per_s.filter(|r| r.is_finite())) {
             (Some(a), Some(b)) => (a - b).abs() <= 0.01 * a.abs().max(b.abs()),
             (None, None) => true,
@@ -61,8 +61,10 @@ impl Load {
 /// A row at one load, all rounds together.
 #[derive(Clone, Debug)]
 pub struct Paced {
-    /// How many rounds.
+    /// How many rounds that settled.
     pub rounds: usize,
+    /// Whether they settled, those that did not included.
+    pub settling: Settling,
     /// Records per second that were completed.
     pub achieved: Option<Spread>,
     /// From the scheduled time to visible.
@@ -100,6 +102,9 @@ pub struct Distribution {
 
 impl Paced {
     pub(super) fn of(runs: &[&Run], components: &[Component]) -> Option<Self> {
+        let settling = Settling::of(runs);
+        let settled: Vec<&Run> = runs.iter().copied().filter(|run| !run.never_settled()).collect();
+        let runs = settled.as_slice();
         let first_with_series = runs.iter().find(|run| !run.series.is_empty());
         let said: Vec<bool> = runs.iter().filter_map(|run| run.sustained).collect();
         let achieved: Vec<f64> = runs.iter().map(|run| run.achieved_per_s).collect();
@@ -110,8 +115,9 @@ impl Paced {
             runs.iter().map(|run| (run.service.as_ref(), run.service_hdr.as_deref())),
         );
         let wall: f64 = runs.iter().map(|run| run.resources.wall_s).sum();
-        (!runs.is_empty()).then(|| Self {
+        (settling.rounds > 0).then(|| Self {
             rounds: runs.len(),
+            settling,
             achieved: Spread::of(&achieved),
             sustained: (!said.is_empty()).then(|| said.iter().all(|kept_up| *kept_up)),
             behind_s: runs.iter().filter_map(|run| behind_s(run)).reduce(f64::max),

@@ -2,7 +2,7 @@
 
 use crate::schema::{Component, Mode, Row, Run, Verdict};
 use crate::summary::latency::cpu_s_per_million;
-use crate::summary::{ComponentWork, GENERATOR_BOUND, Load, Paced, Spread};
+use crate::summary::{ComponentWork, GENERATOR_BOUND, Load, Paced, Semantics, Settling, Spread};
 use crate::text::clean;
 use crate::units;
 
@@ -17,6 +17,8 @@ pub struct RowSummary {
     pub model: String,
     /// Delivery guarantee.
     pub guarantee: String,
+    /// What its numbers are numbers of.
+    pub semantics: Semantics,
     /// Whether every tuple tree was tracked.
     pub acking: Option<bool>,
     /// Batch interval.
@@ -33,7 +35,9 @@ pub struct RowSummary {
     pub status: Status,
     /// Runs of any mode.
     pub runs: usize,
-    /// Throughput, if it ran at saturation and its numbers count.
+    /// Whether the rounds at saturation settled.
+    pub settling: Settling,
+    /// Throughput, if it ran at saturation, settled, and its numbers count.
     pub saturation: Option<Saturation>,
     /// Latency at each of the workload's loads; `None` where it did not run or its numbers do not
     /// count.
@@ -113,6 +117,8 @@ impl RowSummary {
         let counted: &[Run] = if status.has_numbers() { &row.runs } else { &[] };
         let saturated: Vec<&Run> =
             counted.iter().filter(|run| run.mode == Mode::Saturation).collect();
+        let settled: Vec<&Run> =
+            saturated.iter().copied().filter(|run| !run.never_settled()).collect();
         let paced = |load: &Load| {
             let runs: Vec<&Run> = counted.iter().filter(|run| load.holds(run)).collect();
             Paced::of(&runs, &row.components)
@@ -122,6 +128,7 @@ impl RowSummary {
             engine: clean(&row.engine),
             model: clean(&row.model),
             guarantee: clean(&row.guarantee),
+            semantics: Semantics::of(row),
             acking: row.acking,
             batch_interval_ms: row.batch_interval_ms.filter(|ms| ms.is_finite() && *ms > 0.0),
             queue_batch: row.queue_batch,
@@ -133,7 +140,8 @@ impl RowSummary {
                 .collect(),
             settings: row.settings.iter().map(|(k, v)| (clean(k), clean(v))).collect(),
             runs: row.runs.len(),
-            saturation: Saturation::of(&saturated, &row.components, cost, null),
+            settling: Settling::of(&saturated),
+            saturation: Saturation::of(&settled, &row.components, cost, null),
             paced: loads.iter().map(paced).collect(),
             status,
         }

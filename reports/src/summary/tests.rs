@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::histogram;
-use crate::schema::{Mode, Row, Run};
+use crate::schema::{Mode, Row, Run, Steadiness, Steady};
 use crate::testing;
 use hdrhistogram::Histogram;
 use proptest::prelude::*;
@@ -287,4 +287,61 @@ proptest! {
         let spread = Spread::of(&values).expect("values");
         prop_assert!(spread.min <= spread.median && spread.median <= spread.max);
     }
+}
+
+#[test]
+fn a_load_at_which_no_round_settled_has_no_numbers_anywhere() {
+    let changing = Steady {
+        series: "throughput".to_owned(),
+        state: Steadiness::StillChanging,
+        intervals: 50,
+        interval_ms: 10.0,
+        cut_s: 0.3,
+        drift: None,
+    };
+    let mut result = testing::example();
+    // All rounds at saturation of one row, all at one rate of the next, one round of the third.
+    let unsettled = |row: &mut Row, mode: Mode, rounds: usize| {
+        let runs = row.runs.iter_mut().filter(|run| run.mode == mode);
+        let at_10k = runs.filter(|run| run.offered_per_s.is_none_or(|rate| rate == 10_000.0));
+        at_10k.take(rounds).for_each(|run| run.steady = Some(changing.clone()));
+    };
+    let rows = &mut result.workloads[0].rows;
+    unsettled(&mut rows[0], Mode::Saturation, 3);
+    unsettled(&mut rows[1], Mode::Paced, 3);
+    unsettled(&mut rows[2], Mode::Saturation, 1);
+    let summary = Summary::of(&result);
+    let workload = &summary.workloads[0];
+    let at = workload.loads.iter().position(|load| load.offered_per_s == Some(10_000.0));
+    assert!(workload.rows[0].saturation.is_none() && workload.rows[0].at(at).is_some());
+    let paced = workload.rows[1].at(at).expect("it was run");
+    assert!(paced.latency.is_none() && paced.achieved.is_none() && paced.series.is_empty());
+    assert_eq!((paced.rounds, paced.settling.never), (0, 3));
+    let rounds = workload.rows[2].saturation.as_ref().map(|at| at.per_s.rounds);
+    assert_eq!(rounds, Some(2), "the rounds that settled count");
+
+    let text = crate::terminal::render(&summary, 100, crate::terminal::Colour::Plain);
+    let row = text.lines().find(|line| line.starts_with("  topology ")).expect("the row");
+    assert!(row.ends_with("never settled") && row.contains(" - "), "{row}");
+    assert!(text.contains("never settled in 1 of 3 rounds at saturation"), "{text}");
+    let charts = crate::chart::all(&summary).expect("charts");
+    let over_time = charts.iter().filter(|chart| chart.file_name.contains("word-count-latency"));
+    assert!(over_time.count() > 0);
+    let bars = charts.iter().find(|chart| chart.file_name.contains("word-count-throughput"));
+    assert!(bars.expect("bars").svg.contains("never settled: not charted"));
+    let log = crate::hlog::hlog(&result).expect("a log");
+    assert_eq!(log.matches("never settled").count(), 7);
+    let compared = crate::compare::compare(
+        std::slice::from_ref(&testing::example()),
+        std::slice::from_ref(&result),
+        &crate::compare::Options::default(),
+    )
+    .expect("comparable");
+    let throughput = |row: &str| {
+        let of = |f: &&crate::compare::Finding| f.row == row && f.workload == "word-count";
+        let found = compared.findings.iter().filter(of);
+        found.filter(|f| f.metric == crate::compare::Metric::Throughput).map(|f| f.new.len()).sum()
+    };
+    let counts: [usize; 2] = [throughput("topology"), throughput("microbatch 10ms")];
+    assert_eq!(counts, [0, 2]);
 }

@@ -174,6 +174,7 @@ fn stateful() -> WorkloadResult {
 
 fn windowed() -> WorkloadResult {
     let mut rows: Vec<Row> = SHAPES.iter().map(|shape| row(shape, 0.4)).collect();
+    rows.iter_mut().for_each(|row| row.time = "event time".to_owned());
     for run in rows[0].runs.iter_mut().filter(|run| run.mode == Mode::Paced) {
         fall_behind(run);
     }
@@ -214,6 +215,8 @@ fn row(shape: &Shape, scale: f64) -> Row {
         model: if micro_batch { "micro-batch" } else { "record at a time" }.to_owned(),
         guarantee: guarantee.to_owned(),
         acking: shape.acking,
+        checkpointing: "off".to_owned(),
+        time: "untimed".to_owned(),
         batch_interval_ms: shape.batch_ms,
         queue_batch: (!micro_batch).then_some(100),
         parallelism: 2,
@@ -253,6 +256,7 @@ fn saturated(shape: &Shape, round: u32, scale: f64) -> Run {
         records,
         verdict: verdict(),
         sustained: None,
+        steady: None,
         phases: Phases { set_up_s: 0.02, warm_up_s: 1.0, measured_s: MEASURED_S, drain_s: 0.05 },
         latency: None,
         service: None,
@@ -261,6 +265,7 @@ fn saturated(shape: &Shape, round: u32, scale: f64) -> Run {
         series: Vec::new(),
         resources: resources(4.1, 7.4),
         batches: None,
+        ran: None,
         counters: counters(shape, records),
         error: None,
     }
@@ -313,6 +318,7 @@ fn paced(shape: &Shape, round: u32, offered: f64, slower: f64) -> Run {
         records: (offered * (WARM_UP_S + MEASURED_S)) as u64,
         verdict: verdict(),
         sustained: Some(true),
+        steady: None,
         phases: Phases {
             set_up_s: 0.02,
             warm_up_s: WARM_UP_S,
@@ -326,6 +332,7 @@ fn paced(shape: &Shape, round: u32, offered: f64, slower: f64) -> Run {
         series: series(&latency, shape.batch_ms, offered, round),
         resources: resources(4.1, 0.4 + offered * 4e-6),
         batches: shape.batch_ms.map(batches),
+        ran: None,
         counters: counters(shape, (offered * (WARM_UP_S + MEASURED_S)) as u64),
         error: None,
     }

@@ -33,6 +33,8 @@ pub fn hostile() -> ResultFile {
             poison(&mut row.id);
             poison(&mut row.engine);
             poison(&mut row.guarantee);
+            poison(&mut row.checkpointing);
+            poison(&mut row.time);
             row.settings.insert(POISON.to_owned(), POISON.to_owned());
             for component in &mut row.components {
                 poison(&mut component.name);

@@ -1,0 +1,115 @@
+//! Reading and writing search documents.
+
+use super::page;
+use super::schema::{KIND, SEARCH_VERSION, SearchFile};
+use crate::chart::search as charts;
+use crate::file::{FileError, parse, tame_json, write_whole};
+use crate::schema::ResultFile;
+use crate::text::clean;
+use serde::Deserialize;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A document that weir wrote.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Document {
+    /// Of `weir run`.
+    Runs(Box<ResultFile>),
+    /// Of `weir search`.
+    Search(Box<SearchFile>),
+}
+
+/// Reads a document of either kind.
+///
+/// # Errors
+/// [`FileError::Read`], [`FileError::Format`] or [`FileError::Newer`].
+pub fn load_document(path: &Path) -> Result<Document, FileError> {
+    let bytes =
+        std::fs::read(path).map_err(|source| FileError::Read { path: path.into(), source })?;
+    parse_document(&bytes, path)
+}
+
+/// Reads a document of either kind from bytes; `path` is for messages.
+///
+/// # Errors
+/// [`FileError::Format`] or [`FileError::Newer`].
+pub fn parse_document(bytes: &[u8], path: &Path) -> Result<Document, FileError> {
+    #[derive(Deserialize)]
+    struct Kind {
+        schema_version: u32,
+        kind: String,
+    }
+    let head = serde_json::from_slice::<Kind>(bytes).ok().filter(|head| head.kind == KIND);
+    let Some(head) = head else {
+        return parse(bytes, path).map(|result| Document::Runs(Box::new(result)));
+    };
+    if head.schema_version > SEARCH_VERSION {
+        return Err(FileError::Newer { path: path.into(), found: head.schema_version });
+    }
+    let refuse = |message: &str| FileError::Format { path: path.into(), message: clean(message) };
+    if head.schema_version == 0 {
+        return Err(refuse("schema version 0 was never written"));
+    }
+    let search = serde_json::from_slice(bytes).map_err(|error| refuse(&error.to_string()))?;
+    Ok(Document::Search(Box::new(search)))
+}
+
+/// Writes a search document, whole or not at all.
+///
+/// # Errors
+/// [`FileError::Write`], or [`FileError::NotJson`] if a number is not finite.
+pub fn save_search(search: &SearchFile, path: &Path) -> Result<(), FileError> {
+    let refuse = |error: serde_json::Error| FileError::NotJson {
+        path: path.into(),
+        message: clean(&error.to_string()),
+    };
+    let json = tame_json(search).map_err(refuse)?;
+    // Serde writes NaN as null, which does not read back as a number.
+    serde_json::from_str::<SearchFile>(&json).map_err(refuse)?;
+    write_whole(path, json.as_bytes())
+}
+
+/// Where [`write_search`] left what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Left {
+    /// `search.json`.
+    pub data: PathBuf,
+    /// `search.html`.
+    pub page: PathBuf,
+    /// `charts/search-*.svg`.
+    pub charts: Vec<PathBuf>,
+}
+
+/// Writes the document, its page and its charts into a folder, which is made if it is missing. Charts of an
+/// earlier search in the folder that this one does not have are removed; a report of runs stays.
+///
+/// # Errors
+/// [`FileError`] about the first file that could not be written. Those before it are complete.
+pub fn write_search(search: &SearchFile, folder: &Path) -> Result<Left, FileError> {
+    let left = Left {
+        data: folder.join("search.json"),
+        page: folder.join("search.html"),
+        charts: Vec::new(),
+    };
+    save_search(search, &left.data)?;
+    let drawn = charts::all(search).map_err(|error| FileError::Write {
+        path: left.page.clone(),
+        source: io::Error::other(error.to_string()),
+    })?;
+    write_whole(&left.page, page::html(search, &drawn).as_bytes())?;
+    let folder = folder.join("charts");
+    if let Ok(entries) = std::fs::read_dir(&folder) {
+        let names = entries.flatten().map(|entry| entry.file_name());
+        let ours = names.filter(|name| name.to_str().is_some_and(charts::is_chart_name));
+        let gone = ours.filter(|name| !drawn.iter().any(|chart| *name == *chart.file_name));
+        // What cannot be removed stays.
+        gone.for_each(|name| drop(std::fs::remove_file(folder.join(name))));
+    }
+    let mut written = Vec::new();
+    for chart in &drawn {
+        let path = folder.join(&chart.file_name);
+        write_whole(&path, chart.svg.as_bytes())?;
+        written.push(path);
+    }
+    Ok(Left { charts: written, ..left })
+}
