@@ -1,5 +1,6 @@
 //! A whole search of an engine that takes a known time for each record, on a clock that is told the time.
 
+use crate::identity::Asked;
 use crate::null::Null;
 use crate::recorder::{RecordingSpec, Recordings};
 use crate::rows::EngineRow;
@@ -62,6 +63,8 @@ fn probe(service: Duration, level: &Level, next: &Next) -> Probe {
         series: Vec::new(),
         resources: Resources::default(),
         batches: None,
+        steady: None,
+        ran: None,
         counters: Default::default(),
         error: None,
     };
@@ -147,6 +150,7 @@ fn a_wrong_output_ends_the_search() {
         acking: None,
         queue_batch: None,
         parallelism: 1,
+        asked: Asked::reference(EngineKind::Null.name()),
     };
     let settings = SearchSettings {
         level: Level::default(),
