@@ -112,7 +112,7 @@ pub fn settle(
 /// Of series that are steady it refuses, whatever their length from 10 values to 200: none in 100 that vary
 /// by 5 % with neighbours that do not depend on each other, up to 2 in 100 if these are correlated, and of
 /// those that vary by 30 % up to 1, 3 and 10 in 100 with correlations of 0, 0.5 and 0.8; of 50 values and
-/// more up to 2 in 100 at worst. `tests/steady.rs` counts them.
+/// more up to 3 in 100 at worst. `tests/steady.rs` counts them.
 ///
 /// # Errors
 ///

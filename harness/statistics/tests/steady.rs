@@ -55,7 +55,7 @@ fn what_is_steady_is_hardly_ever_refused() {
         (0.05, 0.8, 4, 2),
         (0.3, 0.0, 2, 1),
         (0.3, 0.5, 6, 1),
-        (0.3, 0.8, 20, 4),
+        (0.3, 0.8, 20, 5),
     ] {
         for n in [10, 14, 20, 50, 100, 200] {
             let (refused, cut) = alarms(|_, y| y, n, cv, memory);
