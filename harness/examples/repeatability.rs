@@ -13,7 +13,6 @@ use std::io::{Write, stdout};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_dataflow::SystemClock;
-use weir_harness::identity::Asked;
 use weir_harness::rows::EngineRow;
 use weir_harness::search::{Level, Search, SearchSettings};
 use weir_harness::settings::{Config, EngineKind, Layers, resolve};
@@ -29,13 +28,7 @@ fn row() -> EngineRow {
     let engine = Slowed::new(Oracle, Arc::new(SystemClock::new()), SERVICE, Wait::Spin);
     EngineRow {
         id: format!("oracle slowed by {SERVICE:?}"),
-        kind: EngineKind::Oracle,
-        target: Box::new(InProcess(engine)),
-        batch_interval: None,
-        acking: None,
-        queue_batch: None,
-        parallelism: 1,
-        asked: Asked::reference(EngineKind::Oracle.name()),
+        ..EngineRow::plain(EngineKind::Oracle, Box::new(InProcess(engine)))
     }
 }
 

@@ -137,7 +137,9 @@ impl EngineRow {
         config.batch_intervals.iter().map(row).collect()
     }
 
-    fn plain(kind: EngineKind, target: Box<dyn Target>) -> Self {
+    /// A row without settings of its own, named like its engine: of references, and in tests.
+    #[must_use]
+    pub fn plain(kind: EngineKind, target: Box<dyn Target>) -> Self {
         Self {
             id: kind.name().to_owned(),
             kind,

@@ -4,7 +4,6 @@
 //! machine that slows down over the session slows all rows alike. Runs are judged after the last
 //! round of a workload, because one pass of the oracle over the longest run answers them all.
 
-use crate::doctor;
 use crate::environment;
 use crate::execute::{ExecuteError, Executed, Offer, execute};
 use crate::null::Null;
@@ -12,10 +11,10 @@ use crate::rows::EngineRow;
 use crate::schedule::{QuantityError, Rate, Shape};
 use crate::settings::{Config, RateChoice, Resolved};
 use crate::target::{CostLoop, InProcess, Target, TargetError};
-use crate::trial::{quote, settings_of, verdicts};
+use crate::trial::{command_line, settings_of, surroundings, verdicts};
 use std::time::Duration;
 use thiserror::Error;
-use weir_dataflow::{Cancel, SystemClock};
+use weir_dataflow::Cancel;
 use weir_reports::schema::{
     Component, Reference, ResultFile, Row, SCHEMA_VERSION, Verdict, WorkloadResult,
 };
@@ -120,17 +119,13 @@ impl Session<'_> {
         for name in &self.config.workloads {
             has_records(name, &settings)?;
         }
-        let load_before = environment::load_average();
-        let mut environment = environment::capture("system");
-        environment.fitness = Some(doctor::examine(&SystemClock::new(), doctor::BRIEF));
-        let created = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+        let (mut environment, created) = surroundings();
         self.announce(&rows);
         let mut workloads = Vec::new();
         let mut sequence = 0;
         for name in self.config.workloads.clone() {
             workloads.push(self.workload(name, &settings, &rows, &mut sequence)?);
         }
-        environment.load_before = load_before;
         environment.load_after = environment::load_average();
         Ok(ResultFile {
             schema_version: SCHEMA_VERSION,
@@ -163,8 +158,8 @@ impl Session<'_> {
 
     fn command(&self) -> String {
         let mut words = vec!["weir".to_owned(), "run".to_owned()];
-        words.extend(self.resolved.to_arguments().into_iter().map(|word| quote(&word)));
-        words.join(" ")
+        words.extend(self.resolved.to_arguments());
+        command_line(&words)
     }
 
     fn offers(&self, nominal_rate: u64) -> Vec<Offer> {

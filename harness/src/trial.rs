@@ -1,12 +1,15 @@
-//! What a comparison and a search do alike with the runs that they make: judge them, and say how to
-//! repeat them.
+//! What a comparison and a search do alike: they note what surrounds their runs, judge these, and say how
+//! to repeat them.
 
+use crate::doctor;
+use crate::environment;
 use crate::execute::{ExecuteError, Executed};
 use crate::settings::{Def, Resolved, Value};
 use crate::target::{Claimed, judge};
 use crate::verdict::Detail;
 use std::collections::BTreeMap;
-use weir_reports::schema::{Setting, Verdict};
+use weir_dataflow::SystemClock;
+use weir_reports::schema::{Environment, Setting, Verdict};
 use weir_workloads::Settings;
 
 /// The oracle's verdicts on runs, one pass per load that they share.
@@ -57,8 +60,22 @@ pub(crate) fn settings_of(resolved: &Resolved) -> Vec<Setting> {
     resolved.iter().map(setting).collect()
 }
 
+/// A command as it is typed into a shell.
+pub(crate) fn command_line(words: &[String]) -> String {
+    words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
+}
+
+/// The machine before the first run, and when that is, as a document has them.
+pub(crate) fn surroundings() -> (Environment, String) {
+    let load_before = environment::load_average();
+    let mut found = environment::capture("system");
+    found.load_before = load_before;
+    found.fitness = Some(doctor::examine(&SystemClock::new(), doctor::BRIEF));
+    (found, jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
+}
+
 /// A word of a shell's command line.
-pub(crate) fn quote(word: &str) -> String {
+fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=.,:/+%@".contains(c);
     if word.chars().all(plain) {
         word.to_owned()

@@ -2,6 +2,7 @@
 
 use crate::schema::{Environment, ResultFile, SCHEMA_VERSION};
 use crate::text::{clean, is_hostile};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::io::{self, Write};
@@ -107,7 +108,7 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<ResultFile, FileError> {
         let message = "schema version 0 was never written".to_owned();
         return Err(FileError::Format { path: path.into(), message });
     }
-    if let Some(kind) = kind_of(bytes) {
+    if let Some(kind) = kind {
         let kind = clean(&kind);
         let message = format!("it is a {kind} document, which `weir report` shows");
         return Err(FileError::Format { path: path.into(), message });
@@ -134,15 +135,18 @@ pub fn save(result: &ResultFile, path: &Path) -> Result<(), FileError> {
     write_whole(path, to_json(result, path)?.as_bytes())
 }
 
-/// The text of a result file.
-pub(crate) fn to_json(result: &ResultFile, path: &Path) -> Result<String, FileError> {
+/// The text of a document of ours.
+pub(crate) fn to_json<T: Serialize + DeserializeOwned>(
+    document: &T,
+    path: &Path,
+) -> Result<String, FileError> {
     let refuse = |error: serde_json::Error| FileError::NotJson {
         path: path.into(),
         message: clean(&error.to_string()),
     };
-    let json = tame_json(result).map_err(refuse)?;
+    let json = tame_json(document).map_err(refuse)?;
     // Serde writes NaN as null, which does not read back: better no file than that.
-    serde_json::from_str::<ResultFile>(&json).map_err(refuse)?;
+    serde_json::from_str::<T>(&json).map_err(refuse)?;
     Ok(json)
 }
 

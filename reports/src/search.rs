@@ -8,7 +8,7 @@ pub mod schema;
 mod sentence;
 mod terminal;
 
-pub use file::{Document, Left, load_document, parse_document, save_search, write_search};
+pub use file::{Left, parse, save_search, write_search};
 pub use page::html;
 pub use sentence::answer;
 pub use terminal::render;

@@ -13,9 +13,9 @@ use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 use weir_reports::fitness::Grade;
 use weir_reports::schema::{ResultFile, Setting};
-use weir_reports::search::{Document, load_document, render, write_search};
+use weir_reports::search::{render, write_search};
 use weir_reports::text::clean;
-use weir_reports::{Summary, kind_of, sweep, terminal, write_all};
+use weir_reports::{Document, Summary, load_document, terminal, write_all};
 use weir_workloads::{NAMES, Settings, describe, sherlock};
 
 /// Runs the command and says its exit code.
@@ -166,14 +166,12 @@ fn report(matches: &ArgMatches) -> Result<u8, Failure> {
     let Some(path) = matches.get_one::<PathBuf>("result") else {
         return Err(Failure::usage("name a result file"));
     };
-    // What cannot be read is no result file either, which says so in its own words.
-    let bytes = std::fs::read(path).unwrap_or_default();
-    if kind_of(&bytes).as_deref() == Some(sweep::schema::KIND) {
-        let out = matches.get_one::<PathBuf>("out").map(PathBuf::as_path);
-        return super::sweep::report(&bytes, path, out);
-    }
     let mut result = match load_document(path)? {
         Document::Runs(result) => result,
+        Document::Sweep(sweep) => {
+            let out = matches.get_one::<PathBuf>("out").map(PathBuf::as_path);
+            return super::sweep::report(&sweep, out);
+        }
         Document::Search(search) => {
             stdout().write_all(render(&search, columns(), colour()).as_bytes())?;
             if let Some(folder) = matches.get_one::<PathBuf>("out") {

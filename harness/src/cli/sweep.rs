@@ -10,7 +10,7 @@ use clap::ArgMatches;
 use std::io::{Write, stderr, stdout};
 use std::path::Path;
 use weir_reports::sweep::schema::SweepFile;
-use weir_reports::sweep::{Curves, State, parse, render, write_all};
+use weir_reports::sweep::{Curves, State, render, write_all};
 use weir_reports::text::clean;
 
 /// Runs what is left of the sweep, shows it, and says the exit code.
@@ -75,11 +75,10 @@ pub(super) fn print(sweep: &SweepFile) -> Result<(), Failure> {
 }
 
 /// Shows a document again.
-pub(super) fn report(bytes: &[u8], path: &Path, out: Option<&Path>) -> Result<u8, Failure> {
-    let sweep = parse(bytes, path)?;
-    print(&sweep)?;
+pub(super) fn report(sweep: &SweepFile, out: Option<&Path>) -> Result<u8, Failure> {
+    print(sweep)?;
     if let Some(folder) = out {
-        let written = write_all(&sweep, folder)?;
+        let written = write_all(sweep, folder)?;
         writeln!(stdout(), "Report: {}", written.report.display())?;
     }
     Ok(exit::OK)

@@ -4,6 +4,7 @@ use super::backlog;
 use super::level::Level;
 use super::probe::{Watch, judge, least_per_s, measured, outcome};
 use super::searcher::{Conclusion, Limits, Next, Searcher, Step};
+use crate::environment;
 use crate::execute::{ExecuteError, Executed, Offer, execute};
 use crate::null::Null;
 use crate::rows::EngineRow;
@@ -11,8 +12,7 @@ use crate::schedule::{Rate, Shape, format_duration};
 use crate::session::{SessionError, has_records};
 use crate::settings::{Config, Resolved};
 use crate::target::{InProcess, Target};
-use crate::trial::{quote, settings_of, verdicts};
-use crate::{doctor, environment};
+use crate::trial::{command_line, settings_of, surroundings, verdicts};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_dataflow::{Cancel, Clock, SystemClock};
@@ -121,10 +121,7 @@ impl Search<'_> {
         let settings = self.config.workload_settings()?;
         has_records(name, &settings)?;
         let described = describe(name, &settings)?;
-        let load_before = environment::load_average();
-        let mut environment = environment::capture("system");
-        environment.fitness = Some(doctor::examine(&SystemClock::new(), doctor::BRIEF));
-        let created = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
+        let (mut environment, created) = surroundings();
         let workload = Searched {
             name: (*name).to_owned(),
             summary: described.summary.to_owned(),
@@ -142,7 +139,6 @@ impl Search<'_> {
                 break;
             }
         }
-        environment.load_before = load_before;
         environment.load_after = environment::load_average();
         Ok(SearchFile {
             schema_version: SEARCH_VERSION,
@@ -172,9 +168,10 @@ impl Search<'_> {
     }
 
     fn command(&self) -> String {
-        let words = ["weir".to_owned(), "search".to_owned()].into_iter();
-        let words = words.chain(self.resolved.to_arguments()).chain(self.settings.flags.clone());
-        words.map(|word| quote(&word)).collect::<Vec<_>>().join(" ")
+        let mut words = vec!["weir".to_owned(), "search".to_owned()];
+        words.extend(self.resolved.to_arguments());
+        words.extend(self.settings.flags.clone());
+        command_line(&words)
     }
 
     /// The command that measures a rate on one row.
@@ -196,7 +193,7 @@ impl Search<'_> {
             row.batch_interval.map(|time| format!("--batch-interval={}", format_duration(time))),
         );
         words.push(format!("--rate={}", rate.to_string().trim_end_matches("/s")));
-        Some(words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" "))
+        Some(command_line(&words))
     }
 
     fn offer(&self, shape: Shape, rate: Rate, measured: Duration) -> Offer {

@@ -7,7 +7,7 @@ use super::plan::{Mismatch, Step, plan};
 use crate::environment;
 use crate::session::{Session, SessionError, SessionEvent};
 use crate::settings::{Config, Resolved};
-use crate::trial::quote;
+use crate::trial::command_line;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use weir_dataflow::Cancel;
@@ -224,7 +224,7 @@ pub fn command(resolved: &Resolved, grid: &Grid) -> String {
     let mut words = vec!["weir".to_owned(), "sweep".to_owned()];
     words.extend(resolved.to_arguments());
     words.extend(grid.axes.iter().map(|axis| format!("--over={}", axis.text())));
-    words.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ")
+    command_line(&words)
 }
 
 /// What a cell's session came to: a result, or a reason that is the cell's own. What would befall every

@@ -2,7 +2,7 @@
 
 use crate::process::Place;
 use weir_reports::search::schema::{Ending, Finding};
-use weir_reports::search::{Document, load_document};
+use weir_reports::{Document, load_document};
 
 const TINY: [&str; 17] = [
     "search",

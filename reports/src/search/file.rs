@@ -1,57 +1,33 @@
 //! Reading and writing search documents.
 
 use super::page;
-use super::schema::{KIND, SEARCH_VERSION, SearchFile};
+use super::schema::{SEARCH_VERSION, SearchFile};
 use crate::chart::search as charts;
-use crate::file::{FileError, parse, tame_json, write_whole};
-use crate::schema::ResultFile;
+use crate::file::{FileError, to_json, write_whole};
 use crate::text::clean;
 use serde::Deserialize;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A document that weir wrote.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Document {
-    /// Of `weir run`.
-    Runs(Box<ResultFile>),
-    /// Of `weir search`.
-    Search(Box<SearchFile>),
-}
-
-/// Reads a document of either kind.
-///
-/// # Errors
-/// [`FileError::Read`], [`FileError::Format`] or [`FileError::Newer`].
-pub fn load_document(path: &Path) -> Result<Document, FileError> {
-    let bytes =
-        std::fs::read(path).map_err(|source| FileError::Read { path: path.into(), source })?;
-    parse_document(&bytes, path)
-}
-
-/// Reads a document of either kind from bytes; `path` is for messages.
+/// Reads a search from bytes; `path` is for messages.
 ///
 /// # Errors
 /// [`FileError::Format`] or [`FileError::Newer`].
-pub fn parse_document(bytes: &[u8], path: &Path) -> Result<Document, FileError> {
+pub fn parse(bytes: &[u8], path: &Path) -> Result<SearchFile, FileError> {
     #[derive(Deserialize)]
-    struct Kind {
+    struct Versioned {
         schema_version: u32,
-        kind: String,
-    }
-    let head = serde_json::from_slice::<Kind>(bytes).ok().filter(|head| head.kind == KIND);
-    let Some(head) = head else {
-        return parse(bytes, path).map(|result| Document::Runs(Box::new(result)));
-    };
-    if head.schema_version > SEARCH_VERSION {
-        return Err(FileError::Newer { path: path.into(), found: head.schema_version });
     }
     let refuse = |message: &str| FileError::Format { path: path.into(), message: clean(message) };
-    if head.schema_version == 0 {
+    let Versioned { schema_version: found } =
+        serde_json::from_slice(bytes).map_err(|error| refuse(&error.to_string()))?;
+    if found > SEARCH_VERSION {
+        return Err(FileError::Newer { path: path.into(), found });
+    }
+    if found == 0 {
         return Err(refuse("schema version 0 was never written"));
     }
-    let search = serde_json::from_slice(bytes).map_err(|error| refuse(&error.to_string()))?;
-    Ok(Document::Search(Box::new(search)))
+    serde_json::from_slice(bytes).map_err(|error| refuse(&error.to_string()))
 }
 
 /// Writes a search document, whole or not at all.
@@ -59,14 +35,7 @@ pub fn parse_document(bytes: &[u8], path: &Path) -> Result<Document, FileError> 
 /// # Errors
 /// [`FileError::Write`], or [`FileError::NotJson`] if a number is not finite.
 pub fn save_search(search: &SearchFile, path: &Path) -> Result<(), FileError> {
-    let refuse = |error: serde_json::Error| FileError::NotJson {
-        path: path.into(),
-        message: clean(&error.to_string()),
-    };
-    let json = tame_json(search).map_err(refuse)?;
-    // Serde writes NaN as null, which does not read back as a number.
-    serde_json::from_str::<SearchFile>(&json).map_err(refuse)?;
-    write_whole(path, json.as_bytes())
+    write_whole(path, to_json(search, path)?.as_bytes())
 }
 
 /// Where [`write_search`] left what.

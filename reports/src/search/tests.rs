@@ -8,7 +8,7 @@ use super::*;
 use crate::chart::search::{all, is_chart_name};
 use crate::schema::{Percentiles, Verdict};
 use crate::terminal::Colour;
-use crate::testing;
+use crate::{Document, load_document, parse_document, testing};
 use proptest::prelude::*;
 use std::path::Path;
 

@@ -1,7 +1,7 @@
 //! Reading and writing the document of a sweep.
 
 use super::schema::{SWEEP_VERSION, SweepFile};
-use crate::file::{FileError, tame_json, write_whole};
+use crate::file::{FileError, to_json, write_whole};
 use crate::text::clean;
 use serde::Deserialize;
 use std::path::Path;
@@ -31,11 +31,5 @@ pub fn parse(bytes: &[u8], path: &Path) -> Result<SweepFile, FileError> {
 /// # Errors
 /// [`FileError::Write`], or [`FileError::NotJson`] if a number is not finite.
 pub fn save(sweep: &SweepFile, path: &Path) -> Result<(), FileError> {
-    let refuse = |error: serde_json::Error| FileError::NotJson {
-        path: path.into(),
-        message: clean(&error.to_string()),
-    };
-    let json = tame_json(sweep).map_err(refuse)?;
-    serde_json::from_str::<SweepFile>(&json).map_err(refuse)?;
-    write_whole(path, json.as_bytes())
+    write_whole(path, to_json(sweep, path)?.as_bytes())
 }

@@ -1,6 +1,5 @@
 //! A whole search of an engine that takes a known time for each record, on a clock that is told the time.
 
-use crate::identity::Asked;
 use crate::null::Null;
 use crate::recorder::{RecordingSpec, Recordings};
 use crate::rows::EngineRow;
@@ -144,13 +143,7 @@ fn a_wrong_output_ends_the_search() {
     let config = Config::new(&resolved).expect("a configuration");
     let row = |id: &str| EngineRow {
         id: id.to_owned(),
-        kind: EngineKind::Null,
-        target: Box::new(InProcess(Null)),
-        batch_interval: None,
-        acking: None,
-        queue_batch: None,
-        parallelism: 1,
-        asked: Asked::reference(EngineKind::Null.name()),
+        ..EngineRow::plain(EngineKind::Null, Box::new(InProcess(Null)))
     };
     let settings = SearchSettings {
         level: Level::default(),
