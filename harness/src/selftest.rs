@@ -3,12 +3,12 @@
 //!
 //! | checks | known beforehand |
 //! |---|---|
-//! | [`schedules`] | how many records are due when |
-//! | [`omission`] | which records a stall delays, and by how much |
-//! | [`distribution`] | the percentiles of the delays that were planted |
-//! | [`calibration`] | what an engine of a known time per record can sustain |
-//! | [`planted`] | which engines are broken |
-//! | [`verdicts`] | which of two engines is slower |
+//! | `schedules` | how many records are due when |
+//! | `omission` | which records a stall delays, and by how much |
+//! | `distribution` | the percentiles of the delays that were planted |
+//! | `calibration` | what an engine of a known time per record can sustain |
+//! | `planted` | which engines are broken |
+//! | `verdicts` | which of two engines is slower |
 
 mod calibration;
 mod distribution;
@@ -171,7 +171,7 @@ fn run_once(
     }
 }
 
-/// A number in words, whole as it is.
+/// A share in per cent.
 fn percent(share: f64, digits: usize) -> String {
     format!("{:.digits$} %", 100.0 * share)
 }
