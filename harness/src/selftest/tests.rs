@@ -81,7 +81,7 @@ fn delays_that_are_not_those_planted_are_found() {
     let right = distribution::error(distribution::time).expect("a figure");
     assert!(right <= distribution::RESOLUTION, "{right}");
     let slower = |index| distribution::time(index).mul_f64(1.01);
-    let half = |index| distribution::time(if index % 40 == 0 { index } else { index | 1 });
+    let half = |index: u64| distribution::time(index | u64::from(!index.is_multiple_of(40)));
     for wrong in [distribution::error(slower), distribution::error(half)] {
         let wrong = wrong.expect("a figure");
         assert!(wrong > distribution::RESOLUTION, "{wrong}");

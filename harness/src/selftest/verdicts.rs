@@ -24,7 +24,8 @@ const TOGETHER: u64 = 64;
 /// The oracle, in which each record takes `more` besides, in nanoseconds.
 fn subject(more_ns: f64) -> Subject {
     let pause = Duration::from_nanos((more_ns * TOGETHER as f64) as u64);
-    let times = move |index: u64| if index % TOGETHER == 0 { pause } else { Duration::ZERO };
+    let times =
+        move |index: u64| if index.is_multiple_of(TOGETHER) { pause } else { Duration::ZERO };
     InProcess(Slowed::by(Oracle, Arc::new(SystemClock::new()), times, Wait::Spin))
 }
 
