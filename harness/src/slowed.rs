@@ -1,5 +1,6 @@
 //! An engine made slower by a known time for each record: what it can sustain is then arithmetic.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_dataflow::{
@@ -23,24 +24,48 @@ pub struct Slowed<E> {
     pace: Pace,
 }
 
-#[derive(Clone, Debug)]
+/// The time that a record takes, by its index.
+type Times = Arc<dyn Fn(u64) -> Duration + Send + Sync>;
+
+#[derive(Clone)]
 struct Pace {
     clock: Arc<dyn Clock>,
-    service_ns: u64,
+    times: Times,
     wait: Wait,
+}
+
+impl fmt::Debug for Pace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pace").field("wait", &self.wait).finish_non_exhaustive()
+    }
 }
 
 impl<E> Slowed<E> {
     /// An engine whose source takes `service` for each record, by `clock`.
     pub fn new(engine: E, clock: Arc<dyn Clock>, service: Duration, wait: Wait) -> Self {
-        let service_ns = u64::try_from(service.as_nanos()).unwrap_or(u64::MAX);
-        Self { engine, pace: Pace { clock, service_ns, wait } }
+        Self::by(engine, clock, move |_| service, wait)
+    }
+
+    /// An engine whose source takes the time that `times` says for the record of an index. Where that is zero,
+    /// the clock is not even read.
+    pub fn by(
+        engine: E,
+        clock: Arc<dyn Clock>,
+        times: impl Fn(u64) -> Duration + Send + Sync + 'static,
+        wait: Wait,
+    ) -> Self {
+        Self { engine, pace: Pace { clock, times: Arc::new(times), wait } }
     }
 }
 
 impl Pace {
-    fn pass(&self) {
-        let until_ns = self.clock.now_ns().saturating_add(self.service_ns);
+    fn pass(&self, index: u64) {
+        let service = (self.times)(index);
+        if service.is_zero() {
+            return;
+        }
+        let service_ns = u64::try_from(service.as_nanos()).unwrap_or(u64::MAX);
+        let until_ns = self.clock.now_ns().saturating_add(service_ns);
         match self.wait {
             Wait::Sleep => self.clock.sleep_until(until_ns),
             Wait::Spin => {
@@ -68,7 +93,7 @@ impl<S: Source> Source for SlowSource<S> {
     type Item = S::Item;
 
     fn record(&self, index: u64, scheduled: EventTime) -> Event<S::Item> {
-        self.pace.pass();
+        self.pace.pass(index);
         self.source.record(index, scheduled)
     }
     fn ordered(&self) -> bool {

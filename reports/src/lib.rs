@@ -20,6 +20,7 @@ pub mod hlog;
 pub mod page;
 pub mod schema;
 pub mod search;
+pub mod selftest;
 pub mod summary;
 pub mod sweep;
 pub mod terminal;

@@ -1,5 +1,6 @@
 //! The command line, built from the table of settings.
 
+use crate::selftest::CHECKS;
 use crate::settings::{Def, Layers, TABLE};
 use clap::builder::{FalseyValueParser, PossibleValuesParser, ValueParser};
 use clap::parser::ValueSource;
@@ -47,6 +48,7 @@ pub fn command() -> Command {
         .subcommand(compare())
         .subcommand(export())
         .subcommand(doctor())
+        .subcommand(selftest())
         .subcommand(explain())
         .subcommand(completions())
         .subcommand(Command::new("man").about("Prints the manual page"))
@@ -255,6 +257,25 @@ fn doctor() -> Command {
         .about("Examines this machine: is it fit for measuring, and what would make it so")
         .arg(format)
         .arg(strict)
+        .after_help(after())
+}
+
+fn selftest() -> Command {
+    let format = Arg::new("format")
+        .long("format")
+        .value_parser(PossibleValuesParser::new(["text", "json"]))
+        .default_value("text")
+        .help("How to print it: each check as it ends, or all of them at the end");
+    let checks = Arg::new("checks")
+        .value_name("CHECK")
+        .num_args(0..)
+        .action(ArgAction::Append)
+        .value_parser(PossibleValuesParser::new(CHECKS.iter().map(|check| check.name)))
+        .help("What to check; everything by default");
+    Command::new("selftest")
+        .about("Checks this harness itself, in about a minute: exits with 1 if a check fails")
+        .arg(checks)
+        .arg(format)
         .after_help(after())
 }
 

@@ -59,6 +59,7 @@ fn dispatch(matches: &ArgMatches) -> Result<u8, Failure> {
         Some(("compare", matches)) => super::compare::run(matches),
         Some(("export", matches)) => super::export::run(matches),
         Some(("doctor", matches)) => super::doctor::run(matches),
+        Some(("selftest", matches)) => super::selftest::run(matches),
         Some(("explain", matches)) => explain(matches),
         Some(("completions", matches)) => {
             if let Some(shell) = matches.get_one::<clap_complete::Shell>("shell") {

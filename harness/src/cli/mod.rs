@@ -10,6 +10,7 @@ mod export;
 mod failure;
 mod interrupt;
 mod search;
+mod selftest;
 mod sweep;
 mod terminal;
 mod verify;

@@ -5,8 +5,18 @@ use std::process::{Command, Stdio};
 use weir_harness::cli::exit;
 use weir_harness::settings::TABLE;
 
-const COMMANDS: [&str; 9] =
-    ["run", "sweep", "list", "verify", "search", "report", "explain", "completions", "man"];
+const COMMANDS: [&str; 10] = [
+    "run",
+    "sweep",
+    "list",
+    "verify",
+    "search",
+    "report",
+    "selftest",
+    "explain",
+    "completions",
+    "man",
+];
 
 fn help(arguments: &[&str], columns: &str) -> String {
     let place = Place::new();

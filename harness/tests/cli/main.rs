@@ -6,6 +6,7 @@ mod inputs;
 mod process;
 mod run;
 mod search;
+mod selftest;
 mod settings;
 mod sweep;
 mod verify;

@@ -1,53 +1,27 @@
 //! Ten broken engines, each caught by the verdict, and six that misreport themselves, each caught by what its
 //! row asks for.
 
-mod faulty;
-mod planted;
-
-use faulty::{Fault, Faulty, LIES};
 use std::time::Duration;
-use weir_dataflow::testing::AllAtOnce;
 use weir_dataflow::{Cancel, Engine};
 use weir_harness::execute::{Offer, execute};
+use weir_harness::faults::{Fault, LIES, Lying, verdict};
 use weir_harness::rows::EngineRow;
 use weir_harness::schedule::Shape;
-use weir_harness::settings::{Config, EngineKind, Layers, resolve};
-use weir_harness::target::{Claimed, InProcess, Target, judge};
-use weir_harness::verdict::Detail;
+use weir_harness::settings::{Config, Layers, resolve};
+use weir_harness::target::InProcess;
 use weir_microbatch::MicroBatch;
 use weir_oracle::Oracle;
 use weir_reports::schema::{Run, Verdict};
 use weir_topology::{Acking, TopologyConfig, TopologyEngine};
-use weir_trident::TridentEngine;
-use weir_workloads::{Disorder, Generated, Settings};
-
-/// A run of a workload on an engine with a fault, judged.
-fn verdict<E: Engine>(engine: E, fault: Fault, workload: &str) -> Verdict {
-    let spec = Generated { cardinality: 500, ..Generated::default() };
-    let mut settings = Settings::new(spec.corpus());
-    if fault == Fault::UncountedLate {
-        settings.disorder =
-            Disorder { bound_ns: 2_000_000, straggler_ppm: 5_000, straggle_ns: 90_000_000 };
-    }
-    (settings.window_ns, settings.slide_ns) = (40_000_000, 10_000_000);
-    // Rare faults strike one word in a million; a line has ten words.
-    let load = AllAtOnce { records: 120_000, spacing_ns: 1_000 };
-    let target = InProcess(Faulty { engine, fault });
-    let outcome = target.run(workload, &settings, &load.context(), Detail::Digests).expect("a run");
-    let summary = outcome.summary.expect("the run ends");
-    assert_eq!(summary.records, load.records);
-    let claimed =
-        Claimed { records: summary.records, late: summary.late, contents: &outcome.contents };
-    judge(workload, &settings, &load, &[claimed], Detail::Digests).expect("a verdict").remove(0)
-}
+use weir_workloads::{Generated, Settings};
 
 fn every_fault_is_caught<E: Engine>(engine: impl Fn() -> E) {
     for workload in ["word-count", "stateful", "windowed"] {
-        let verdict = verdict(engine(), Fault::None, workload);
+        let verdict = verdict(engine(), Fault::None, workload).expect("a verdict");
         assert!(verdict.valid, "the wrapper is harmless on {workload}: {verdict:?}");
     }
     for (fault, workload) in Fault::ALL {
-        let verdict = verdict(engine(), fault, workload);
+        let verdict = verdict(engine(), fault, workload).expect("a verdict");
         assert!(!verdict.valid, "{fault:?} went unnoticed on {workload}: {verdict:?}");
     }
 }
@@ -132,44 +106,19 @@ fn engines_that_misreport_themselves_are_caught() {
         "queue-batch=1",
         "acking=on",
     ];
-    for (fault, part) in LIES {
+    for (lie, part) in LIES {
         let mut caught = 0;
         for mut row in rows(&sets) {
-            let timed = Duration::from_millis(10);
-            row.target = match row.kind {
-                EngineKind::Topology => {
-                    let config = TopologyConfig {
-                        parallelism: 1,
-                        acking: Acking::ONE,
-                        batch_size: 1,
-                        flush_interval: Duration::from_millis(1),
-                        max_spout_pending: std::num::NonZeroUsize::new(4096),
-                        ..TopologyConfig::default()
-                    };
-                    Box::new(InProcess(Faulty { engine: TopologyEngine::new(config), fault }))
-                }
-                EngineKind::Microbatch => {
-                    let engine = MicroBatch::new().parallelism(1).batch_interval(timed);
-                    Box::new(InProcess(Faulty { engine, fault }))
-                }
-                _ => {
-                    let engine = TridentEngine::new().parallelism(1).batch_interval(timed);
-                    Box::new(InProcess(Faulty { engine, fault }))
-                }
-            };
-            let has_it = match fault {
-                Fault::AckingOff => row.acking.is_some(),
-                Fault::SilentInterval => row.batch_interval.is_some(),
-                _ => true,
-            };
+            row.target = Box::new(Lying { target: row.target, lie });
+            let has_it = lie.applies_to(&row);
             let run = run(&row, "word-count", Shape::Constant);
             let error = run.error.unwrap_or_default();
-            assert_eq!(error.contains(part), has_it, "{fault:?} on {}: {error:?}", row.id);
-            assert_eq!(run.verdict.valid, !has_it, "{fault:?} on {}", row.id);
+            assert_eq!(error.contains(part), has_it, "{lie:?} on {}: {error:?}", row.id);
+            assert_eq!(run.verdict.valid, !has_it, "{lie:?} on {}", row.id);
             assert!(!error.contains('\n'), "one line: {error}");
             caught += usize::from(has_it);
         }
-        assert!(caught > 0, "{fault:?}");
+        assert!(caught > 0, "{lie:?}");
     }
 }
 

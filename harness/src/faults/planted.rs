@@ -1,6 +1,6 @@
 //! Operators, sources and sinks that do one thing wrong.
 
-use crate::faulty::Fault;
+use super::faulty::Fault;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -279,31 +279,6 @@ impl Blurred {
         if self.on {
             summary.late = 0;
         }
-    }
-}
-
-/// Reports something else than what ran.
-pub(crate) fn lie(fault: Fault, summary: &mut RunSummary) {
-    let mut set = |key: &str, value: &str| {
-        if let Some(setting) = summary.settings.get_mut(key) {
-            value.clone_into(setting);
-        }
-    };
-    match fault {
-        Fault::OtherEngine => "another".clone_into(&mut summary.engine),
-        Fault::OtherParallelism => set("parallelism", "7"),
-        Fault::AckingOff => set("acking", "off"),
-        Fault::SilentInterval => {
-            summary.settings.remove("batch_interval_ms");
-        }
-        Fault::ExecutedNothing => {
-            summary.batches.clear();
-            summary.counters.values_mut().for_each(|count| *count = 0);
-        }
-        Fault::Silent => {
-            *summary = RunSummary { records: summary.records, ..RunSummary::default() }
-        }
-        _ => {}
     }
 }
 

@@ -1,0 +1,101 @@
+//! Targets whose output is right, and whose account of what ran is not.
+
+use crate::rows::EngineRow;
+use crate::target::{Outcome, Target, TargetError};
+use crate::verdict::Detail;
+use weir_dataflow::{Plan, RunContext, RunSummary};
+use weir_workloads::Settings;
+
+/// What an engine can be wrong about, or keep to itself, while its output is right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lie {
+    /// It says that it is another engine.
+    OtherEngine,
+    /// It says that it ran with more tasks.
+    OtherParallelism,
+    /// It says that acking was off.
+    AckingOff,
+    /// It says nothing of the interval of its batches.
+    SilentInterval,
+    /// It says that it executed nothing.
+    ExecutedNothing,
+    /// It says nothing at all.
+    Silent,
+}
+
+/// All of them, and what is said of each where one task with acking was asked for.
+pub const LIES: [(Lie, &str); 6] = [
+    (Lie::OtherEngine, "was asked for, and another reports"),
+    (Lie::OtherParallelism, "parallelism is 7 and not 1"),
+    (Lie::AckingOff, "acking is off and not on"),
+    (Lie::SilentInterval, "does not report batch_interval_ms"),
+    (Lie::ExecutedNothing, "executed"),
+    (Lie::Silent, "was asked for, and no engine reports"),
+];
+
+impl Lie {
+    /// Whether a row has what it is about.
+    #[must_use]
+    pub fn applies_to(self, row: &EngineRow) -> bool {
+        match self {
+            Self::AckingOff => row.acking.is_some(),
+            Self::SilentInterval => row.batch_interval.is_some(),
+            _ => true,
+        }
+    }
+
+    fn tell(self, summary: &mut RunSummary) {
+        let mut set = |key: &str, value: &str| {
+            if let Some(setting) = summary.settings.get_mut(key) {
+                value.clone_into(setting);
+            }
+        };
+        match self {
+            Self::OtherEngine => "another".clone_into(&mut summary.engine),
+            Self::OtherParallelism => set("parallelism", "7"),
+            Self::AckingOff => set("acking", "off"),
+            Self::SilentInterval => {
+                summary.settings.remove("batch_interval_ms");
+            }
+            Self::ExecutedNothing => {
+                summary.batches.clear();
+                summary.counters.values_mut().for_each(|count| *count = 0);
+            }
+            Self::Silent => {
+                *summary = RunSummary { records: summary.records, ..RunSummary::default() };
+            }
+        }
+    }
+}
+
+/// A target that lies about its runs.
+pub struct Lying {
+    /// What runs.
+    pub target: Box<dyn Target>,
+    /// What it says wrongly.
+    pub lie: Lie,
+}
+
+impl Target for Lying {
+    fn engine(&self) -> &str {
+        self.target.engine()
+    }
+
+    fn run(
+        &self,
+        workload: &str,
+        settings: &Settings,
+        context: &RunContext,
+        detail: Detail,
+    ) -> Result<Outcome, TargetError> {
+        let mut outcome = self.target.run(workload, settings, context, detail)?;
+        if let Ok(summary) = &mut outcome.summary {
+            self.lie.tell(summary);
+        }
+        Ok(outcome)
+    }
+
+    fn plan(&self, workload: &str, settings: &Settings) -> Result<Plan, TargetError> {
+        self.target.plan(workload, settings)
+    }
+}

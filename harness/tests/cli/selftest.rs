@@ -1,0 +1,41 @@
+//! `weir selftest`, as far as it asks nothing of the machine.
+
+use crate::process::Place;
+use weir_harness::selftest::CHECKS;
+use weir_reports::selftest::Selftest;
+
+/// Arithmetic, and a clock that is told the time.
+const EXACT: [&str; 3] = ["schedule-rates", "omission-exact", "distribution"];
+
+#[test]
+fn exact_checks_pass_and_are_told_of_one_by_one() {
+    let place = Place::new();
+    let text = place.weir([&["selftest"][..], &EXACT].concat()).ok();
+    let titles: Vec<&str> = text.lines().filter(|line| line.starts_with("PASS  ")).collect();
+    assert_eq!(titles.len(), EXACT.len(), "{text}");
+    for (title, name) in titles.iter().zip(EXACT) {
+        assert!(title.starts_with(&format!("PASS  {name} (")), "{text}");
+    }
+    assert!(text.ends_with(": this harness is right.\n"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 100), "{text}");
+}
+
+#[test]
+fn the_document_holds_the_same() {
+    let place = Place::new();
+    let json = place.weir([&["selftest", "--format", "json"][..], &EXACT].concat()).ok();
+    let whole = Selftest::parse(&json).expect("a document of checks");
+    assert!(whole.passed, "{json}");
+    assert!(whole.checks.iter().map(|check| check.name.as_str()).eq(EXACT), "{json}");
+}
+
+#[test]
+fn help_names_every_check_and_others_are_refused() {
+    let place = Place::new();
+    let help = place.weir(["selftest", "--help"]).ok();
+    for check in CHECKS {
+        assert!(help.contains(check.name), "{} is not in:\n{help}", check.name);
+    }
+    let message = place.weir(["selftest", "everything"]).refused(2);
+    assert!(message.contains("everything"), "{message}");
+}
