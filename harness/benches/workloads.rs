@@ -8,7 +8,7 @@ use std::time::Duration;
 use weir_dataflow::testing::AllAtOnce;
 use weir_harness::rows::EngineRow;
 use weir_harness::settings::{Config, Layers, resolve};
-use weir_harness::verdict::Detail;
+use weir_targets::verdict::Detail;
 use weir_workloads::{NAMES, describe};
 
 fn config() -> Config {

@@ -16,19 +16,18 @@ use weir_dataflow::SystemClock;
 use weir_harness::rows::EngineRow;
 use weir_harness::search::{Level, Search, SearchSettings};
 use weir_harness::settings::{Config, EngineKind, Layers, resolve};
-use weir_harness::slowed::{Slowed, Wait};
-use weir_harness::target::InProcess;
-use weir_oracle::Oracle;
 use weir_statistics::sample::{mean, variation};
+use weir_targets::engines::slowed_oracle;
+use weir_targets::slowed::{Pace, Wait};
 
 const SERVICE: Duration = Duration::from_micros(50);
 const TIMES: usize = 10;
 
 fn row() -> EngineRow {
-    let engine = Slowed::new(Oracle, Arc::new(SystemClock::new()), SERVICE, Wait::Spin);
+    let pace = Pace::even(Arc::new(SystemClock::new()), SERVICE, Wait::Spin);
     EngineRow {
         id: format!("oracle slowed by {SERVICE:?}"),
-        ..EngineRow::plain(EngineKind::Oracle, Box::new(InProcess(engine)))
+        ..EngineRow::plain(EngineKind::Oracle, slowed_oracle(pace))
     }
 }
 

@@ -5,8 +5,6 @@ use crate::resources::ResourceMeter;
 use crate::schedule::{PacedLoad, Rate, SaturationLoad, Schedule, ScheduleError, Shape};
 use crate::series::{MeasuredPhase, Progress, Sampler, sustained, time_series};
 use crate::steadiness::{self, Looked, of_latency, of_throughput};
-use crate::target::{Outcome, Target, TargetError};
-use crate::verdict::Detail;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -15,6 +13,8 @@ use weir_dataflow::{
 };
 use weir_reports::histogram::{encode, percentiles};
 use weir_reports::schema::{Batches, Mode, Phases, Ran, Resources, Run, Verdict};
+use weir_targets::target::{Outcome, Target, TargetError};
+use weir_targets::verdict::Detail;
 use weir_workloads::Settings;
 
 /// What a run offers, and for how long.

@@ -1,17 +1,16 @@
 //! The harness: schedules, recorders, phases, verdicts, the runner, and the `weir` command.
 //!
 //! One run goes like this. A [`schedule`] says when each record is due; an engine behind a
-//! [`target`] claims what is due and reports into a [`recorder`]; a [`series`] sampler watches its
-//! backlog and [`resources`] what it takes. Afterwards the oracle's [`verdict`] decides whether
-//! any of that counts.
+//! [`Target`](weir_targets::target::Target) claims what is due and reports into a [`recorder`]; a
+//! [`series`] sampler watches its backlog and [`resources`] what it takes. Afterwards the oracle's
+//! [verdict](weir_targets::verdict) decides whether any of that counts.
 
 pub mod cli;
 pub mod doctor;
 pub mod environment;
 pub mod execute;
-pub mod faults;
 pub mod identity;
-pub mod null;
+pub mod lies;
 pub mod recorder;
 pub mod resources;
 pub mod rows;
@@ -21,9 +20,6 @@ pub mod selftest;
 pub mod series;
 pub mod session;
 pub mod settings;
-pub mod slowed;
 pub mod steadiness;
 pub mod sweep;
-pub mod target;
 mod trial;
-pub mod verdict;

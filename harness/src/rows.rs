@@ -2,16 +2,15 @@
 
 use crate::execute::Executed;
 use crate::identity::Asked;
-use crate::null::Null;
 use crate::schedule::format_duration;
 use crate::settings::{Config, EngineKind};
-use crate::target::{CostLoop, InProcess, Target};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use weir_microbatch::MicroBatch;
-use weir_oracle::Oracle;
 use weir_reports::schema::{Row, Run, Verdict};
-use weir_topology::{Acking, TopologyConfig, TopologyEngine};
+use weir_targets::engines;
+use weir_targets::target::Target;
+use weir_topology::{Acking, TopologyConfig};
 use weir_trident::TridentEngine;
 
 /// An engine with its settings: a row of every table.
@@ -62,9 +61,9 @@ impl EngineRow {
             EngineKind::Topology => Self::topologies(config),
             EngineKind::Microbatch => Self::microbatches(config),
             EngineKind::Trident => Self::tridents(config),
-            EngineKind::Oracle => vec![Self::plain(kind, Box::new(InProcess(Oracle)))],
-            EngineKind::Null => vec![Self::plain(kind, Box::new(InProcess(Null)))],
-            EngineKind::Loop => vec![Self::plain(kind, Box::new(CostLoop))],
+            EngineKind::Oracle => vec![Self::plain(kind, engines::oracle())],
+            EngineKind::Null => vec![Self::plain(kind, engines::null())],
+            EngineKind::Loop => vec![Self::plain(kind, engines::cost_loop())],
         }
     }
 
@@ -87,7 +86,7 @@ impl EngineRow {
                     id: format!("topology{ack}{batched}"),
                     kind: EngineKind::Topology,
                     asked: Asked::topology(&topology),
-                    target: Box::new(InProcess(TopologyEngine::new(topology))),
+                    target: engines::topology(topology),
                     batch_interval: None,
                     acking: Some(acking),
                     queue_batch: Some(batch),
@@ -105,7 +104,7 @@ impl EngineRow {
             Self {
                 id: format!("microbatch {}", format_duration(interval)),
                 kind: EngineKind::Microbatch,
-                target: Box::new(InProcess(engine)),
+                target: engines::microbatch(engine),
                 batch_interval: Some(interval),
                 acking: None,
                 queue_batch: None,
@@ -126,7 +125,7 @@ impl EngineRow {
             Self {
                 id: format!("trident {}", format_duration(interval)),
                 kind: EngineKind::Trident,
-                target: Box::new(InProcess(engine)),
+                target: engines::trident(engine),
                 batch_interval: Some(interval),
                 acking: None,
                 queue_batch: None,

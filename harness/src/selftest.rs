@@ -20,15 +20,15 @@ mod tests;
 mod verdicts;
 
 use crate::execute::{ExecuteError, Executed, Offer, execute};
-use crate::faults::FaultError;
 use crate::schedule::{QuantityError, Rate, ScheduleError, Shape};
 use crate::settings::{ConfigError, ResolveError};
-use crate::target::{Target, TargetError};
 use std::time::Duration;
 use thiserror::Error;
 use weir_dataflow::{Cancel, Clock, RunError, SystemClock};
 use weir_reports::selftest::Outcome;
 use weir_statistics::StatisticsError;
+use weir_targets::faults::FaultError;
+use weir_targets::target::{Target, TargetError};
 use weir_workloads::{Generated, Settings};
 
 /// Why a check could not be made at all; it has failed then.

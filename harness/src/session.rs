@@ -6,11 +6,9 @@
 
 use crate::environment;
 use crate::execute::{ExecuteError, Executed, Offer, execute};
-use crate::null::Null;
 use crate::rows::EngineRow;
 use crate::schedule::{QuantityError, Rate, Shape};
 use crate::settings::{Config, RateChoice, Resolved};
-use crate::target::{CostLoop, InProcess, Target, TargetError};
 use crate::trial::{command_line, settings_of, surroundings, verdicts};
 use std::time::Duration;
 use thiserror::Error;
@@ -18,6 +16,8 @@ use weir_dataflow::Cancel;
 use weir_reports::schema::{
     Component, Reference, ResultFile, Row, SCHEMA_VERSION, Verdict, WorkloadResult,
 };
+use weir_targets::engines;
+use weir_targets::target::{Target, TargetError};
 use weir_workloads::{InputError, Settings, UnknownWorkload, describe};
 
 /// What happens during a session, for whoever shows it.
@@ -185,6 +185,7 @@ impl Session<'_> {
     ) -> Result<WorkloadResult, SessionError> {
         let described = describe(name, settings)?;
         let offers = self.offers(described.nominal_rate);
+        let (cost_loop, null) = (engines::cost_loop(), engines::null());
         let (mut done, mut loops, mut nulls) = (Vec::new(), Vec::new(), Vec::new());
         let mut floor = None;
         for round in 1..=self.config.rounds {
@@ -194,16 +195,10 @@ impl Session<'_> {
             }
             for offer in &offers {
                 if offer.is_saturation() {
-                    loops.extend(self.reference(&CostLoop, name, settings, *offer, round)?);
-                    nulls.extend(self.reference(
-                        &InProcess(Null),
-                        name,
-                        settings,
-                        *offer,
-                        round,
-                    )?);
+                    loops.extend(self.reference(&*cost_loop, name, settings, *offer, round)?);
+                    nulls.extend(self.reference(&*null, name, settings, *offer, round)?);
                 } else {
-                    floor = self.reference(&InProcess(Null), name, settings, *offer, round)?;
+                    floor = self.reference(&*null, name, settings, *offer, round)?;
                 }
                 for &row in &order {
                     let run = self.one(&rows[row], name, settings, *offer, round)?;

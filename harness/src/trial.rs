@@ -5,11 +5,11 @@ use crate::doctor;
 use crate::environment;
 use crate::execute::{ExecuteError, Executed};
 use crate::settings::{Def, Resolved, Value};
-use crate::target::{Claimed, judge};
-use crate::verdict::Detail;
 use std::collections::BTreeMap;
 use weir_dataflow::SystemClock;
 use weir_reports::schema::{Environment, Setting, Verdict};
+use weir_targets::target::{Claimed, judge};
+use weir_targets::verdict::Detail;
 use weir_workloads::Settings;
 
 /// The oracle's verdicts on runs, one pass per load that they share.

@@ -14,6 +14,6 @@ fn the_worked_example_keeps_the_promise() {
     let (_, registry) = lib.split_once("\nregistry::registry!(").expect("the registry");
     let (names, _) = registry.split_once(");").expect("its end");
     assert!(names.split(',').any(|name| name.trim() == "TopWords"), "{names}");
-    // `engines.rs` runs every workload of the registry on every engine.
+    // `targets/tests/engines.rs` runs every workload of the registry on every engine.
     assert!(weir_workloads::NAMES.contains(&"top-words"));
 }

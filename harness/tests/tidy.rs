@@ -20,6 +20,18 @@ const EDGES: &[(&str, &[&str])] = &[
     ("weir-statistics", &[]),
     ("weir-reports", &["weir-statistics"]),
     (
+        "weir-targets",
+        &[
+            "weir-dataflow",
+            "weir-microbatch",
+            "weir-oracle",
+            "weir-reports",
+            "weir-topology",
+            "weir-trident",
+            "weir-workloads",
+        ],
+    ),
+    (
         "weir-harness",
         &[
             "weir-dataflow",
@@ -27,6 +39,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "weir-oracle",
             "weir-reports",
             "weir-statistics",
+            "weir-targets",
             "weir-topology",
             "weir-trident",
             "weir-workloads",

@@ -210,40 +210,86 @@ fn run_once<T: 'static, R: Send>(
     label: &Arc<str>,
     action: impl Fn(Partition<'_, T>) -> Result<R, TaskError> + Sync,
 ) -> Result<Vec<(usize, R)>, JobError> {
+    let job = ActionOn { node: &**node, only, action, results: Mutex::default() };
+    run_erased(sc, &job, label)?;
+    let results = job.results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    Ok(results.into_iter().flatten().collect())
+}
+
+/// An action with its types left out, so that what runs jobs is compiled once and not for every action
+/// on every type.
+trait Action: Sync {
+    /// The stages in front of it.
+    fn stages(&self, visit: &mut dyn FnMut(Arc<dyn Stage>));
+    /// The partitions that it works on, once the stages have run.
+    fn partitions(&self) -> Vec<usize>;
+    /// How many tasks will come.
+    fn expect(&self, tasks: usize);
+    /// The task at this place among them.
+    fn run_task(&self, place: usize, task: &TaskContext) -> Result<(), TaskError>;
+}
+
+struct ActionOn<'a, T: 'static, R, F> {
+    node: &'a dyn RddNode<T>,
+    only: Option<std::ops::Range<usize>>,
+    action: F,
+    /// By place; with the partition.
+    results: Mutex<Vec<Option<(usize, R)>>>,
+}
+
+impl<T: 'static, R: Send, F> Action for ActionOn<'_, T, R, F>
+where
+    F: Fn(Partition<'_, T>) -> Result<R, TaskError> + Sync,
+{
+    fn stages(&self, visit: &mut dyn FnMut(Arc<dyn Stage>)) {
+        self.node.stages(visit);
+    }
+    fn partitions(&self) -> Vec<usize> {
+        let wanted = self.only.clone().unwrap_or(0..self.node.partitions());
+        wanted.filter(|&split| !self.node.known_empty(split)).collect()
+    }
+    fn expect(&self, tasks: usize) {
+        let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        results.resize_with(tasks, || None);
+    }
+    fn run_task(&self, place: usize, task: &TaskContext) -> Result<(), TaskError> {
+        let result = (self.action)(Partition::new(self.node, task))?;
+        let mut results = self.results.lock().unwrap_or_else(PoisonError::into_inner);
+        results[place] = Some((task.partition(), result));
+        Ok(())
+    }
+}
+
+fn run_erased(sc: &SparkContext, action: &dyn Action, label: &Arc<str>) -> Result<(), JobError> {
     if sc.is_stopped() {
         return Err(JobError::ContextStopped);
     }
     if sc.pool().current_thread_index().is_some() {
         return Err(JobError::Nested);
     }
-    let stages = unfinished(&**node);
+    let stages = unfinished(action);
     let _gates: Vec<MutexGuard<'_, ()>> = stages
         .iter()
         .map(|stage| stage.gate().lock().unwrap_or_else(PoisonError::into_inner))
         .collect();
     let job = Job { sc, stages: &stages, properties: sc.local_properties() };
     let first = job.skip_idle();
-    let splits = || {
-        let all = 0..node.partitions();
-        let wanted = only.clone().unwrap_or(all);
-        wanted.filter(|&split| !node.known_empty(split)).collect::<Vec<_>>()
-    };
-    if first == stages.len() && splits().is_empty() {
-        return Ok(Vec::new());
+    if first == stages.len() && action.partitions().is_empty() {
+        return Ok(());
     }
     sc.pool().install(|| {
         job.run_stages(first)?;
-        job.run_tasks(stages.len(), label, &splits(), |task| {
-            action(Partition::new(&**node, task)).map(|result| (task.partition(), result))
-        })
+        let partitions = action.partitions();
+        action.expect(partitions.len());
+        job.run_tasks(stages.len(), label, &partitions, &|place, task| action.run_task(place, task))
     })
 }
 
 /// The stages that have to run, in the order of their ids. Without recursion: where a batch of a stream
 /// with state fails for ever, every batch behind it adds to what has to run.
-fn unfinished<T: 'static>(node: &dyn RddNode<T>) -> Vec<Arc<dyn Stage>> {
+fn unfinished(action: &dyn Action) -> Vec<Arc<dyn Stage>> {
     let (mut found, mut open) = (BTreeMap::new(), Vec::new());
-    node.stages(&mut |stage| open.push(stage));
+    action.stages(&mut |stage| open.push(stage));
     while let Some(stage) = open.pop() {
         if !stage.is_done() && !found.contains_key(&stage.id()) {
             stage.parents(&mut |parent| open.push(parent));
@@ -252,6 +298,9 @@ fn unfinished<T: 'static>(node: &dyn RddNode<T>) -> Vec<Arc<dyn Stage>> {
     }
     found.into_values().collect()
 }
+
+/// What a task does, by its place among its stage's tasks.
+type Body<'a> = &'a (dyn Fn(usize, &TaskContext) -> Result<(), TaskError> + Sync);
 
 struct Job<'a> {
     sc: &'a SparkContext,
@@ -280,26 +329,26 @@ impl Job<'_> {
             if stage.is_done() {
                 continue;
             }
-            self.run_tasks(index, stage.label(), &stage.tasks(), |task| stage.run_task(task))?;
+            self.run_tasks(index, stage.label(), &stage.tasks(), &|_, task| stage.run_task(task))?;
             stage.finish();
         }
         Ok(())
     }
 
-    fn run_tasks<R: Send>(
+    fn run_tasks(
         &self,
         stage: usize,
         label: &Arc<str>,
         partitions: &[usize],
-        body: impl Fn(&TaskContext) -> Result<R, TaskError> + Sync,
-    ) -> Result<Vec<R>, JobError> {
+        body: Body<'_>,
+    ) -> Result<(), JobError> {
         let cancel = self.sc.cancel();
         if cancel.is_cancelled() {
             return Err(JobError::Cancelled);
         }
         self.sc.metrics().stage_ran(label, partitions.len());
         let most = self.sc.max_failures();
-        let attempt = |&partition: &usize| {
+        let attempt = |(place, &partition): (usize, &usize)| {
             let properties = self.properties.clone();
             let mut task =
                 TaskContext { partition, attempt: 0, cancel: cancel.clone(), properties };
@@ -307,10 +356,11 @@ impl Job<'_> {
             loop {
                 // What a panicking task leaves behind is only ever reached through cells that know
                 // whether they were completed.
-                let result =
-                    catch_unwind(AssertUnwindSafe(|| accumulator::with_task(|| body(&task))));
+                let result = catch_unwind(AssertUnwindSafe(|| {
+                    accumulator::with_task(|| body(place, &task))
+                }));
                 let cause = match result {
-                    Ok(Ok(result)) => return Ok(result),
+                    Ok(Ok(())) => return Ok(()),
                     Ok(Err(cause)) => cause,
                     Err(payload) => TaskError::Panicked(RunError::panic_message(&*payload)),
                 };
@@ -329,12 +379,12 @@ impl Job<'_> {
                 before = Some(cause);
             }
         };
-        let results: Vec<Result<R, _>> = match partitions {
+        let results: Vec<Result<(), _>> = match partitions {
             [] => Vec::new(),
-            [only] => vec![attempt(only)],
-            many => many.par_iter().with_max_len(1).map(attempt).collect(),
+            [only] => vec![attempt((0, only))],
+            many => many.par_iter().enumerate().with_max_len(1).map(attempt).collect(),
         };
-        results.into_iter().collect::<Result<Vec<R>, _>>().map_err(|failure| match failure {
+        results.into_iter().collect::<Result<(), _>>().map_err(|failure| match failure {
             (_, _, TaskError::Cancelled) => JobError::Cancelled,
             (partition, attempts, cause) => {
                 JobError::TaskFailed { stage, label: label.to_string(), partition, attempts, cause }

@@ -4,9 +4,9 @@ use super::exit;
 use crate::execute::ExecuteError;
 use crate::session::SessionError;
 use crate::settings::{ConfigError, ResolveError};
-use crate::target::TargetError;
 use std::fmt::Display;
 use weir_reports::FileError;
+use weir_targets::target::TargetError;
 use weir_workloads::{InputError, UnknownWorkload};
 
 /// A failed command.

@@ -5,8 +5,6 @@ use super::failure::Failure;
 use crate::rows::EngineRow;
 use crate::schedule::{Rate, SaturationLoad, Schedule, Shape};
 use crate::settings::{Config, Input};
-use crate::target::{Claimed, Contents, csv, judge};
-use crate::verdict::Detail;
 use std::io::{Write, stderr, stdout};
 use std::path::Path;
 use std::sync::Arc;
@@ -14,6 +12,8 @@ use std::time::Duration;
 use weir_dataflow::{Meter, RunContext, SystemClock};
 use weir_reports::schema::Verdict;
 use weir_reports::write_whole;
+use weir_targets::target::{Claimed, Contents, csv, judge};
+use weir_targets::verdict::Detail;
 use weir_workloads::{Described, Settings, describe};
 
 /// The whole input, once, all due at once.

@@ -6,12 +6,10 @@ use super::probe::{Watch, judge, least_per_s, measured, outcome};
 use super::searcher::{Conclusion, Limits, Next, Searcher, Step};
 use crate::environment;
 use crate::execute::{ExecuteError, Executed, Offer, execute};
-use crate::null::Null;
 use crate::rows::EngineRow;
 use crate::schedule::{Rate, Shape, format_duration};
 use crate::session::{SessionError, has_records};
 use crate::settings::{Config, Resolved};
-use crate::target::{InProcess, Target};
 use crate::trial::{command_line, settings_of, surroundings, verdicts};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +18,8 @@ use weir_reports::search::schema::{
     Ceiling, Ending, Finding, KIND, Probe, Rules, SEARCH_VERSION, SearchFile, SearchRow, Searched,
 };
 use weir_reports::summary::GENERATOR_BOUND;
+use weir_targets::engines;
+use weir_targets::target::Target;
 use weir_workloads::{Settings, describe};
 
 /// What is particular to a search; the rest are the settings of a run.
@@ -206,8 +206,8 @@ impl Search<'_> {
         (self.listener)(SearchEvent::Calibrating);
         let nominal = Rate::per_second(subject.nominal_rate)?;
         let length = self.config.saturation / REFERENCE;
-        let null = InProcess(Null);
-        let run = |offer| self.given_time(&null, subject, offer, Duration::ZERO);
+        let null = engines::null();
+        let run = |offer| self.given_time(&*null, subject, offer, Duration::ZERO);
         let saturation = run(self.offer(Shape::Max, nominal, length))?.achieved_per_s();
         let most = Rate::MAX_PER_S as f64;
         let mut ceiling = Ceiling {

@@ -1,16 +1,15 @@
 //! What an engine of a known time per record reaches, and what measuring itself costs.
 
 use super::{Found, SelftestError, percent, run_once, saturation};
-use crate::null::Null;
 use crate::recorder::{RecordingSpec, Recordings};
 use crate::schedule::{Rate, Shape};
-use crate::slowed::{Slowed, Wait};
-use crate::target::InProcess;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_dataflow::{Cancel, Clock, Sample, SystemClock};
 use weir_reports::units;
 use weir_statistics::sample::median;
+use weir_targets::engines::{null, slowed_null};
+use weir_targets::slowed::{Pace, Wait};
 
 const SERVICE: Duration = Duration::from_micros(20);
 const SHORT: f64 = 0.05;
@@ -31,8 +30,8 @@ pub(super) fn service(cancel: &Cancel) -> Result<Found, SelftestError> {
     let offer = saturation(Duration::from_millis(100), Duration::from_millis(500))?;
     let mut shares = Vec::new();
     for _ in 0..3 {
-        let engine = Slowed::new(Null, Arc::new(SystemClock::new()), SERVICE, Wait::Spin);
-        let run = run_once(&InProcess(engine), "constant-null", offer, cancel)?;
+        let pace = Pace::even(Arc::new(SystemClock::new()), SERVICE, Wait::Spin);
+        let run = run_once(&*slowed_null(pace), "constant-null", offer, cancel)?;
         shares.push(run.achieved_per_s() / limit);
     }
     let share = median(&shares);
@@ -82,12 +81,12 @@ pub(super) fn recording() -> Result<Found, SelftestError> {
 }
 
 pub(super) fn ceiling(cancel: &Cancel) -> Result<Found, SelftestError> {
-    let null = InProcess(Null);
+    let null = null();
     let mut offer = saturation(Duration::from_millis(100), Duration::from_millis(500))?;
-    let flat_out = run_once(&null, "constant-null", offer, cancel)?.achieved_per_s();
+    let flat_out = run_once(&*null, "constant-null", offer, cancel)?.achieved_per_s();
     let rate = flat_out.min(Rate::MAX_PER_S as f64);
     (offer.shape, offer.rate) = (Shape::Constant, Rate::nearest(rate)?);
-    let measured = run_once(&null, "constant-null", offer, cancel)?.achieved_per_s();
+    let measured = run_once(&*null, "constant-null", offer, cancel)?.achieved_per_s();
     let enough = flat_out.min(measured) >= LEAST_PER_S;
     Ok(Found {
         passed: enough || cfg!(debug_assertions),

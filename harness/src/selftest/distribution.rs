@@ -1,16 +1,15 @@
 //! Percentiles are those of the delays that were planted.
 
 use super::{Found, SelftestError, percent, settings};
-use crate::null::Null;
 use crate::recorder::{RecordingSpec, Recordings};
 use crate::schedule::{PacedLoad, Rate, Schedule, Shape};
-use crate::slowed::{Slowed, Wait};
-use crate::target::{InProcess, Target};
-use crate::verdict::Detail;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_dataflow::{ManualClock, RunContext};
 use weir_reports::histogram::percentiles;
+use weir_targets::engines::slowed_null;
+use weir_targets::slowed::{Pace, Wait};
+use weir_targets::verdict::Detail;
 
 const RECORDS: u64 = 100_000;
 /// So slow that no record waits for another.
@@ -46,7 +45,7 @@ pub(super) fn error(
     let clock = Arc::new(ManualClock::auto());
     let load = Arc::new(PacedLoad::new(schedule));
     let context = RunContext::new(clock.clone(), load, Arc::new(recordings.meter()));
-    let engine = InProcess(Slowed::by(Null, clock, times, Wait::Sleep));
+    let engine = slowed_null(Pace::by(clock, times, Wait::Sleep));
     engine.run("constant-null", &settings(), &context, Detail::Digests)?.summary?;
     let latency = recordings.finish();
     let found = percentiles(&latency.scheduled).ok_or(SelftestError::Nothing("latencies"))?;

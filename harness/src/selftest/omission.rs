@@ -2,12 +2,8 @@
 
 use super::{Found, SelftestError, run_once, settings};
 use crate::execute::Offer;
-use crate::null::Null;
 use crate::recorder::{RecordingSpec, Recordings};
 use crate::schedule::{PacedLoad, Rate, Schedule, Shape};
-use crate::slowed::{Slowed, Wait};
-use crate::target::{InProcess, Target};
-use crate::verdict::Detail;
 use hdrhistogram::Histogram;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +11,10 @@ use weir_dataflow::{Cancel, Clock, ManualClock, Meter, RunContext, SystemClock};
 use weir_reports::histogram::decode;
 use weir_reports::schema::Verdict;
 use weir_reports::units;
+use weir_targets::engines;
+use weir_targets::slowed::{Pace, Wait};
+use weir_targets::target::Target;
+use weir_targets::verdict::Detail;
 
 const PER_S: u64 = 10_000;
 const STALL: Duration = Duration::from_millis(100);
@@ -73,9 +73,9 @@ impl Stalled {
     }
 }
 
-fn engine(clock: Arc<dyn Clock>, wait: Wait) -> InProcess<Slowed<Null>> {
+fn engine(clock: Arc<dyn Clock>, wait: Wait) -> Box<dyn Target> {
     let times = |index| if index == STALLS_AT { STALL } else { Duration::ZERO };
-    InProcess(Slowed::by(Null, clock, times, wait))
+    engines::slowed_null(Pace::by(clock, times, wait))
 }
 
 /// On a clock that is told the time; `meter` makes that of the recordings.
@@ -103,7 +103,7 @@ pub(super) fn here(cancel: &Cancel) -> Result<Found, SelftestError> {
     let warm_up = Duration::ZERO;
     let offer = Offer { shape: Shape::Constant, rate, warm_up, measured: LENGTH, seed: 1 };
     let engine = engine(Arc::new(SystemClock::new()), Wait::Spin);
-    let run = run_once(&engine, "constant-null", offer, cancel)?;
+    let run = run_once(&*engine, "constant-null", offer, cancel)?;
     let run = run.into_run(1, 1, Verdict::default());
     let histogram = |text: Option<String>| text.and_then(|text| decode(&text).ok());
     let (scheduled, service) = (histogram(run.latency_hdr), histogram(run.service_hdr));

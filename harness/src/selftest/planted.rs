@@ -2,24 +2,25 @@
 
 use super::{Found, SelftestError, settings};
 use crate::execute::{Offer, execute};
-use crate::faults::{Fault, LIES, Lying, verdict};
+use crate::lies::{LIES, Lying};
 use crate::rows::EngineRow;
 use crate::schedule::{Rate, Shape};
 use crate::settings::{Config, EngineKind, Layers, resolve};
 use std::time::Duration;
 use weir_dataflow::Cancel;
-use weir_oracle::Oracle;
 use weir_reports::schema::Verdict;
+use weir_targets::engines::faulty_oracle;
+use weir_targets::faults::{Fault, verdict};
 
 pub(super) fn faults() -> Result<Found, SelftestError> {
     let mut unnoticed = Vec::new();
     for workload in ["word-count", "stateful", "windowed"] {
-        if !verdict(Oracle, Fault::None, workload)?.valid {
+        if !verdict(&*faulty_oracle(Fault::None), Fault::None, workload)?.valid {
             unnoticed.push(format!("an engine without a fault is wrong on {workload}"));
         }
     }
     for (fault, workload) in Fault::ALL {
-        if verdict(Oracle, fault, workload)?.valid {
+        if verdict(&*faulty_oracle(fault), fault, workload)?.valid {
             unnoticed.push(format!("{fault:?} went unnoticed on {workload}"));
         }
     }

@@ -2,13 +2,12 @@
 
 use super::{Found, SelftestError, percent, run_once};
 use crate::execute::Offer;
-use crate::null::Null;
 use crate::schedule::{Rate, Schedule, Shape};
-use crate::target::InProcess;
 use std::time::Duration;
 use weir_dataflow::Cancel;
 use weir_reports::schema::Verdict;
 use weir_reports::units;
+use weir_targets::engines::null;
 
 const RATES_PER_S: [u64; 5] = [1_000, 100_000, 1_000_000, 10_000_000, 50_000_000];
 const LENGTH: Duration = Duration::from_secs(10);
@@ -59,7 +58,7 @@ pub(super) fn on_time(cancel: &Cancel) -> Result<Found, SelftestError> {
         measured: Duration::from_secs(2),
         seed: 1,
     };
-    let run = run_once(&InProcess(Null), "constant-null", offer, cancel)?;
+    let run = run_once(&*null(), "constant-null", offer, cancel)?;
     let (due, given) = (DRIVEN_PER_S * 5 / 2, run.given);
     let run = run.into_run(1, 1, Verdict::default());
     let latency = run.latency.ok_or(SelftestError::Nothing("latencies"))?;

@@ -1,17 +1,14 @@
 //! An engine is no slower than itself, and one that is slower is found to be.
 
 use super::{Found, SelftestError, percent, run_once, saturation};
-use crate::slowed::{Slowed, Wait};
-use crate::target::InProcess;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_dataflow::{Cancel, SystemClock};
-use weir_oracle::Oracle;
 use weir_statistics::sample::median;
 use weir_statistics::verdict::{Better, Judge, Verdict};
-
-/// What runs: the oracle, as an engine like another.
-type Subject = InProcess<Slowed<Oracle>>;
+use weir_targets::engines::slowed_oracle;
+use weir_targets::slowed::{Pace, Wait};
+use weir_targets::target::Target;
 
 const WORKLOAD: &str = "word-count";
 const ROUNDS: usize = 8;
@@ -22,21 +19,25 @@ const MEASURED: Duration = Duration::from_millis(120);
 const TOGETHER: u64 = 64;
 
 /// The oracle, in which each record takes `more` besides, in nanoseconds.
-fn subject(more_ns: f64) -> Subject {
+fn subject(more_ns: f64) -> Box<dyn Target> {
     let pause = Duration::from_nanos((more_ns * TOGETHER as f64) as u64);
     let times =
         move |index: u64| if index.is_multiple_of(TOGETHER) { pause } else { Duration::ZERO };
-    InProcess(Slowed::by(Oracle, Arc::new(SystemClock::new()), times, Wait::Spin))
+    slowed_oracle(Pace::by(Arc::new(SystemClock::new()), times, Wait::Spin))
 }
 
 /// Records per second of a short run at saturation.
-fn throughput(subject: &Subject, cancel: &Cancel) -> Result<f64, SelftestError> {
+fn throughput(subject: &dyn Target, cancel: &Cancel) -> Result<f64, SelftestError> {
     let offer = saturation(WARM_UP, MEASURED)?;
     Ok(run_once(subject, WORKLOAD, offer, cancel)?.achieved_per_s())
 }
 
 /// Compares two in interleaved rounds, A B B A: the verdict on the second, and its change from the first.
-fn compare(a: &Subject, b: &Subject, cancel: &Cancel) -> Result<(Verdict, f64), SelftestError> {
+fn compare(
+    a: &dyn Target,
+    b: &dyn Target,
+    cancel: &Cancel,
+) -> Result<(Verdict, f64), SelftestError> {
     let (mut base, mut new) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         if round % 2 == 0 {
@@ -54,7 +55,7 @@ fn compare(a: &Subject, b: &Subject, cancel: &Cancel) -> Result<(Verdict, f64), 
 /// Comparisons of two, and each one's verdict and change.
 fn comparisons(
     times: usize,
-    (a, b): (&Subject, &Subject),
+    (a, b): (&dyn Target, &dyn Target),
     cancel: &Cancel,
 ) -> Result<Vec<(Verdict, f64)>, SelftestError> {
     (0..times).map(|_| compare(a, b, cancel)).collect()
@@ -69,7 +70,7 @@ const ALARMS: usize = 1;
 
 pub(super) fn against_itself(cancel: &Cancel) -> Result<Found, SelftestError> {
     let subject = subject(0.0);
-    let found = comparisons(ALIKE, (&subject, &subject), cancel)?;
+    let found = comparisons(ALIKE, (&*subject, &*subject), cancel)?;
     let unchanged = count(&found, |verdict| verdict == Verdict::Unchanged);
     let open = count(&found, |verdict| verdict == Verdict::Inconclusive);
     let alarms = ALIKE - unchanged - open;
@@ -91,10 +92,10 @@ const FOUND: usize = 4;
 
 pub(super) fn slowdown(cancel: &Cancel) -> Result<Found, SelftestError> {
     let base = subject(0.0);
-    let own: Result<Vec<f64>, _> = (0..5).map(|_| throughput(&base, cancel)).collect();
+    let own: Result<Vec<f64>, _> = (0..5).map(|_| throughput(&*base, cancel)).collect();
     let own_ns = 1e9 / median(&own?);
     let slower = subject(own_ns * INJECTED);
-    let found = comparisons(SLOWER, (&base, &slower), cancel)?;
+    let found = comparisons(SLOWER, (&*base, &*slower), cancel)?;
     let regressed = count(&found, |verdict| verdict == Verdict::Regressed);
     let changes: Vec<f64> = found.iter().map(|(_, change)| *change).collect();
     Ok(Found {

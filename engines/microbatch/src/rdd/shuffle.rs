@@ -100,7 +100,7 @@ pub(crate) struct ShuffleStage<T: 'static, M: MapSide<T>> {
     map: Arc<M>,
     gate: Mutex<()>,
     done: AtomicBool,
-    /// By reduce partition; with the map partition that a block came from.
+    /// By reduce partition; with the map partition that a block came from, in the order of these.
     blocks: Vec<Mutex<Vec<(usize, M::Block)>>>,
     /// By reduce partition: its blocks were taken.
     taken: Vec<AtomicBool>,
@@ -135,13 +135,12 @@ impl<T: Data, M: MapSide<T>> ShuffleStage<T, M> {
 
     /// The blocks of a reduce partition in the order of the map partitions. They are gone then.
     pub(crate) fn take(&self, partition: usize) -> Vec<M::Block> {
-        let mut blocks = std::mem::take(
+        let blocks = std::mem::take(
             &mut *self.blocks[partition].lock().unwrap_or_else(PoisonError::into_inner),
         );
         if !blocks.is_empty() {
             self.taken[partition].store(true, Ordering::Release);
         }
-        blocks.sort_by_key(|(from, _)| *from);
         blocks.into_iter().map(|(_, block)| block).collect()
     }
 
@@ -200,9 +199,12 @@ impl<T: Data, M: MapSide<T>> Stage for ShuffleStage<T, M> {
             if block.entries() > 0 {
                 entries += block.entries() as u64;
                 let mut blocks = to.lock().unwrap_or_else(PoisonError::into_inner);
-                // An attempt at this stage that failed elsewhere may have left a block behind.
-                blocks.retain(|(from, _)| *from != task.partition());
-                blocks.push((task.partition(), block));
+                let from = task.partition();
+                match blocks.binary_search_by_key(&from, |(from, _)| *from) {
+                    // An attempt at this stage that failed elsewhere has left one behind.
+                    Ok(at) => blocks[at].1 = block,
+                    Err(at) => blocks.insert(at, (from, block)),
+                }
             }
         }
         self.context().metrics().add_shuffled(entries);

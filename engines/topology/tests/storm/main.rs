@@ -12,5 +12,7 @@ mod metrics;
 mod pauses;
 mod starts;
 mod state;
+mod streams;
 mod watched;
+mod window_bolts;
 mod windows;

@@ -1,6 +1,5 @@
 //! A whole search of an engine that takes a known time for each record, on a clock that is told the time.
 
-use crate::null::Null;
 use crate::recorder::{RecordingSpec, Recordings};
 use crate::rows::EngineRow;
 use crate::schedule::{PacedLoad, Rate, Schedule, Shape};
@@ -10,15 +9,15 @@ use crate::search::{
 };
 use crate::session::SessionError;
 use crate::settings::{Config, EngineKind, Layers, resolve};
-use crate::slowed::{Slowed, Wait};
-use crate::target::{InProcess, Target};
-use crate::verdict::Detail;
 use std::sync::Arc;
 use std::time::Duration;
 use weir_dataflow::{ManualClock, RunContext};
 use weir_reports::histogram::percentiles;
 use weir_reports::schema::{Mode, Phases, Resources, Run, Verdict};
 use weir_reports::search::schema::{Ending, Finding, Probe, Purpose};
+use weir_targets::engines::{null, slowed_null};
+use weir_targets::slowed::{Pace, Wait};
+use weir_targets::verdict::Detail;
 use weir_workloads::{Settings, sherlock};
 
 const WARM_UP: Duration = Duration::from_millis(100);
@@ -32,7 +31,7 @@ fn probe(service: Duration, level: &Level, next: &Next) -> Probe {
     let clock = Arc::new(ManualClock::auto());
     let load = Arc::new(PacedLoad::new(schedule));
     let context = RunContext::new(clock.clone(), load, Arc::new(recordings.meter()));
-    let engine = InProcess(Slowed::new(Null, clock, service, Wait::Sleep));
+    let engine = slowed_null(Pace::even(clock, service, Wait::Sleep));
     let settings = Settings::new(sherlock());
     let outcome = engine.run("word-count", &settings, &context, Detail::Digests).expect("a run");
     let records = outcome.summary.expect("it ends").records;
@@ -141,10 +140,8 @@ fn a_wrong_output_ends_the_search() {
     let sets = sets.map(str::to_owned).to_vec();
     let resolved = resolve(&Layers { sets, ..Layers::default() }).expect("settings");
     let config = Config::new(&resolved).expect("a configuration");
-    let row = |id: &str| EngineRow {
-        id: id.to_owned(),
-        ..EngineRow::plain(EngineKind::Null, Box::new(InProcess(Null)))
-    };
+    let row =
+        |id: &str| EngineRow { id: id.to_owned(), ..EngineRow::plain(EngineKind::Null, null()) };
     let settings = SearchSettings {
         level: Level::default(),
         resolution: 0.05,

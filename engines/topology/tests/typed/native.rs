@@ -1,13 +1,11 @@
 //! The native API: groupings, acking and replay, throttling, failures, time.
 
-mod support;
-
+use super::support::{all, config, tick};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::{all, config, tick};
 use weir_dataflow::{ManualClock, Meter, RunError, Stamp};
 use weir_topology::typed::{
     self, Bolt, Collector, FailReason, Input, Next, Outcome, Report, Spout, SpoutCollector, Stream,

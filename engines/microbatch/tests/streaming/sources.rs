@@ -1,6 +1,6 @@
 //! Sources of a streaming context: sockets, receivers of one's own, files.
 
-#[path = "../examples/network_word_count.rs"]
+#[path = "../../examples/network_word_count.rs"]
 #[expect(dead_code, reason = "its main function is not run here")]
 mod network_word_count;
 

@@ -335,7 +335,7 @@ fn kill_after(child: &str, folder: &Path, lines: usize) -> (String, i64) {
 fn a_killed_process_leaves_what_it_prepared_or_committed() {
     let folder = tempfile::tempdir().expect("a folder");
     for round in 0..12 {
-        let (what, txid) = kill_after("child_that_counts", folder.path(), 1 + round % 7);
+        let (what, txid) = kill_after("map::child_that_counts", folder.path(), 1 + round % 7);
         let mut map = open(&StateProvider::disk(folder.path()));
         let read = |map: &KeyValue<u8, Values>| -> Vec<i64> {
             let all = (0..=4).map(|key| map.get(&key).expect("readable"));
@@ -365,7 +365,7 @@ fn a_killed_process_leaves_what_it_prepared_or_committed() {
 fn a_process_that_is_killed_while_it_makes_a_file_leaves_none_in_part() {
     let folder = tempfile::tempdir().expect("a folder");
     for round in 0..8 {
-        let (_, last) = kill_after("child_that_opens", folder.path(), 1 + round);
+        let (_, last) = kill_after("map::child_that_opens", folder.path(), 1 + round);
         let provider = StateProvider::disk(folder.path());
         for task in 0..=last as usize + 1 {
             let map = provider.key_value::<u8, Values>(&Namespace { task, ..namespace() });

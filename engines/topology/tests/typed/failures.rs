@@ -1,10 +1,8 @@
 //! A run that fails ends, with an error that names what failed, and leaves no thread behind.
 
-mod support;
-
+use super::support::{CountBy, Numbers, Session, all, config};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use support::{CountBy, Numbers, Session, all, config};
 use weir_dataflow::testing::CollectSink;
 use weir_dataflow::{
     Engine, Event, EventTime, Flow, RunContext, RunError, Sink, Source, Windows, Writer,

@@ -1,10 +1,8 @@
 //! Paced runs on a manual clock: every record is measured once, from its scheduled time.
 
-mod support;
-
+use super::support::{CountBy, Lines, Numbers, Paced, config, paced, tick};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use support::{CountBy, Lines, Numbers, Paced, config, paced, tick};
 use weir_dataflow::testing::CollectSink;
 use weir_dataflow::{Engine, Flow, ManualClock, Meter, Recorder, RunContext, Sample, Windows};
 use weir_topology::TopologyEngine;

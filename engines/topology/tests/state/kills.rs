@@ -3,7 +3,7 @@
 //!
 //! The test starts itself as the program: `program` is that when the environment says so.
 
-#[path = "../examples/stateful_word_count/components.rs"]
+#[path = "../../examples/stateful_word_count/components.rs"]
 mod components;
 
 use components::{Count, Lines, Split, counts_in};
@@ -78,7 +78,7 @@ impl Life {
     fn start(folder: &Path) -> Self {
         let program = std::env::current_exe().expect("this program");
         let child = Command::new(program)
-            .args(["program", "--exact", "--nocapture"])
+            .args(["kills::program", "--exact", "--nocapture"])
             .env(FOLDER, folder)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

@@ -1,57 +1,17 @@
-//! Ten broken engines, each caught by the verdict, and six that misreport themselves, each caught by what its
-//! row asks for.
+//! Engines that give a true account of what ran are believed, and those that misreport themselves, or were
+//! not given what was asked for, are caught.
 
 use std::time::Duration;
-use weir_dataflow::{Cancel, Engine};
+use weir_dataflow::Cancel;
 use weir_harness::execute::{Offer, execute};
-use weir_harness::faults::{Fault, LIES, Lying, verdict};
+use weir_harness::lies::{LIES, Lying};
 use weir_harness::rows::EngineRow;
 use weir_harness::schedule::Shape;
 use weir_harness::settings::{Config, Layers, resolve};
-use weir_harness::target::InProcess;
-use weir_microbatch::MicroBatch;
-use weir_oracle::Oracle;
 use weir_reports::schema::{Run, Verdict};
-use weir_topology::{Acking, TopologyConfig, TopologyEngine};
+use weir_targets::engines;
+use weir_topology::{Acking, TopologyConfig};
 use weir_workloads::{Generated, Settings};
-
-fn every_fault_is_caught<E: Engine>(engine: impl Fn() -> E) {
-    for workload in ["word-count", "stateful", "windowed"] {
-        let verdict = verdict(engine(), Fault::None, workload).expect("a verdict");
-        assert!(verdict.valid, "the wrapper is harmless on {workload}: {verdict:?}");
-    }
-    for (fault, workload) in Fault::ALL {
-        let verdict = verdict(engine(), fault, workload).expect("a verdict");
-        assert!(!verdict.valid, "{fault:?} went unnoticed on {workload}: {verdict:?}");
-    }
-}
-
-#[test]
-fn faults_in_the_oracle() {
-    every_fault_is_caught(|| Oracle);
-}
-
-#[test]
-fn faults_in_the_topology() {
-    for acking in [Acking::ONE, Acking::Off] {
-        every_fault_is_caught(|| {
-            let config = TopologyConfig {
-                parallelism: 2,
-                acking,
-                batch_size: 64,
-                ..TopologyConfig::default()
-            };
-            TopologyEngine::new(config)
-        });
-    }
-}
-
-#[test]
-fn faults_in_the_micro_batch_engine() {
-    every_fault_is_caught(|| {
-        MicroBatch::new().parallelism(2).batch_interval(Duration::from_millis(10))
-    });
-}
 
 /// The rows of a comparison with few choices.
 fn rows(sets: &[&str]) -> Vec<EngineRow> {
@@ -128,7 +88,7 @@ fn engines_that_were_given_other_settings_are_caught() {
     let sets = ["engine=topology", "parallelism=1", "queue-batch=1", "acking=on"];
     let asked = |config: TopologyConfig| {
         let mut row = rows(&sets).remove(0);
-        row.target = Box::new(InProcess(TopologyEngine::new(config)));
+        row.target = engines::topology(config);
         run(&row, "word-count", Shape::Constant).error.unwrap_or_default()
     };
     let config = || TopologyConfig {

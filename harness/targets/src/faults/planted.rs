@@ -1,12 +1,11 @@
 //! Operators, sources and sinks that do one thing wrong.
 
-use super::faulty::Fault;
+use super::Fault;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use weir_dataflow::{
-    Aggregate, Data, Emit, Event, EventTime, RunSummary, Sink, Source, Transform, UpdateState,
-    Writer,
+    Aggregate, Data, Emit, Event, EventTime, Sink, Source, Transform, UpdateState, Writer,
 };
 
 /// The record, of all that a run's operators see, at which rare faults strike.
@@ -266,19 +265,6 @@ impl<U: UpdateState> UpdateState for Reordered<U> {
         }
         // Without the fault a key is removed as the wrapped operator says.
         *state = (self.on || inner.is_some()).then_some((inner, None, seen));
-    }
-}
-
-/// Does not report late records.
-pub(crate) struct Blurred {
-    pub(crate) on: bool,
-}
-
-impl Blurred {
-    pub(crate) fn blur(&self, summary: &mut RunSummary) {
-        if self.on {
-            summary.late = 0;
-        }
     }
 }
 

@@ -1,5 +1,4 @@
 //! What the tests of this crate share.
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test file uses a part of it")]
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -13,15 +12,15 @@ use weir_dataflow::{
 use weir_topology::{Acking, TopologyConfig};
 
 /// Words of lines that depend on the index alone.
-pub const WORDS: [&str; 7] = ["a", "be", "cat", "door", "every", "flower", "garden"];
+pub(crate) const WORDS: [&str; 7] = ["a", "be", "cat", "door", "every", "flower", "garden"];
 
 /// Lines of `i % 5` words.
 #[derive(Clone)]
-pub struct Lines {
-    pub ordered: bool,
+pub(crate) struct Lines {
+    pub(crate) ordered: bool,
 }
 
-pub fn line(index: u64) -> Vec<&'static str> {
+pub(crate) fn line(index: u64) -> Vec<&'static str> {
     (0..index % 5).map(|k| WORDS[((index * 31 + k * k * 17) % 7) as usize]).collect()
 }
 
@@ -37,16 +36,16 @@ impl Source for Lines {
 
 /// The numbers from 0, `jitter` steps out of order, with a watermark `bound` steps behind.
 #[derive(Clone, Debug)]
-pub struct Numbers {
-    pub jitter: u64,
-    pub bound: u64,
-    pub ordered: bool,
+pub(crate) struct Numbers {
+    pub(crate) jitter: u64,
+    pub(crate) bound: u64,
+    pub(crate) ordered: bool,
 }
 
 impl Numbers {
-    pub const IN_ORDER: Self = Self { jitter: 0, bound: 0, ordered: false };
+    pub(crate) const IN_ORDER: Self = Self { jitter: 0, bound: 0, ordered: false };
 
-    pub fn event(&self, index: u64, scheduled: u64) -> Event<u64> {
+    pub(crate) fn event(&self, index: u64, scheduled: u64) -> Event<u64> {
         let back = if self.jitter == 0 { 0 } else { (index * 7919) % (self.jitter + 1) };
         Event {
             at: EventTime(scheduled.saturating_sub(back)),
@@ -71,7 +70,7 @@ impl Source for Numbers {
 
 /// Counts records by a key.
 #[derive(Clone)]
-pub struct CountBy<T, K>(pub fn(&T) -> K);
+pub(crate) struct CountBy<T, K>(pub(crate) fn(&T) -> K);
 
 impl<T: Data, K: weir_dataflow::Key> Aggregate for CountBy<T, K> {
     type In = T;
@@ -99,7 +98,7 @@ impl<T: Data, K: weir_dataflow::Key> Aggregate for CountBy<T, K> {
 /// Adds numbers up by `n % 10`; a number whose last two digits are 7 x key removes the key and emits
 /// the sum so far, with the order of the last number.
 #[derive(Clone)]
-pub struct Session;
+pub(crate) struct Session;
 
 impl UpdateState for Session {
     type In = u64;
@@ -127,7 +126,7 @@ impl UpdateState for Session {
     }
 }
 
-pub fn config(parallelism: usize, batch_size: usize, acking: bool) -> TopologyConfig {
+pub(crate) fn config(parallelism: usize, batch_size: usize, acking: bool) -> TopologyConfig {
     TopologyConfig {
         parallelism,
         batch_size,
@@ -140,12 +139,15 @@ pub fn config(parallelism: usize, batch_size: usize, acking: bool) -> TopologyCo
     }
 }
 
-pub fn all(records: u64) -> AllAtOnce {
+pub(crate) fn all(records: u64) -> AllAtOnce {
     AllAtOnce { records, spacing_ns: 1_000 }
 }
 
 /// Runs a flow over `records` records that are all due, and returns its rows, sorted.
-pub fn rows<T: Data + Ord, F: Flow<Item = T>>(flow: F, records: u64) -> (Vec<T>, RunSummary) {
+pub(crate) fn rows<T: Data + Ord, F: Flow<Item = T>>(
+    flow: F,
+    records: u64,
+) -> (Vec<T>, RunSummary) {
     let (sink, context) = (CollectSink::new(), all(records).context());
     let summary = flow.run(sink.clone(), &context).expect("the flow runs");
     assert_eq!(context.meter.completed(), records, "completed");
@@ -156,14 +158,14 @@ pub fn rows<T: Data + Ord, F: Flow<Item = T>>(flow: F, records: u64) -> (Vec<T>,
     (rows, summary)
 }
 
-pub fn latest<K: Ord, V>(rows: impl IntoIterator<Item = (K, V)>) -> BTreeMap<K, V> {
+pub(crate) fn latest<K: Ord, V>(rows: impl IntoIterator<Item = (K, V)>) -> BTreeMap<K, V> {
     rows.into_iter().collect()
 }
 
 /// A load that becomes due as a clock moves: one record every `spacing_ns`, from 0.
-pub struct Paced {
-    pub records: u64,
-    pub spacing_ns: u64,
+pub(crate) struct Paced {
+    pub(crate) records: u64,
+    pub(crate) spacing_ns: u64,
 }
 
 impl Load for Paced {
@@ -184,13 +186,13 @@ impl Load for Paced {
     }
 }
 
-pub fn paced(load: Paced, clock: Arc<dyn Clock>, meter: Meter) -> RunContext {
+pub(crate) fn paced(load: Paced, clock: Arc<dyn Clock>, meter: Meter) -> RunContext {
     RunContext::new(clock, Arc::new(load), Arc::new(meter))
 }
 
 /// Moves a manual clock to its next alarm, if that is near. A clock that leapt from one message
 /// timeout to the next would fail every tree before a thread could get to it.
-pub fn tick(clock: &ManualClock) {
+pub(crate) fn tick(clock: &ManualClock) {
     const NEAR_NS: u64 = 100_000_000;
     if let Some(alarm_ns) = clock.next_alarm_ns()
         && alarm_ns < clock.now_ns() + NEAR_NS

@@ -1,9 +1,9 @@
 //! Targets whose output is right, and whose account of what ran is not.
 
 use crate::rows::EngineRow;
-use crate::target::{Outcome, Target, TargetError};
-use crate::verdict::Detail;
 use weir_dataflow::{Plan, RunContext, RunSummary};
+use weir_targets::target::{Outcome, Target, TargetError};
+use weir_targets::verdict::Detail;
 use weir_workloads::Settings;
 
 /// What an engine can be wrong about, or keep to itself, while its output is right.

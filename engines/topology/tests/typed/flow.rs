@@ -1,10 +1,8 @@
 //! Every operator of the contract against a sequential loop, over the engine's settings.
 
-mod support;
-
+use super::support::{CountBy, Lines, Numbers, Session, config, latest, line, rows};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
-use support::{CountBy, Lines, Numbers, Session, config, latest, line, rows};
 use weir_dataflow::{Engine, Flow, NodeKind, UpdateState, Windowed, Windows};
 use weir_topology::flow_control::WaitStrategy;
 use weir_topology::{Acking, TopologyConfig, TopologyEngine};

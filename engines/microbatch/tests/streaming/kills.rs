@@ -196,7 +196,7 @@ impl Life {
     fn start(kind: &str, folder: &Path) -> Self {
         let program = std::env::current_exe().expect("this program");
         let child = Command::new(program)
-            .args(["program", "--exact", "--nocapture"])
+            .args(["kills::program", "--exact", "--nocapture"])
             .env(KIND, kind)
             .env(FOLDER, folder)
             .stdout(Stdio::null())

@@ -4,10 +4,11 @@ use proptest::prelude::*;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 use weir_dataflow::testing::AllAtOnce;
-use weir_harness::target::{Claimed, CostLoop, InProcess, Target, judge};
-use weir_harness::verdict::Detail;
 use weir_microbatch::MicroBatch;
-use weir_topology::{Acking, TopologyConfig, TopologyEngine};
+use weir_targets::engines;
+use weir_targets::target::{Claimed, CostLoop, Target, judge};
+use weir_targets::verdict::Detail;
+use weir_topology::{Acking, TopologyConfig};
 use weir_trident::TridentEngine;
 use weir_workloads::{Corpus, Disorder, Generated, NAMES, Settings, sherlock};
 
@@ -33,47 +34,47 @@ fn check(
     if verdict.valid { Ok(()) } else { Err(format!("{verdict:?}")) }
 }
 
-fn topology(parallelism: usize, acking: bool, batch_size: usize, queue: usize) -> impl Target {
-    InProcess(TopologyEngine::new(TopologyConfig {
+fn topology(parallelism: usize, acking: bool, batch_size: usize, queue: usize) -> Box<dyn Target> {
+    engines::topology(TopologyConfig {
         parallelism,
         acking: if acking { Acking::ONE } else { Acking::Off },
         batch_size,
         queue_capacity: queue,
         max_spout_pending: NonZeroUsize::new(64),
         ..TopologyConfig::default()
-    }))
+    })
 }
 
-fn microbatch(parallelism: usize, interval_ms: u64) -> impl Target {
+fn microbatch(parallelism: usize, interval_ms: u64) -> Box<dyn Target> {
     let interval = Duration::from_millis(interval_ms);
-    InProcess(MicroBatch::new().parallelism(parallelism).batch_interval(interval))
+    engines::microbatch(MicroBatch::new().parallelism(parallelism).batch_interval(interval))
 }
 
-fn trident(parallelism: usize, interval_ms: u64, in_flight: usize) -> impl Target {
+fn trident(parallelism: usize, interval_ms: u64, in_flight: usize) -> Box<dyn Target> {
     let most = NonZeroUsize::new(in_flight).expect("one at least");
     let engine = TridentEngine::new().parallelism(parallelism).max_batches_in_flight(most);
-    InProcess(engine.batch_interval(Duration::from_millis(interval_ms)))
+    engines::trident(engine.batch_interval(Duration::from_millis(interval_ms)))
 }
 
 /// Every engine configuration that the rows below are run on.
-fn engines() -> Vec<(String, Box<dyn Target>)> {
+fn configurations() -> Vec<(String, Box<dyn Target>)> {
     let mut all: Vec<(String, Box<dyn Target>)> = Vec::new();
     for parallelism in [1, 2, 3, 8] {
         for acking in [true, false] {
             for (batch, queue) in [(1, 1), (1, 1024), (7, 3), (256, 1024)] {
                 let name =
                     format!("topology x{parallelism} acking {acking} batch {batch} queue {queue}");
-                all.push((name, Box::new(topology(parallelism, acking, batch, queue))));
+                all.push((name, topology(parallelism, acking, batch, queue)));
             }
         }
         for interval_ms in [1, 10, 1_000] {
             let name = format!("microbatch x{parallelism} every {interval_ms} ms");
-            all.push((name, Box::new(microbatch(parallelism, interval_ms))));
+            all.push((name, microbatch(parallelism, interval_ms)));
         }
         for (interval_ms, in_flight) in [(0, 4), (1, 8), (10, 1), (1_000, 2)] {
             let name =
                 format!("trident x{parallelism} every {interval_ms} ms, {in_flight} at once");
-            all.push((name, Box::new(trident(parallelism, interval_ms, in_flight))));
+            all.push((name, trident(parallelism, interval_ms, in_flight)));
         }
     }
     all
@@ -91,7 +92,7 @@ fn every_workload_on_every_engine() {
     for (corpus, records) in [(text, 3_000), (drawn, 500), (drawn, 1), (drawn, 0)] {
         let mut settings = Settings::new(corpus);
         windows(&mut settings, 40, 10, 0);
-        for (name, engine) in engines() {
+        for (name, engine) in configurations() {
             for workload in NAMES {
                 let load = AllAtOnce { records, spacing_ns: 50_000 };
                 let result = check(&*engine, workload, &settings, load);
@@ -132,7 +133,7 @@ fn windows_in_and_out_of_order() {
         };
         let looped = check(&CostLoop, "windowed", &settings, load);
         assert_eq!(looped, Ok(()), "loop, {row:?}");
-        for (name, engine) in engines() {
+        for (name, engine) in configurations() {
             let result = check(&*engine, "windowed", &settings, load);
             assert_eq!(result, Ok(()), "{name}, {row:?}");
         }
@@ -143,7 +144,7 @@ fn windows_in_and_out_of_order() {
 fn the_same_run_twice_is_the_same() {
     let settings = Settings::new(sherlock());
     let load = AllAtOnce { records: 2_000, spacing_ns: 10_000 };
-    for (name, engine) in engines().into_iter().step_by(5) {
+    for (name, engine) in configurations().into_iter().step_by(5) {
         for workload in NAMES {
             for _ in 0..2 {
                 assert_eq!(
@@ -191,10 +192,10 @@ proptest! {
         let load = AllAtOnce { records, spacing_ns };
         let workload = NAMES[workload];
         let one = topology(parallelism, acking, batch, queue);
-        prop_assert_eq!(check(&one, workload, &settings, load), Ok(()), "topology");
+        prop_assert_eq!(check(&*one, workload, &settings, load), Ok(()), "topology");
         let other = microbatch(parallelism, interval_ms);
-        prop_assert_eq!(check(&other, workload, &settings, load), Ok(()), "microbatch");
+        prop_assert_eq!(check(&*other, workload, &settings, load), Ok(()), "microbatch");
         let third = trident(parallelism, interval_ms - 1, batch);
-        prop_assert_eq!(check(&third, workload, &settings, load), Ok(()), "trident");
+        prop_assert_eq!(check(&*third, workload, &settings, load), Ok(()), "trident");
     }
 }
