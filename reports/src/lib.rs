@@ -31,3 +31,6 @@ pub use bundle::{Written, write_all};
 pub use classic::{Classic, ClassicRow};
 pub use file::{FileError, environment_json, kind_of, load, parse, save, write_whole};
 pub use summary::Summary;
+
+#[cfg(test)]
+mod tests;
