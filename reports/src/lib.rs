@@ -34,3 +34,6 @@ pub use classic::{Classic, ClassicRow};
 pub use document::{Document, load_document, parse_document};
 pub use file::{FileError, environment_json, kind_of, load, parse, save, write_whole};
 pub use summary::Summary;
+
+#[cfg(test)]
+mod tests;

@@ -13,6 +13,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// One result file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ResultFile {
     /// [`SCHEMA_VERSION`] of the writer.
     pub schema_version: u32,
@@ -34,6 +35,7 @@ pub struct ResultFile {
 
 /// A setting in force and where it came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Setting {
     /// Its name, as in the TOML file.
     pub name: String,
@@ -45,6 +47,7 @@ pub struct Setting {
 
 /// What the numbers were taken on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Environment {
     /// Operating system and kernel release.
     pub os: String,
@@ -79,6 +82,7 @@ pub struct Environment {
 
 /// How fit a machine is for measuring: what `weir doctor` finds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Fitness {
     /// What one reading of the clock costs.
     pub timer_cost_ns: f64,
@@ -106,6 +110,7 @@ pub struct Fitness {
 
 /// All runs of one workload.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct WorkloadResult {
     /// Its name.
     pub name: String,
@@ -126,6 +131,7 @@ pub struct WorkloadResult {
 
 /// A reference measurement at saturation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reference {
     /// Throughput of each round, records per second.
     pub records_per_s: Vec<f64>,
@@ -135,6 +141,7 @@ pub struct Reference {
 
 /// An engine configuration and its runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Row {
     /// Unique among the workload's rows, such as `microbatch 100ms`.
     pub id: String,
@@ -170,6 +177,7 @@ pub struct Row {
 
 /// A part of an engine that ran.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Component {
     /// Its name.
     pub name: String,
@@ -181,6 +189,7 @@ pub struct Component {
 
 /// What a run was for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     /// Records were due over time: latency means something.
@@ -191,6 +200,7 @@ pub enum Mode {
 
 /// One execution.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Run {
     /// Which round, from 1.
     pub round: u32,
@@ -241,6 +251,7 @@ pub struct Run {
 
 /// What ran, by the engine's own account.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Ran {
     /// The engine's name.
     pub engine: String,
@@ -258,6 +269,7 @@ pub struct Ran {
 
 /// Whether a run settled, and how much of its measured phase was cut because it had not.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Steady {
     /// What was looked at: `throughput` or `median latency`.
     pub series: String,
@@ -276,6 +288,7 @@ pub struct Steady {
 
 /// How a run went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Steadiness {
     /// Steady after the cut.
@@ -319,6 +332,7 @@ impl Run {
 
 /// Whether the sink held what the oracle says.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Verdict {
     /// Whether it did.
     pub valid: bool,
@@ -340,6 +354,7 @@ pub struct Verdict {
 
 /// How long each phase of a run took.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Phases {
     /// Building and starting the engine.
     pub set_up_s: f64,
@@ -354,6 +369,7 @@ pub struct Phases {
 /// Points of a latency distribution, in nanoseconds. Computed from a merged histogram, never from
 /// other percentiles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Percentiles {
     /// How many records.
     pub count: u64,
@@ -377,6 +393,7 @@ pub struct Percentiles {
 
 /// One interval of a run's time series; it ends at `t_ms`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SeriesPoint {
     /// Milliseconds from the start of the run.
     pub t_ms: f64,
@@ -398,6 +415,7 @@ pub struct SeriesPoint {
 
 /// Processor time, memory and context switches of the process over one run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Resources {
     /// Seconds from begin to end.
     pub wall_s: f64,
@@ -417,6 +435,7 @@ pub struct Resources {
 
 /// The batches of a micro-batch run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Batches {
     /// How many.
     pub count: u64,

@@ -14,4 +14,4 @@ pub use sentence::answer;
 pub use terminal::render;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -15,6 +15,7 @@ pub const KIND: &str = "search";
 
 /// One search document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SearchFile {
     /// [`SEARCH_VERSION`] of the writer.
     pub schema_version: u32,
@@ -46,6 +47,7 @@ pub struct SearchFile {
 
 /// The workload of a search.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Searched {
     /// Its name.
     pub name: String,
@@ -60,6 +62,7 @@ pub struct Searched {
 /// A condition of the service level: this figure of the latency from the scheduled time has to stay below
 /// a bound.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Condition {
     /// `p50`, `p90`, `p99`, `p99.9`, `p99.99`, `max` or `mean`.
     pub figure: String,
@@ -73,6 +76,7 @@ pub struct Condition {
 
 /// How a search was made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Rules {
     /// The step between two rates that are told apart, as a share: 0.05.
     pub resolution: f64,
@@ -88,6 +92,7 @@ pub struct Rules {
 
 /// The most that is tried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Ceiling {
     /// Throughput of the null engine over the same input with every record due at once.
     pub null_saturation_per_s: Option<f64>,
@@ -101,6 +106,7 @@ pub struct Ceiling {
 
 /// What came of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
     /// The rate was found: it holds, and the next step up does not.
@@ -119,6 +125,7 @@ pub enum Ending {
 
 /// A search on one engine configuration.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SearchRow {
     /// Unique among the rows, such as `microbatch 100ms`.
     pub id: String,
@@ -158,6 +165,7 @@ pub struct SearchRow {
 
 /// What a probe was made for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// To get a rate that holds and one that does not.
@@ -172,6 +180,7 @@ pub enum Purpose {
 
 /// What a probe says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Finding {
     /// The backlog did not grow, the level was met, the output was right.
@@ -190,6 +199,7 @@ pub enum Finding {
 
 /// One isolated run at a constant rate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Probe {
     /// Its place among the row's probes, from 1.
     pub number: u32,
@@ -223,6 +233,7 @@ pub struct Probe {
 
 /// The slope of a backlog with its interval.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Growth {
     /// Records per second by which the backlog grew: the line of least squares.
     pub per_s: f64,

@@ -98,7 +98,7 @@ fn found() -> SearchRow {
     }
 }
 
-fn example() -> SearchFile {
+pub(crate) fn example() -> SearchFile {
     let result = testing::example();
     let batch = SearchRow {
         found_per_s: Some(5e6),

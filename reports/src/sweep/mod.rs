@@ -30,4 +30,4 @@ pub use page::html;
 pub use terminal::render;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

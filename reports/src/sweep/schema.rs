@@ -12,6 +12,7 @@ pub const KIND: &str = "sweep";
 
 /// One sweep: the same comparison at every point of a grid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SweepFile {
     /// [`KIND`]: tells the file from a result file.
     pub kind: String,
@@ -39,6 +40,7 @@ pub struct SweepFile {
 
 /// A setting that was varied.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Axis {
     /// Its name.
     pub setting: String,
@@ -50,6 +52,7 @@ pub struct Axis {
 
 /// What the numbers of an axis count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// Records per second.
@@ -66,6 +69,7 @@ pub enum Unit {
 
 /// A value of an axis.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct AxisValue {
     /// As a setting has it: `10k`, `100ms`, `auto`.
     pub text: String,
@@ -75,6 +79,7 @@ pub struct AxisValue {
 
 /// One point of the grid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Cell {
     /// Unique in the sweep, and the name of its file in the folder `cells`.
     pub name: String,

@@ -92,7 +92,7 @@ fn cell(at: &[&str], result: Option<ResultFile>) -> Cell {
 const RATES: [(&str, f64); 4] = [("10k", 10e3), ("100k", 100e3), ("300k", 300e3), ("1M", 1e6)];
 
 /// Over the rate, without saturation; the cell at 100k has no result.
-fn over_rate() -> SweepFile {
+pub(crate) fn over_rate() -> SweepFile {
     let cells = RATES.map(|(text, rate)| {
         let mut result = result(rate, 100.0, 1);
         for row in &mut result.workloads[0].rows {
