@@ -4,7 +4,7 @@
 //! [`Clock`]; the third through [`receive`].
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, bounded, never};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 /// A monotonic clock in nanoseconds.
@@ -30,11 +30,19 @@ pub enum Alarm {
     /// A time of the operating system's clock.
     At(Instant),
     /// Disconnects, or holds a message, once the time has come.
-    Signal(Receiver<()>),
+    Signal(Signal),
     /// The time has come already.
     Now,
     /// The time never comes.
     Never,
+}
+
+/// A time of a [`ManualClock`] to wait for.
+#[derive(Debug)]
+pub struct Signal {
+    from: Receiver<()>,
+    /// While it is there somebody may wait.
+    _kept: Arc<()>,
 }
 
 impl Alarm {
@@ -45,7 +53,7 @@ impl Alarm {
                 let _ = never::<()>().recv_deadline(at);
             }
             Self::Signal(signal) => {
-                let _ = signal.recv();
+                let _ = signal.from.recv();
             }
             Self::Now => {}
             Self::Never => {
@@ -82,7 +90,7 @@ pub fn receive<T>(from: &Receiver<T>, alarm: Alarm) -> Received<T> {
         },
         Alarm::Signal(signal) => crossbeam_channel::select_biased! {
             recv(from) -> message => message.map_or(Received::Closed, Received::Message),
-            recv(signal) -> _ => Received::TimedOut,
+            recv(signal.from) -> _ => Received::TimedOut,
         },
     }
 }
@@ -140,7 +148,26 @@ pub struct ManualClock {
 #[derive(Debug, Default)]
 struct ManualState {
     now_ns: u64,
-    alarms: Vec<(u64, Sender<()>)>,
+    alarms: Vec<Pending>,
+    /// So many alarms that it is time to look which of them are still waited for.
+    crowded: usize,
+}
+
+/// An alarm that has not gone off.
+#[derive(Debug)]
+struct Pending {
+    at_ns: u64,
+    set_off: Sender<()>,
+    kept: Weak<()>,
+}
+
+impl ManualState {
+    /// Forgets alarms that nobody waits for any more. Whoever waits for a message or a time leaves one behind with
+    /// each message.
+    fn prune(&mut self) {
+        self.alarms.retain(|alarm| alarm.kept.strong_count() > 0);
+        self.crowded = 2 * self.alarms.len() + 32;
+    }
 }
 
 impl ManualClock {
@@ -168,20 +195,21 @@ impl ManualClock {
         state.now_ns = state.now_ns.max(now_ns);
         let now = state.now_ns;
         let (mut due, waiting): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut state.alarms).into_iter().partition(|(at, _)| *at <= now);
+            std::mem::take(&mut state.alarms).into_iter().partition(|alarm| alarm.at_ns <= now);
         state.alarms = waiting;
-        due.sort_by_key(|(at, _)| *at);
-        for (_, signal) in due {
+        due.sort_by_key(|alarm| alarm.at_ns);
+        for alarm in due {
             // A full or closed channel means that nobody waits any more.
-            let _ = signal.try_send(());
+            let _ = alarm.set_off.try_send(());
         }
     }
 
     /// The earliest time that somebody waits for.
     #[must_use]
     pub fn next_alarm_ns(&self) -> Option<u64> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.alarms.iter().map(|(at, _)| *at).min()
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.prune();
+        state.alarms.iter().map(|alarm| alarm.at_ns).min()
     }
 }
 
@@ -205,9 +233,13 @@ impl Clock for ManualClock {
         if state.now_ns >= deadline_ns {
             return Alarm::Now;
         }
-        let (set_off, signal) = bounded(1);
-        state.alarms.push((deadline_ns, set_off));
-        Alarm::Signal(signal)
+        if state.alarms.len() >= state.crowded {
+            state.prune();
+        }
+        let (set_off, from) = bounded(1);
+        let kept = Arc::new(());
+        state.alarms.push(Pending { at_ns: deadline_ns, set_off, kept: Arc::downgrade(&kept) });
+        Alarm::Signal(Signal { from, _kept: kept })
     }
 }
 
@@ -231,6 +263,22 @@ mod tests {
         assert_eq!(clock.now_ns(), 20);
         drop(keep);
         assert_eq!(receive(&silent, clock.alarm(30)), Received::Closed);
+    }
+
+    #[test]
+    fn an_alarm_that_nobody_waits_for_any_more_is_forgotten() {
+        let clock = ManualClock::new();
+        drop(clock.alarm(10));
+        let kept = clock.alarm(20);
+        assert_eq!(clock.next_alarm_ns(), Some(20));
+        for at in 30..10_000 {
+            drop(clock.alarm(at));
+        }
+        let alarms = clock.state.lock().expect("no panic").alarms.len();
+        assert!(alarms < 100, "{alarms} alarms");
+        clock.set(20);
+        kept.wait();
+        assert_eq!(clock.next_alarm_ns(), None);
     }
 
     /// What is kept by one process is older for the next.

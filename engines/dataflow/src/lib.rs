@@ -38,7 +38,7 @@ mod window;
 mod window_table;
 
 pub use aggregate::{Aggregate, UpdateState};
-pub use clock::{Alarm, Clock, ManualClock, Received, SystemClock, receive};
+pub use clock::{Alarm, Clock, ManualClock, Received, Signal, SystemClock, receive};
 pub use error::RunError;
 pub use event::{Data, Event, EventTime, Key, Stamp};
 pub use flow::{Engine, Flow};
