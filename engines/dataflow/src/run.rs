@@ -7,7 +7,10 @@ use std::sync::{Arc, OnceLock};
 
 /// Asks a run to stop early. Cloned freely; setting one sets all.
 #[derive(Clone, Debug, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    pulled: Arc<AtomicBool>,
+    above: Option<Arc<Cancel>>,
+}
 
 impl Cancel {
     /// Not cancelled.
@@ -16,15 +19,22 @@ impl Cancel {
         Self::default()
     }
 
+    /// A token of its own: it can be cancelled without this one, and is when this one is.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self { above: Some(Arc::new(self.clone())), ..Self::default() }
+    }
+
     /// Asks for the stop. Engines look at least every 100 ms.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::Release);
+        self.pulled.store(true, Ordering::Release);
     }
 
     /// Whether the stop was asked for.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.pulled.load(Ordering::Acquire)
+            || self.above.as_ref().is_some_and(|above| above.is_cancelled())
     }
 
     /// [`RunError::Cancelled`] if the stop was asked for.

@@ -1,6 +1,7 @@
 //! `weir search`: the highest rate that an engine sustains under a service level.
 
 use super::failure::Failure;
+use super::interrupt;
 use super::terminal::{Bar, colour, columns};
 use super::{exit, layers, texts};
 use crate::schedule::Rate;
@@ -32,6 +33,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     std::fs::create_dir_all(&config.out).map_err(|error| {
         Failure::usage(format!("cannot make the report's folder {}: {error}", config.out.display()))
     })?;
+    let cancel = interrupt::cancel();
     let bar = Trail::new(matches.get_flag("quiet"));
     let mut listener = |event: SearchEvent| bar.show(&event);
     let mut search = Search {
@@ -39,6 +41,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
         resolved: &resolved,
         settings: &settings,
         listener: &mut listener,
+        cancel: cancel.clone(),
     };
     let found = search.run();
     bar.bar.finish_and_clear();
@@ -51,6 +54,12 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     writeln!(out, "Data:   {}", absolute(&left.data).display())?;
     out.flush()?;
     complain(&found);
+    if cancel.is_cancelled() {
+        let rows = found.rows.len();
+        let message =
+            format!("interrupted: the report has what was searched by then, {rows} of the rows");
+        return Err(Failure { code: exit::INTERRUPTED, message });
+    }
     let endings: Vec<Ending> = found.rows.iter().map(|row| row.ending).collect();
     Ok(code(&endings, matches.get_flag("strict")))
 }

@@ -92,6 +92,8 @@ pub struct Search<'a> {
     pub settings: &'a SearchSettings,
     /// Hears what happens.
     pub listener: &'a mut dyn FnMut(SearchEvent),
+    /// Ends the search early: rows that were searched are in the document, the one at hand is not.
+    pub cancel: Cancel,
 }
 
 /// What all probes of a search have in common.
@@ -105,7 +107,7 @@ impl Search<'_> {
     /// Searches on every row of the configuration, in order.
     ///
     /// # Errors
-    /// If a run could not be made. A run that failed or was wrong is part of the document.
+    /// As [`on`](Self::on).
     pub fn run(&mut self) -> Result<SearchFile, SessionError> {
         self.on(&EngineRow::of(self.config))
     }
@@ -113,7 +115,8 @@ impl Search<'_> {
     /// Searches on these rows, in order. A wrong output ends it: the rows after that are not searched.
     ///
     /// # Errors
-    /// If a run could not be made. A run that failed or was wrong is part of the document.
+    /// If a run could not be made, or [`SessionError::Cancelled`] before a row was searched. A run that failed or
+    /// was wrong is part of the document.
     pub fn on(&mut self, rows: &[EngineRow]) -> Result<SearchFile, SessionError> {
         let (false, Some(name)) = (rows.is_empty(), self.config.workloads.first()) else {
             return Err(SessionError::NothingSelected);
@@ -134,7 +137,10 @@ impl Search<'_> {
         for (at, row) in rows.iter().enumerate() {
             let (row_id, place) = (row.id.clone(), at + 1);
             (self.listener)(SearchEvent::Starting { row: row_id, place, rows: rows.len() });
-            searched.push(self.row(&subject, row, &ceiling)?);
+            match self.row(&subject, row, &ceiling) {
+                Err(SessionError::Cancelled) if !searched.is_empty() => break,
+                row => searched.push(row?),
+            }
             if searched.last().is_some_and(|row| row.ending == Ending::WrongOutput) {
                 break;
             }
@@ -234,15 +240,15 @@ impl Search<'_> {
         subject: &Subject,
         offer: Offer,
         interval: Duration,
-    ) -> Result<Executed, ExecuteError> {
+    ) -> Result<Executed, SessionError> {
         let clock = Arc::new(SystemClock::new());
         let patience = Watch::patience(offer.warm_up + offer.measured + interval);
         let until_ns = clock.now_ns() + patience.as_nanos() as u64;
-        let cancel = Cancel::new();
+        let cancel = self.cancel.child();
         let watch = Watch::start(clock, until_ns, cancel.clone()).map_err(ExecuteError::Sampler)?;
         let run = execute(target, subject.name, &subject.settings, offer, interval, &cancel);
         drop(watch);
-        run
+        if self.cancel.is_cancelled() { Err(SessionError::Cancelled) } else { Ok(run?) }
     }
 
     fn row(

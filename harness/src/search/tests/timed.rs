@@ -11,11 +11,11 @@ use crate::session::SessionError;
 use crate::settings::{Config, EngineKind, Layers, resolve};
 use std::sync::Arc;
 use std::time::Duration;
-use weir_dataflow::{ManualClock, RunContext};
+use weir_dataflow::{Cancel, ManualClock, RunContext};
 use weir_reports::histogram::percentiles;
 use weir_reports::schema::{Mode, Phases, Resources, Run, Verdict};
 use weir_reports::search::schema::{Ending, Finding, Probe, Purpose};
-use weir_targets::engines::{null, slowed_null};
+use weir_targets::engines::{null, oracle, slowed_null};
 use weir_targets::slowed::{Pace, Wait};
 use weir_targets::verdict::Detail;
 use weir_workloads::{Settings, sherlock};
@@ -156,6 +156,7 @@ fn a_wrong_output_ends_the_search() {
         resolved: &resolved,
         settings: &settings,
         listener: &mut listener,
+        cancel: Cancel::new(),
     };
     let found = search.on(&[row("first"), row("second")]).expect("a document");
     let endings: Vec<(&str, Ending)> =
@@ -163,10 +164,52 @@ fn a_wrong_output_ends_the_search() {
     assert_eq!(endings, [("first", Ending::WrongOutput)]);
     assert!(found.rows[0].notes[0].contains("is wrong"), "{:?}", found.rows[0].notes);
     assert!(events.contains(&SearchEvent::Calibrating));
-    let nothing =
-        Search { config: &config, resolved: &resolved, settings: &settings, listener: &mut |_| {} }
-            .on(&[]);
+    let nothing = Search {
+        config: &config,
+        resolved: &resolved,
+        settings: &settings,
+        listener: &mut |_| {},
+        cancel: Cancel::new(),
+    }
+    .on(&[]);
     assert!(matches!(nothing, Err(SessionError::NothingSelected)));
+}
+
+/// Interrupted in the first row there is nothing to keep, and in the second there is the first.
+#[test]
+fn an_interrupt_keeps_the_rows_that_were_searched() {
+    let sets = ["workload=word-count", "saturation=5ms", "duration=5ms", "warmup=1ms"];
+    let sets = sets.map(str::to_owned).to_vec();
+    let resolved = resolve(&Layers { sets, ..Layers::default() }).expect("settings");
+    let config = Config::new(&resolved).expect("a configuration");
+    let row = |id: &str| EngineRow {
+        id: id.to_owned(),
+        ..EngineRow::plain(EngineKind::Oracle, oracle())
+    };
+    // A rate so low that the first probe ends the search.
+    let most = Some("1k".parse().expect("a rate"));
+    let (level, flags) = (Level::default(), Vec::new());
+    let settings = SearchSettings { level, resolution: 1.0, confirm: 0, most, flags };
+    for (last, kept) in [(1, None), (2, Some(1)), (3, Some(2))] {
+        let cancel = Cancel::new();
+        let mut listener = |event| {
+            if matches!(event, SearchEvent::Starting { place, .. } if place == last) {
+                cancel.cancel();
+            }
+        };
+        let mut search = Search {
+            config: &config,
+            resolved: &resolved,
+            settings: &settings,
+            listener: &mut listener,
+            cancel: cancel.clone(),
+        };
+        let found = search.on(&[row("first"), row("second")]);
+        match kept {
+            None => assert!(matches!(found, Err(SessionError::Cancelled)), "{found:?}"),
+            Some(rows) => assert_eq!(found.expect("a document").rows.len(), rows),
+        }
+    }
 }
 
 /// A probe with a wrong output has nothing to say to the search; one that failed counts as not held.
