@@ -1,6 +1,6 @@
 //! Whatever weir wrote: results of runs, a search, or a sweep.
 
-use crate::file::{FileError, kind_of, parse};
+use crate::file::{FileError, kind_of, parse, read};
 use crate::schema::ResultFile;
 use crate::search::schema::SearchFile;
 use crate::sweep::schema::SweepFile;
@@ -21,17 +21,15 @@ pub enum Document {
 /// Reads a document of any kind.
 ///
 /// # Errors
-/// [`FileError::Read`], [`FileError::Format`] or [`FileError::Newer`].
+/// [`FileError::Read`], [`FileError::TooLong`], [`FileError::Format`], [`FileError::OtherKind`] or [`FileError::Newer`].
 pub fn load_document(path: &Path) -> Result<Document, FileError> {
-    let bytes =
-        std::fs::read(path).map_err(|source| FileError::Read { path: path.into(), source })?;
-    parse_document(&bytes, path)
+    parse_document(&read(path)?, path)
 }
 
 /// Reads a document of any kind from bytes; `path` is for messages.
 ///
 /// # Errors
-/// [`FileError::Format`] or [`FileError::Newer`].
+/// [`FileError::Format`], [`FileError::OtherKind`] or [`FileError::Newer`].
 pub fn parse_document(bytes: &[u8], path: &Path) -> Result<Document, FileError> {
     match kind_of(bytes).as_deref() {
         Some(search::schema::KIND) => {

@@ -2,10 +2,13 @@
 
 use crate::schema::{Environment, ResultFile, SCHEMA_VERSION};
 use crate::text::{clean, is_hostile};
+use crate::{search, sweep};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::{self, Write};
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -34,7 +37,7 @@ pub enum FileError {
     },
     /// A newer weir wrote it.
     #[error(
-        "{} has schema version {found}, and this weir reads up to {SCHEMA_VERSION}: read it with the weir that wrote it, or a newer one",
+        "{} has schema version {found}, and this weir reads up to {newest}: read it with the weir that wrote it, or a newer one",
         shown(path)
     )]
     Newer {
@@ -42,6 +45,30 @@ pub enum FileError {
         path: PathBuf,
         /// Its version.
         found: u32,
+        /// The newest of its kind that is known.
+        newest: u32,
+    },
+    /// It is a document of ours, but not of the kind that was asked for.
+    #[error(
+        "{} is a document {found}, where one of `weir {wanted}` is wanted; `weir report` shows each of ours",
+        shown(path)
+    )]
+    OtherKind {
+        /// Which file.
+        path: PathBuf,
+        /// What it is of.
+        found: String,
+        /// The command whose document was wanted.
+        wanted: String,
+    },
+    /// It is longer than [`MOST_BYTES`].
+    #[error(
+        "{} is longer than {} MiB, and no document of weir's is: name a result.json, search.json or sweep.json",
+        shown(path), MOST_BYTES >> 20
+    )]
+    TooLong {
+        /// Which file.
+        path: PathBuf,
     },
     /// The system did not let us write it. What was there before is still there.
     #[error("cannot write {}: {source}", shown(path))]
@@ -68,52 +95,100 @@ fn shown(path: &Path) -> String {
     clean(&path.display().to_string())
 }
 
+/// The most that is read as a document of ours: a gibibyte. A result of weir's own defaults is of some
+/// megabytes.
+pub const MOST_BYTES: u64 = 1 << 30;
+
 /// Reads a result file.
 ///
 /// # Errors
-/// [`FileError::Read`], [`FileError::Format`] or [`FileError::Newer`].
+/// [`FileError::Read`], [`FileError::TooLong`], [`FileError::Format`], [`FileError::OtherKind`] or [`FileError::Newer`].
 pub fn load(path: &Path) -> Result<ResultFile, FileError> {
-    let bytes =
-        std::fs::read(path).map_err(|source| FileError::Read { path: path.into(), source })?;
-    parse(&bytes, path)
+    parse(&read(path)?, path)
+}
+
+/// The bytes of a file, if it is not too long for a document of ours.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    let refuse = |source| FileError::Read { path: path.into(), source };
+    let file = File::open(path).map_err(refuse)?;
+    let there = file.metadata().map_err(refuse)?.len();
+    let mut bytes = Vec::new();
+    if there <= MOST_BYTES {
+        // What is not a plain file does not say how long it is.
+        file.take(MOST_BYTES + 1).read_to_end(&mut bytes).map_err(refuse)?;
+    }
+    if there.max(bytes.len() as u64) > MOST_BYTES {
+        return Err(FileError::TooLong { path: path.into() });
+    }
+    Ok(bytes)
 }
 
 /// Reads a result from bytes; `path` is for messages.
 ///
 /// # Errors
-/// [`FileError::Format`] or [`FileError::Newer`].
+/// [`FileError::Format`], [`FileError::OtherKind`] or [`FileError::Newer`].
 pub fn parse(bytes: &[u8], path: &Path) -> Result<ResultFile, FileError> {
-    /// The one field whose place and meaning no version changes.
-    #[derive(Deserialize)]
-    struct Versioned {
-        schema_version: u32,
-        #[serde(default)]
-        kind: Option<String>,
-    }
-    let format = |error: serde_json::Error| FileError::Format {
-        path: path.into(),
-        message: clean(&error.to_string()),
-    };
+    let result: ResultFile = parse_as(bytes, path, None, SCHEMA_VERSION)?;
+    check(&result).map_err(|message| FileError::Format { path: path.into(), message })?;
+    Ok(result)
+}
+
+/// What every document of ours says of itself; no version changes the place or the meaning of these.
+#[derive(Deserialize)]
+struct Head {
+    schema_version: u32,
+    #[serde(default)]
+    kind: Option<String>,
+}
+
+/// Reads a document of a kind (`None`: a result file), written by a version up to `newest`.
+pub(crate) fn parse_as<T: DeserializeOwned>(
+    bytes: &[u8],
+    path: &Path,
+    kind: Option<&str>,
+    newest: u32,
+) -> Result<T, FileError> {
+    let refuse = |message: &str| FileError::Format { path: path.into(), message: clean(message) };
+    let format = |error: serde_json::Error| refuse(&error.to_string());
     // The version first: a newer file may well lack a field that this version asks for.
-    let Versioned { schema_version: found, kind } =
-        serde_json::from_slice(bytes).map_err(format)?;
-    if kind.as_deref() == Some(crate::search::schema::KIND) {
-        let message = "it is a document of `weir search` and holds no runs".to_owned();
-        return Err(FileError::Format { path: path.into(), message });
+    let head: Head = serde_json::from_slice(bytes).map_err(format)?;
+    let found = match head.kind.as_deref() {
+        own if own == kind => None,
+        Some(other @ (search::schema::KIND | sweep::schema::KIND)) => {
+            Some(format!("of `weir {other}`"))
+        }
+        Some(other) => Some(format!("of an unknown kind, {}", clean(other))),
+        None => Some("of `weir run`".to_owned()),
+    };
+    if let Some(found) = found {
+        let wanted = kind.unwrap_or("run").to_owned();
+        return Err(FileError::OtherKind { path: path.into(), found, wanted });
     }
-    if found > SCHEMA_VERSION {
-        return Err(FileError::Newer { path: path.into(), found });
+    match head.schema_version {
+        0 => Err(refuse("schema version 0 was never written")),
+        found if found > newest => Err(FileError::Newer { path: path.into(), found, newest }),
+        _ => serde_json::from_slice(bytes).map_err(format),
     }
-    if found == 0 {
-        let message = "schema version 0 was never written".to_owned();
-        return Err(FileError::Format { path: path.into(), message });
+}
+
+/// Whatever a result says twice cannot be shown: rows are told apart by their names.
+pub(crate) fn check(result: &ResultFile) -> Result<(), String> {
+    let names = result.workloads.iter().map(|workload| &workload.name);
+    if let Some(name) = twice(names) {
+        return Err(format!("it has two workloads called {}", clean(name)));
     }
-    if let Some(kind) = kind {
-        let kind = clean(&kind);
-        let message = format!("it is a {kind} document, which `weir report` shows");
-        return Err(FileError::Format { path: path.into(), message });
+    for workload in &result.workloads {
+        if let Some(id) = twice(workload.rows.iter().map(|row| &row.id)) {
+            return Err(format!("workload {} has two rows {}", clean(&workload.name), clean(id)));
+        }
     }
-    serde_json::from_slice(bytes).map_err(format)
+    Ok(())
+}
+
+/// The first name that came before.
+pub(crate) fn twice<'a>(names: impl Iterator<Item = &'a String>) -> Option<&'a String> {
+    let mut seen = BTreeSet::new();
+    names.into_iter().find(|name| !seen.insert(*name))
 }
 
 /// What a document of ours says that it is: `sweep`, for example. `None` for a result file, which says

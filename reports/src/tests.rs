@@ -1,4 +1,5 @@
-//! The documents as others see them: their schemas, and those of older versions.
+//! The documents as others see them: their schemas, those of older versions, and those that mean harm.
 
 mod golden;
+mod hostile;
 mod schema;

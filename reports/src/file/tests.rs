@@ -141,7 +141,7 @@ fn a_document_of_another_kind_says_so() {
     assert_eq!(kind_of(sweep).as_deref(), Some("sweep"));
     assert_eq!((kind_of(b"{}"), kind_of(b"no JSON")), (None, None));
     let error = parse(sweep, Path::new("s.json")).expect_err("refused").to_string();
-    assert!(error.contains("sweep document") && error.contains("weir report"), "{error}");
+    assert!(error.contains("of `weir sweep`") && error.contains("weir report"), "{error}");
 }
 
 #[test]

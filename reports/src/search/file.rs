@@ -1,33 +1,26 @@
 //! Reading and writing search documents.
 
 use super::page;
-use super::schema::{SEARCH_VERSION, SearchFile};
+use super::schema::{KIND, SEARCH_VERSION, SearchFile};
 use crate::chart::search as charts;
-use crate::file::{FileError, to_json, write_whole};
+use crate::file::{FileError, parse_as, to_json, twice, write_whole};
 use crate::text::clean;
-use serde::Deserialize;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// Reads a search from bytes; `path` is for messages.
 ///
 /// # Errors
-/// [`FileError::Format`] or [`FileError::Newer`].
+/// [`FileError::Format`], [`FileError::OtherKind`] or [`FileError::Newer`].
 pub fn parse(bytes: &[u8], path: &Path) -> Result<SearchFile, FileError> {
-    #[derive(Deserialize)]
-    struct Versioned {
-        schema_version: u32,
+    let search: SearchFile = parse_as(bytes, path, Some(KIND), SEARCH_VERSION)?;
+    match twice(search.rows.iter().map(|row| &row.id)) {
+        None => Ok(search),
+        Some(id) => {
+            let message = format!("it has two rows {}", clean(id));
+            Err(FileError::Format { path: path.into(), message })
+        }
     }
-    let refuse = |message: &str| FileError::Format { path: path.into(), message: clean(message) };
-    let Versioned { schema_version: found } =
-        serde_json::from_slice(bytes).map_err(|error| refuse(&error.to_string()))?;
-    if found > SEARCH_VERSION {
-        return Err(FileError::Newer { path: path.into(), found });
-    }
-    if found == 0 {
-        return Err(refuse("schema version 0 was never written"));
-    }
-    serde_json::from_slice(bytes).map_err(|error| refuse(&error.to_string()))
 }
 
 /// Writes a search document, whole or not at all.

@@ -168,7 +168,7 @@ fn hostile() -> SearchFile {
     search.level[0].text.clone_from(&evil);
     search.level[0].figure.clone_from(&evil);
     for row in &mut search.rows {
-        row.id.clone_from(&evil);
+        row.id.push_str(&evil);
         row.guarantee.clone_from(&evil);
         row.notes = vec![evil.clone()];
         row.measure = Some(evil.clone());

@@ -1,29 +1,25 @@
 //! Reading and writing the document of a sweep.
 
-use super::schema::{SWEEP_VERSION, SweepFile};
-use crate::file::{FileError, to_json, write_whole};
+use super::schema::{KIND, SWEEP_VERSION, SweepFile};
+use crate::file::{FileError, check, parse_as, to_json, twice, write_whole};
 use crate::text::clean;
-use serde::Deserialize;
 use std::path::Path;
 
 /// Reads a sweep from bytes; `path` is for messages.
 ///
 /// # Errors
-/// [`FileError::Format`] or [`FileError::Newer`].
+/// [`FileError::Format`], [`FileError::OtherKind`] or [`FileError::Newer`].
 pub fn parse(bytes: &[u8], path: &Path) -> Result<SweepFile, FileError> {
-    #[derive(Deserialize)]
-    struct Versioned {
-        schema_version: u32,
+    let sweep: SweepFile = parse_as(bytes, path, Some(KIND), SWEEP_VERSION)?;
+    let refuse = |message| FileError::Format { path: path.into(), message };
+    if let Some(name) = twice(sweep.cells.iter().map(|cell| &cell.name)) {
+        return Err(refuse(format!("it has two cells called {}", clean(name))));
     }
-    let format = |error: serde_json::Error| FileError::Format {
-        path: path.into(),
-        message: clean(&error.to_string()),
-    };
-    let Versioned { schema_version: found } = serde_json::from_slice(bytes).map_err(format)?;
-    if found > SWEEP_VERSION {
-        return Err(FileError::Newer { path: path.into(), found });
+    for cell in &sweep.cells {
+        let checked = cell.result.as_ref().map_or(Ok(()), check);
+        checked.map_err(|message| refuse(format!("in cell {}: {message}", clean(&cell.name))))?;
     }
-    serde_json::from_slice(bytes).map_err(format)
+    Ok(sweep)
 }
 
 /// Writes a sweep, whole or not at all.

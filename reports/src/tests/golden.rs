@@ -7,7 +7,8 @@ use crate::export::{hgrm, runs, series};
 use crate::file::FileError;
 use crate::schema::ResultFile;
 use crate::terminal::Colour;
-use crate::{Summary, load, search, sweep, terminal, write_all};
+use crate::text::is_hostile;
+use crate::{Document, Summary, load, load_document, search, sweep, terminal, write_all};
 use std::path::{Path, PathBuf};
 
 fn folder() -> PathBuf {
@@ -23,6 +24,14 @@ fn files(start: &str) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = paths.filter(name).collect();
     found.sort();
     found
+}
+
+/// A text with nothing in it that commands a terminal.
+fn tame(what: &str, text: &str) {
+    assert!(
+        !text.is_empty() && !text.chars().any(|c| c != '\n' && is_hostile(c)),
+        "{what}: {text:?}"
+    );
 }
 
 /// All that can be made of a result.
@@ -45,10 +54,13 @@ pub(super) fn use_all(what: &str, result: &ResultFile) {
     match compare::compare(one, one, &Options::default()) {
         Ok(same) => {
             assert!(!same.has_regressed(), "{what} is worse than itself");
-            assert!(!compare::terminal(&same, 100, Colour::Plain).is_empty(), "{what}");
-            assert!(!compare::markdown(&same).is_empty(), "{what}");
+            tame(what, &compare::terminal(&same, 100, Colour::Plain));
+            let markdown = compare::markdown(&same);
+            tame(what, &markdown);
+            assert!(!markdown.contains("<script"), "{what}");
+            tame(what, &same.to_json());
         }
-        Err(why) => assert!(!why.to_string().is_empty(), "{what}"),
+        Err(why) => tame(what, &why.to_string()),
     }
 }
 
@@ -96,7 +108,7 @@ fn searches_and_sweeps_of_older_versions_are_shown() {
         let bytes = std::fs::read(&path).expect("a file");
         let document = serde_json::from_slice(&bytes).expect("JSON");
         assert_eq!(faults(&validator("search"), &document), Vec::<String>::new());
-        let Ok(search::Document::Search(search)) = search::load_document(&path) else {
+        let Ok(Document::Search(search)) = load_document(&path) else {
             panic!("{} is no search", path.display());
         };
         assert!(search::render(&search, 100, Colour::Plain).contains("topology"));

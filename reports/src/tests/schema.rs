@@ -205,7 +205,7 @@ fn schema_and_reader_refuse_the_same_results() {
 #[test]
 fn schema_and_reader_refuse_the_same_searches() {
     let document = value(&search::tests::example());
-    agree("search", &document, |bytes| search::parse_document(bytes, Path::new("x")).is_ok());
+    agree("search", &document, |bytes| search::parse(bytes, Path::new("x")).is_ok());
 }
 
 #[test]
