@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use std::io::{Write, stdout};
 use std::sync::Arc;
 use std::time::Duration;
-use weir_dataflow::SystemClock;
+use weir_dataflow::{Cancel, SystemClock};
 use weir_harness::rows::EngineRow;
 use weir_harness::search::{Level, Search, SearchSettings};
 use weir_harness::settings::{Config, EngineKind, Layers, resolve};
@@ -51,6 +51,7 @@ fn main() -> Result<()> {
             resolved: &resolved,
             settings: &settings,
             listener: &mut quiet,
+            cancel: Cancel::new(),
         };
         let document = search.on(&[row()])?;
         let searched = document.rows.first().context("a row")?;

@@ -19,6 +19,8 @@ mod schedules;
 mod tests;
 mod verdicts;
 
+pub use verdicts::{compare, subject, time_per_record_ns};
+
 use crate::execute::{ExecuteError, Executed, Offer, execute};
 use crate::schedule::{QuantityError, Rate, ScheduleError, Shape};
 use crate::settings::{ConfigError, ResolveError};

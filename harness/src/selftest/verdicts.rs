@@ -18,8 +18,9 @@ const MEASURED: Duration = Duration::from_millis(120);
 /// clock takes to be read.
 const TOGETHER: u64 = 64;
 
-/// The oracle, in which each record takes `more` besides, in nanoseconds.
-fn subject(more_ns: f64) -> Box<dyn Target> {
+/// The oracle, in which each record takes `more_ns` besides.
+#[must_use]
+pub fn subject(more_ns: f64) -> Box<dyn Target> {
     let pause = Duration::from_nanos((more_ns * TOGETHER as f64) as u64);
     let times =
         move |index: u64| if index.is_multiple_of(TOGETHER) { pause } else { Duration::ZERO };
@@ -32,8 +33,12 @@ fn throughput(subject: &dyn Target, cancel: &Cancel) -> Result<f64, SelftestErro
     Ok(run_once(subject, WORKLOAD, offer, cancel)?.achieved_per_s())
 }
 
-/// Compares two in interleaved rounds, A B B A: the verdict on the second, and its change from the first.
-fn compare(
+/// Compares the throughput of two in eight interleaved rounds, A B B A: the verdict on the second, and its change
+/// from the first as a share.
+///
+/// # Errors
+/// A run could not be made, or failed.
+pub fn compare(
     a: &dyn Target,
     b: &dyn Target,
     cancel: &Cancel,
@@ -50,6 +55,15 @@ fn compare(
     }
     let compared = Judge::default().pairs(Better::Higher, &base, &new)?;
     Ok((compared.verdict, compared.change.estimate))
+}
+
+/// The time that a record takes in a subject: the median of five runs, in nanoseconds.
+///
+/// # Errors
+/// A run could not be made, or failed.
+pub fn time_per_record_ns(subject: &dyn Target, cancel: &Cancel) -> Result<f64, SelftestError> {
+    let own: Result<Vec<f64>, _> = (0..5).map(|_| throughput(subject, cancel)).collect();
+    Ok(1e9 / median(&own?))
 }
 
 /// Comparisons of two, and each one's verdict and change.
@@ -92,8 +106,7 @@ const FOUND: usize = 4;
 
 pub(super) fn slowdown(cancel: &Cancel) -> Result<Found, SelftestError> {
     let base = subject(0.0);
-    let own: Result<Vec<f64>, _> = (0..5).map(|_| throughput(&*base, cancel)).collect();
-    let own_ns = 1e9 / median(&own?);
+    let own_ns = time_per_record_ns(&*base, cancel)?;
     let slower = subject(own_ns * INJECTED);
     let found = comparisons(SLOWER, (&*base, &*slower), cancel)?;
     let regressed = count(&found, |verdict| verdict == Verdict::Regressed);

@@ -36,6 +36,8 @@ fn help_names_every_check_and_others_are_refused() {
     for check in CHECKS {
         assert!(help.contains(check.name), "{} is not in:\n{help}", check.name);
     }
-    let message = place.weir(["selftest", "everything"]).refused(2);
-    assert!(message.contains("everything"), "{message}");
+    let refused = place.weir(["selftest", "everything"]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""));
+    assert!(refused.stderr.contains("everything"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("against-itself"), "{}", refused.stderr);
 }

@@ -103,7 +103,7 @@ fn a_sweep_leaves_a_report_and_is_shown_again() {
     let rendered = place.weir(["report", "swept/sweep.json", "--out", "rendered"]).ok();
     assert!(rendered.ends_with("report.html\n"), "{rendered}");
     let line = place.weir(["compare", "swept/sweep.json", "swept/cells/rate-1k.json"]).refused(2);
-    assert!(line.contains("sweep document"), "{line:?}");
+    assert!(line.contains("a document of `weir sweep`"), "{line:?}");
     let sweep = load(&place);
     let cell = sweep.cells[0].result.as_ref().expect("a result");
     assert!(cell.command.starts_with("weir run word-count --rate=1k "), "{}", cell.command);
