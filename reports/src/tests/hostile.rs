@@ -8,6 +8,7 @@ use crate::terminal::Colour;
 use crate::text::is_hostile;
 use crate::{
     Document, FileError, Summary, load_document, parse_document, search, sweep, terminal, testing,
+    write_all,
 };
 use serde_json::{Value, json};
 use std::path::Path;
@@ -155,6 +156,7 @@ fn shown(what: &str, document: &Document) {
     let text = match document {
         Document::Runs(result) => {
             use_all(what, result);
+            write_all(result, &out).expect(what);
             terminal::render(&Summary::of(result), 100, Colour::Plain)
         }
         Document::Search(search) => {
@@ -174,8 +176,7 @@ fn shown(what: &str, document: &Document) {
 
 /// No file in a folder, at any depth, holds what would run, or breaks its format.
 fn tame(what: &str, folder: &Path) {
-    let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries {
+    for entry in std::fs::read_dir(folder).expect("a folder with something in it") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
             tame(what, &path);
