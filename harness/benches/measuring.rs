@@ -76,7 +76,8 @@ fn recorder(c: &mut Criterion) {
         ("batch", |i| (i / 100_000 + 1) * 100_000_000 + 40_000_000),
     ];
     for (name, visible) in engines {
-        let recordings = Recordings::new(RecordingSpec::after_warm_up(Duration::ZERO, TEN_SECONDS));
+        let spec = RecordingSpec::after_warm_up(Duration::ZERO, TEN_SECONDS).with_pieces(0);
+        let recordings = Recordings::new(spec);
         let mut thread = recordings.recorder();
         let samples: Vec<Sample> = (0..10_000_000)
             .map(|i| {

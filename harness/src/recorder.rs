@@ -5,17 +5,18 @@
 //! **service latency** starts when the engine took the record in, which hides exactly that; it is
 //! shown beside the first so that the difference can be seen.
 //!
-//! Each recording thread writes to histograms of its own. They are merged when the thread drops its
-//! recorder, and percentiles are taken from the merged histogram: they are never averaged.
+//! Each recording thread [counts](counters) on its own. What it has counted goes into the run's histograms when
+//! the thread drops its recorder, and percentiles are taken from these: they are never averaged.
 //!
 //! The first half of the measured phase is kept in [pieces](RecordingSpec::piece_ns), so that what turns out
 //! to be a part of the warm-up can be [cut](LatencyResult::cut) exactly.
 //!
-//! Memory: a recorder holds two histograms of 1 ns to 1 h at 3 digits (270 KiB each) for each of at most
-//! ten pieces and for the rest, of which a run touches what it records, and four coarser ones of an
-//! interval each (18 KiB). Finished intervals live once per run, not once per thread: 5 MiB for 30 s at
+//! Memory: a recorder holds the counters of two histograms of 1 ns to 1 h at 3 digits (270 KiB each) for each of
+//! at most ten pieces and for the rest, of which a run touches what it records, and of four coarser ones of an
+//! interval each (36 KiB). Finished intervals live once per run, not once per thread: 5 MiB for 30 s at
 //! 100 ms, and 11 MiB at most with the interval that [`RecordingSpec::after_warm_up`] chooses.
 
+use counters::Counters;
 use hdrhistogram::Histogram;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -26,8 +27,11 @@ use weir_dataflow::{Meter, Recorder, Sample};
 pub const HIGHEST_NS: u64 = 3_600_000_000_000;
 /// Significant decimal digits of the run's histograms.
 const DIGITS: u8 = 3;
+/// As many bits hold so many digits.
+const BITS: u32 = 11;
 /// Significant decimal digits of an interval's histogram.
 const INTERVAL_DIGITS: u8 = 2;
+const INTERVAL_BITS: u32 = 8;
 /// Intervals that a thread has open at a time.
 const OPEN_INTERVALS: usize = 4;
 
@@ -83,16 +87,57 @@ impl RecordingSpec {
         pieces.min(Self::MOST_PIECES) as usize
     }
 
-    /// The piece of a record of the measured phase; the last one is the rest.
-    #[inline]
-    fn piece_of(&self, scheduled_ns: u64, pieces: usize) -> usize {
-        let since_ns = scheduled_ns - self.measured_from_ns;
-        let piece = since_ns.checked_div(self.piece_ns).unwrap_or(0);
-        (piece as usize).min(pieces)
+    /// The stretch of scheduled times around one, all of which are recorded in the same places.
+    fn span_at(&self, scheduled_ns: u64) -> Span {
+        let (from_ns, to_ns) = (self.measured_from_ns, self.measured_to_ns);
+        if scheduled_ns >= to_ns {
+            return Span { from_ns: to_ns, last_ns: u64::MAX, place: Place::Outside };
+        }
+        let interval = scheduled_ns / self.interval_ns();
+        let starts_ns = interval * self.interval_ns();
+        let ends_ns = starts_ns.saturating_add(self.interval_ns());
+        if scheduled_ns < from_ns {
+            let last_ns = ends_ns.min(from_ns) - 1;
+            return Span { from_ns: starts_ns, last_ns, place: Place::WarmUp { interval } };
+        }
+        let (pieces, since_ns) = (self.pieces(), scheduled_ns - from_ns);
+        let piece =
+            since_ns.checked_div(self.piece_ns).map_or(pieces, |piece| pieces.min(piece as usize));
+        // All that comes after the pieces is one more.
+        let piece_from_ns = from_ns + piece as u64 * self.piece_ns;
+        let piece_to_ns = if piece < pieces { piece_from_ns + self.piece_ns } else { to_ns };
+        Span {
+            from_ns: starts_ns.max(piece_from_ns),
+            last_ns: ends_ns.min(piece_to_ns) - 1,
+            place: Place::Measured { interval, piece },
+        }
     }
 
     fn interval_ns(&self) -> u64 {
         self.interval_ns.max(1_000_000)
+    }
+}
+
+/// A stretch of scheduled times. Finding one takes divisions, which are not for every record.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    from_ns: u64,
+    /// Inclusive.
+    last_ns: u64,
+    place: Place,
+}
+
+/// Where the records of a [`Span`] are recorded.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    WarmUp { interval: u64 },
+    Measured { interval: u64, piece: usize },
+    Outside,
+}
+
+impl Span {
+    const fn holds(&self, scheduled_ns: u64) -> bool {
+        self.from_ns <= scheduled_ns && scheduled_ns <= self.last_ns
     }
 }
 
@@ -154,6 +199,16 @@ impl Both {
         }
         if !other.service.is_empty() {
             let _ = self.service.add(&other.service);
+        }
+    }
+
+    fn take(&mut self, counted: &mut BothCounted) {
+        for (latency_ns, records) in counted.scheduled.drain() {
+            // The same bounds on both sides: nothing can be out of range.
+            let _ = self.scheduled.record_n(latency_ns, records);
+        }
+        for (latency_ns, records) in counted.service.drain() {
+            let _ = self.service.record_n(latency_ns, records);
         }
     }
 
@@ -228,9 +283,9 @@ impl Recordings {
             spec: self.spec,
             interval_ns: self.spec.interval_ns(),
             merged: Arc::clone(&self.merged),
-            pieces: Both::many(self.spec.pieces()),
+            pieces: (0..=self.spec.pieces()).map(|_| BothCounted::new()).collect(),
             open: std::array::from_fn(|_| OpenInterval::unused()),
-            current: 0,
+            span: None,
             counts: Counts::default(),
         })
     }
@@ -311,90 +366,126 @@ struct ThreadRecorder {
     spec: RecordingSpec,
     interval_ns: u64,
     merged: Arc<Mutex<Merged>>,
-    pieces: Vec<Both>,
+    pieces: Vec<BothCounted>,
     /// Interval `i` is open in slot `i % OPEN_INTERVALS` or not at all. Threads see scheduled times
     /// in nearly ascending order, so an interval is closed once or twice, not once a record.
     open: [OpenInterval; OPEN_INTERVALS],
-    /// The slot of the record before.
-    current: usize,
+    /// That of the record before; its interval is open.
+    span: Option<Span>,
     counts: Counts,
 }
 
 struct OpenInterval {
-    from_ns: u64,
-    /// Equal to `from_ns` if unused.
-    to_ns: u64,
-    latency: Histogram<u32>,
+    /// None if unused.
+    from_ns: Option<u64>,
+    latency: Counters<INTERVAL_BITS>,
+}
+
+/// What a thread has of [`Both`].
+struct BothCounted {
+    scheduled: Counters<BITS>,
+    service: Counters<BITS>,
+}
+
+impl BothCounted {
+    fn new() -> Self {
+        Self { scheduled: Counters::upto(HIGHEST_NS), service: Counters::upto(HIGHEST_NS) }
+    }
 }
 
 impl Recorder for ThreadRecorder {
-    fn record(&mut self, samples: &[Sample]) {
-        let measured = self.spec.measured_from_ns..self.spec.measured_to_ns;
-        let rest = self.pieces.len() - 1;
-        for sample in samples {
-            let latency = sample.visible_ns.checked_sub(sample.scheduled_ns);
-            let service = sample.visible_ns.checked_sub(sample.taken_ns);
-            let (Some(latency), Some(service)) = (latency, service) else {
-                self.counts.early += 1;
-                continue;
-            };
-            if sample.scheduled_ns >= measured.end {
-                self.counts.outside += 1;
-                continue;
-            }
-            let interval = self.interval_of(sample.scheduled_ns);
-            let mut in_range = interval.latency.record(latency).is_ok();
-            if measured.contains(&sample.scheduled_ns) {
-                let piece = &mut self.pieces[self.spec.piece_of(sample.scheduled_ns, rest)];
-                in_range &= piece.scheduled.record(latency).is_ok();
-                in_range &= piece.service.record(service).is_ok();
-            }
-            self.counts.overflow += u64::from(!in_range);
+    fn record(&mut self, mut samples: &[Sample]) {
+        while let Some(first) = samples.first() {
+            let span = self.span_at(first.scheduled_ns);
+            let ends = samples.iter().position(|sample| !span.holds(sample.scheduled_ns));
+            let (inside, others) = samples.split_at(ends.unwrap_or(samples.len()));
+            self.record_at(span.place, inside);
+            samples = others;
         }
     }
 }
 
 impl ThreadRecorder {
-    #[inline]
-    fn interval_of(&mut self, scheduled_ns: u64) -> &mut OpenInterval {
-        let current = &self.open[self.current];
-        if scheduled_ns < current.from_ns || scheduled_ns >= current.to_ns {
-            self.open_interval(scheduled_ns);
+    fn span_at(&mut self, scheduled_ns: u64) -> Span {
+        match self.span {
+            Some(span) if span.holds(scheduled_ns) => span,
+            _ => self.move_to(scheduled_ns),
         }
-        &mut self.open[self.current]
     }
 
     #[cold]
-    fn open_interval(&mut self, scheduled_ns: u64) {
-        let index = scheduled_ns / self.interval_ns;
-        self.current = (index % OPEN_INTERVALS as u64) as usize;
-        let slot = &mut self.open[self.current];
-        if slot.from_ns == index * self.interval_ns && slot.to_ns > slot.from_ns {
-            return;
+    fn move_to(&mut self, scheduled_ns: u64) -> Span {
+        let span = self.spec.span_at(scheduled_ns);
+        if let Place::WarmUp { interval } | Place::Measured { interval, .. } = span.place {
+            let from_ns = interval * self.interval_ns;
+            let slot = &mut self.open[slot_of(interval)];
+            if slot.from_ns != Some(from_ns) {
+                slot.close(self.interval_ns, &mut lock(&self.merged).intervals);
+                slot.from_ns = Some(from_ns);
+            }
         }
-        slot.close(self.interval_ns, &mut lock(&self.merged).intervals);
-        slot.from_ns = index * self.interval_ns;
-        slot.to_ns = slot.from_ns + self.interval_ns;
+        *self.span.insert(span)
     }
+
+    fn record_at(&mut self, place: Place, samples: &[Sample]) {
+        let latencies = samples.iter().filter_map(|sample| {
+            let scheduled = sample.visible_ns.checked_sub(sample.scheduled_ns);
+            scheduled.zip(sample.visible_ns.checked_sub(sample.taken_ns))
+        });
+        let (mut timely, mut overflow) = (0, 0);
+        match place {
+            Place::WarmUp { interval } => {
+                let interval = &mut self.open[slot_of(interval)].latency;
+                for (scheduled, _) in latencies {
+                    timely += 1;
+                    overflow += u64::from(!interval.count(scheduled));
+                }
+            }
+            Place::Measured { interval, piece } => {
+                let interval = &mut self.open[slot_of(interval)].latency;
+                let piece = &mut self.pieces[piece];
+                for (scheduled, service) in latencies {
+                    timely += 1;
+                    let mut in_range = interval.count(scheduled);
+                    in_range &= piece.scheduled.count(scheduled);
+                    in_range &= piece.service.count(service);
+                    overflow += u64::from(!in_range);
+                }
+            }
+            Place::Outside => {
+                timely = latencies.count() as u64;
+                self.counts.outside += timely;
+            }
+        }
+        self.counts.early += samples.len() as u64 - timely;
+        self.counts.overflow += overflow;
+    }
+}
+
+const fn slot_of(interval: u64) -> usize {
+    (interval % OPEN_INTERVALS as u64) as usize
 }
 
 impl OpenInterval {
     fn unused() -> Self {
-        Self { from_ns: 0, to_ns: 0, latency: interval_histogram() }
+        Self { from_ns: None, latency: Counters::upto(HIGHEST_NS) }
     }
 
     fn close(&mut self, interval_ns: u64, into: &mut Vec<Option<Histogram<u32>>>) {
-        if self.latency.is_empty() {
+        let Some(from_ns) = self.from_ns else { return };
+        let mut counted = self.latency.drain().peekable();
+        if counted.peek().is_none() {
             return;
         }
-        let index = (self.from_ns / interval_ns) as usize;
+        let index = (from_ns / interval_ns) as usize;
         if into.len() <= index {
             into.resize_with(index + 1, || None);
         }
         let kept = into[index].get_or_insert_with(interval_histogram);
-        // The same bounds on both sides: nothing can be out of range.
-        let _ = kept.add(&self.latency);
-        self.latency.reset();
+        for (latency_ns, records) in counted {
+            // The same bounds on both sides: nothing can be out of range.
+            let _ = kept.record_n(latency_ns, u32::try_from(records).unwrap_or(u32::MAX));
+        }
     }
 }
 
@@ -404,8 +495,8 @@ impl Drop for ThreadRecorder {
         for interval in &mut self.open {
             interval.close(self.interval_ns, &mut merged.intervals);
         }
-        for (into, piece) in merged.pieces.iter_mut().zip(&self.pieces) {
-            into.add(piece);
+        for (into, piece) in merged.pieces.iter_mut().zip(&mut self.pieces) {
+            into.take(piece);
         }
         merged.counts.overflow += self.counts.overflow;
         merged.counts.early += self.counts.early;
@@ -426,5 +517,6 @@ fn lock(merged: &Mutex<Merged>) -> std::sync::MutexGuard<'_, Merged> {
     merged.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+mod counters;
 #[cfg(test)]
 mod tests;

@@ -137,6 +137,56 @@ fn threads_are_merged_and_not_averaged() {
     }
 }
 
+proptest! {
+    // Each case makes a hundred histograms.
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// A run of records that go to the same place is recorded at once: where each goes is as if alone,
+    /// whichever order they come in and wherever interval, piece and measured phase end.
+    #[test]
+    fn each_record_goes_where_its_scheduled_time_says(
+        (from_ms, measured_ms, period_ms) in (0..400_u64, 0..900_u64, 0..150_u64),
+        at_ms in prop::collection::vec(0..1_500_u64, 0..300),
+        (sorted, chunk) in (any::<bool>(), 1..50_usize),
+    ) {
+        let spec = spec(from_ms, from_ms + measured_ms).with_pieces(period_ms * MS);
+        let mut at_ms = at_ms;
+        if sorted {
+            at_ms.sort_unstable();
+        }
+        // The latency says which record it is; one in seven was visible before it was due.
+        let of = |at: u64| sample(at * MS, at * MS, if at % 7 == 6 { at * MS - 1 } else { (at + at) * MS });
+        let samples: Vec<Sample> = at_ms.iter().map(|at| of(*at)).collect();
+        let recordings = Recordings::new(spec);
+        let mut recorder = recordings.recorder();
+        samples.chunks(chunk).for_each(|chunk| recorder.record(chunk));
+        drop(recorder);
+        let result = recordings.finish();
+
+        let (early, kept): (Vec<u64>, Vec<u64>) = at_ms.iter().partition(|at| **at % 7 == 6);
+        let (outside, kept): (Vec<u64>, Vec<u64>) =
+            kept.into_iter().partition(|at| *at >= from_ms + measured_ms);
+        prop_assert_eq!(result.early, early.len() as u64);
+        prop_assert_eq!(result.outside, outside.len() as u64);
+        let mut expected = histogram();
+        for cut in (0..=spec.pieces()).rev() {
+            let from_ns = spec.measured_from_ns + cut as u64 * spec.piece_ns;
+            let to_ns = if cut < spec.pieces() { from_ns + spec.piece_ns } else { u64::MAX };
+            for at in kept.iter().filter(|at| (from_ns..to_ns).contains(&(**at * MS))) {
+                expected.record(at * MS).expect("in range");
+            }
+            let mut result = result.clone();
+            result.cut(cut);
+            prop_assert!(result.scheduled == expected, "{} pieces", cut);
+            prop_assert!(result.service == expected, "{} pieces", cut);
+        }
+        let mut by_interval = std::collections::BTreeMap::<u64, u64>::new();
+        kept.iter().for_each(|at| *by_interval.entry(at / 100).or_default() += 1);
+        let found = result.intervals.iter().map(|one| (one.from_ns / (100 * MS), one.count));
+        prop_assert_eq!(found.collect::<Vec<_>>(), by_interval.into_iter().collect::<Vec<_>>());
+    }
+}
+
 #[test]
 fn far_percentiles_need_enough_records() {
     let of = |count: u64| {
