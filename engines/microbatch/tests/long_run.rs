@@ -1,7 +1,7 @@
 //! A day of batches in fast-forward: whatever a batch leaves behind adds up here.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -23,6 +23,13 @@ const KEYS: u64 = 50;
 fn resident_bytes() -> Option<u64> {
     let pages = std::fs::read_to_string("/proc/self/statm").ok()?;
     Some(pages.split(' ').nth(1)?.parse::<u64>().ok()? * 4096)
+}
+
+/// Where checkpoints go: a day of them is a million files, which a file system in memory has soonest.
+fn checkpoints() -> tempfile::TempDir {
+    let places = [Path::new("/dev/shm"), Path::new(env!("CARGO_TARGET_TMPDIR"))];
+    let made = places.iter().find_map(|place| tempfile::tempdir_in(place).ok());
+    made.expect("a folder for checkpoints")
 }
 
 type Queue = Arc<Mutex<VecDeque<Rdd<(u64, u64)>>>>;
@@ -67,8 +74,8 @@ fn memory_is_flat_over_a_day_of_batches() {
         .scope(ActiveScope::private())
         .build()
         .expect("a context");
-    let checkpoints = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("long-run-checkpoints");
-    ssc.checkpoint(checkpoints).expect("a directory");
+    let checkpoints = checkpoints();
+    ssc.checkpoint(checkpoints.path()).expect("a directory");
     let (queue, seen) = (Queue::default(), [(); 3].map(|()| Arc::<AtomicU64>::default()));
     define(&ssc, Arc::clone(&queue), seen.clone()).expect("a program");
     ssc.start().expect("a start");
