@@ -67,19 +67,33 @@ impl Done {
 }
 
 /// A folder to work in.
-pub(crate) struct Place(TempDir);
+pub(crate) struct Place {
+    path: PathBuf,
+    /// Removes the folder in the end.
+    _temporary: Option<TempDir>,
+}
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().expect("a folder"))
+        let temporary = tempfile::tempdir().expect("a folder");
+        Self { path: temporary.path().to_owned(), _temporary: Some(temporary) }
+    }
+
+    /// One for a static, which nobody drops: what it holds stays until the tests are run again.
+    pub(crate) fn lasting(name: &str) -> Self {
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        // There may be none.
+        let _ = std::fs::remove_dir_all(&path);
+        std::fs::create_dir_all(&path).expect("a folder");
+        Self { path, _temporary: None }
     }
 
     pub(crate) fn path(&self) -> &Path {
-        self.0.path()
+        &self.path
     }
 
     pub(crate) fn join(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.path.join(name)
     }
 
     /// Writes a file.

@@ -41,7 +41,7 @@ fn load(folder: &Path) -> ResultFile {
 fn ran() -> &'static Ran {
     static RAN: OnceLock<Ran> = OnceLock::new();
     RAN.get_or_init(|| {
-        let place = Place::new();
+        let place = Place::lasting("a-run");
         let folder = out(&place);
         let mut command = weir(place.path());
         command.args(["run", "word-count", "windowed"]).args(TINY).arg("--out").arg(&folder);
