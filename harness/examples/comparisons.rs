@@ -10,20 +10,21 @@
 
 use anyhow::{Context, Result};
 use std::io::{Write, stdout};
+use std::time::Duration;
 use weir_dataflow::Cancel;
-use weir_harness::selftest::{compare, subject, time_per_record_ns};
+use weir_harness::selftest::{Round, SelftestError, compare, compare_slowed, subject};
 use weir_microbatch::MicroBatch;
 use weir_statistics::verdict::Verdict;
 use weir_targets::engines;
-use weir_targets::target::Target;
 use weir_topology::TopologyConfig;
 
 /// Makes comparisons and says what came of them.
-fn count(name: &str, times: usize, (a, b): (&dyn Target, &dyn Target)) -> Result<()> {
-    let mut found = Vec::new();
-    for _ in 0..times {
-        found.push(compare(a, b, &Cancel::new())?);
-    }
+fn count(
+    name: &str,
+    times: usize,
+    comparison: impl Fn() -> Result<(Verdict, f64), SelftestError>,
+) -> Result<()> {
+    let found = (0..times).map(|_| comparison()).collect::<Result<Vec<_>, _>>()?;
     let of = |verdict: Verdict| found.iter().filter(|(found, _)| *found == verdict).count();
     let up = found.iter().filter(|(_, change)| *change > 0.0).count();
     let mut changes: Vec<f64> = found.iter().map(|(_, change)| 100.0 * change).collect();
@@ -49,14 +50,17 @@ fn main() -> Result<()> {
     let times = std::env::args().nth(1).map_or(Ok(100), |text| text.parse());
     let times: usize = times.context("TIMES is a number")?;
     anyhow::ensure!(times > 0, "TIMES is a number above 0");
+    let never = &Cancel::new();
     let base = subject(0.0);
-    count("oracle with itself", times, (&*base, &*base))?;
-    let own_ns = time_per_record_ns(&*base, &Cancel::new())?;
-    let slower = subject(own_ns / 10.0);
-    count(&format!("oracle, 10 % of {own_ns:.0} ns more per record"), times, (&*base, &*slower))?;
+    count("oracle with itself", times, || compare(&*base, &*base, Round::default(), never))?;
+    count("oracle, 10 % more per record", times, || compare_slowed(0.1, never))?;
+    // These have threads to start, and batches to get going.
+    let (warm_up, measured) = (Duration::from_millis(20), Duration::from_millis(60));
+    let round = Round { pairs: 3, warm_up, measured };
     let topology =
         engines::topology(TopologyConfig { batch_size: 256, ..TopologyConfig::default() });
-    count("topology with itself", times, (&*topology, &*topology))?;
-    let microbatch = engines::microbatch(MicroBatch::new());
-    count("microbatch with itself", times, (&*microbatch, &*microbatch))
+    count("topology with itself", times, || compare(&*topology, &*topology, round, never))?;
+    let microbatch =
+        engines::microbatch(MicroBatch::new().batch_interval(Duration::from_millis(5)));
+    count("microbatch with itself", times, || compare(&*microbatch, &*microbatch, round, never))
 }

@@ -19,7 +19,7 @@ mod schedules;
 mod tests;
 mod verdicts;
 
-pub use verdicts::{compare, subject, time_per_record_ns};
+pub use verdicts::{Round, compare, compare_slowed, subject};
 
 use crate::execute::{ExecuteError, Executed, Offer, execute};
 use crate::schedule::{QuantityError, Rate, ScheduleError, Shape};
