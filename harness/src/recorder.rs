@@ -5,7 +5,7 @@
 //! **service latency** starts when the engine took the record in, which hides exactly that; it is
 //! shown beside the first so that the difference can be seen.
 //!
-//! Each recording thread [counts](counters) on its own. What it has counted goes into the run's histograms when
+//! Each recording thread counts on its own. What it has counted goes into the run's histograms when
 //! the thread drops its recorder, and percentiles are taken from these: they are never averaged.
 //!
 //! The first half of the measured phase is kept in [pieces](RecordingSpec::piece_ns), so that what turns out

@@ -107,8 +107,11 @@ fn run(layers: &Layers, quiet: bool, strict: bool) -> Result<u8, Failure> {
     let result = session.run();
     bar.clear();
     let result = result?;
-    let written = write_all(&result, &config.out)?;
-    print_tables(&result)?;
+    // Without a reader, the report is written; without a place for that, what was measured is shown.
+    let written = write_all(&result, &config.out);
+    let printed = print_tables(&result);
+    let written = written?;
+    printed?;
     let mut out = stdout().lock();
     writeln!(out, "Report: {}", absolute(&written.report).display())?;
     writeln!(out, "Data:   {}", absolute(&written.result).display())?;

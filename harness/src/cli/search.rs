@@ -46,9 +46,12 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let found = search.run();
     bar.bar.finish_and_clear();
     let found = found?;
-    let left = write_search(&found, &config.out)?;
+    // Without a reader, the report is written; without a place for that, what was found is shown.
+    let left = write_search(&found, &config.out);
     let mut out = stdout().lock();
-    out.write_all(render(&found, columns(), colour()).as_bytes())?;
+    let printed = out.write_all(render(&found, columns(), colour()).as_bytes());
+    let left = left?;
+    printed?;
     let absolute = |path| std::path::absolute(path).unwrap_or_default();
     writeln!(out, "Report: {}", absolute(&left.page).display())?;
     writeln!(out, "Data:   {}", absolute(&left.data).display())?;

@@ -32,8 +32,11 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let result = sweep.run();
     bar.clear();
     let result = result?;
-    let written = write_all(&result, &out)?;
-    print(&result)?;
+    // Without a reader, the report is written; without a place for that, what was measured is shown.
+    let written = write_all(&result, &out);
+    let printed = print(&result);
+    let written = written?;
+    printed?;
     let mut out = stdout().lock();
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     writeln!(out, "Report: {}", absolute(&written.report).display())?;

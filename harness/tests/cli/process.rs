@@ -16,6 +16,15 @@ pub(crate) fn weir(folder: &Path) -> Command {
     command
 }
 
+/// The command in `folder`, where no file may become larger than a block: as on a full disk, whoever runs it.
+#[cfg(target_os = "linux")]
+pub(crate) fn weir_on_a_full_disk(folder: &Path) -> Command {
+    let mut shell = Command::new("sh");
+    shell.current_dir(folder).env_clear();
+    shell.args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "sh", BINARY]);
+    shell
+}
+
 /// Takes away every variable that weir reads.
 pub(crate) fn clear(command: &mut Command) {
     for (name, _) in std::env::vars_os() {

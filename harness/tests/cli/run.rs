@@ -169,6 +169,24 @@ fn a_report_repeats_what_the_run_printed() {
     assert!(printed.starts_with(&tables), "{tables}\nis not the beginning of\n{printed}");
 }
 
+/// Minutes of measuring are not lost for want of a place to keep them.
+#[cfg(target_os = "linux")]
+#[test]
+fn what_was_measured_is_shown_on_a_full_disk_too() {
+    let place = Place::new();
+    let mut command = crate::process::weir_on_a_full_disk(place.path());
+    command.args(["run", "word-count", "-q", "--engine=microbatch", "--out=here"]).args(TINY);
+    let done: Done = command.output().expect("a shell").into();
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(done.stdout.contains("microbatch 10ms"), "{done:?}");
+    assert!(
+        done.stderr.contains("cannot write") && done.stderr.contains("result.json"),
+        "{done:?}"
+    );
+    assert_eq!(done.stderr.lines().count(), 1, "{done:?}");
+    assert!(!place.join("here/result.json").exists());
+}
+
 #[test]
 fn colours_are_asked_for_or_absent() {
     let escape = '\u{1b}';

@@ -1,6 +1,6 @@
 //! `weir search`, end to end. How fast this machine is, no test says.
 
-use crate::process::Place;
+use crate::process::{Done, Place};
 use weir_reports::search::schema::{Ending, Finding};
 use weir_reports::{Document, load_document};
 
@@ -58,6 +58,22 @@ fn a_search_leaves_its_trace_and_a_command_that_measures() {
         let read = |folder: &str| std::fs::read(place.join(folder).join(name)).expect(name);
         assert!(read("here") == read("again"), "{name} made again is another");
     }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_was_found_is_shown_on_a_full_disk_too() {
+    let place = Place::new();
+    let mut command = crate::process::weir_on_a_full_disk(place.path());
+    let done: Done = command.args(TINY).arg("-q").output().expect("a shell").into();
+    assert_eq!(done.code, Some(1), "{done:?}");
+    assert!(done.stdout.contains("topology batch 16"), "{done:?}");
+    assert!(
+        done.stderr.contains("cannot write") && done.stderr.contains("search.json"),
+        "{done:?}"
+    );
+    assert_eq!(done.stderr.lines().count(), 1, "{done:?}");
+    assert!(!place.join("here/search.json").exists());
 }
 
 #[test]

@@ -219,19 +219,12 @@ fn a_folder_that_cannot_be_made_is_refused_before_anything_is_run() {
     assert!(line.contains("file/below"), "{line:?}");
 }
 
-/// Files may not become larger than a block: whoever runs it, as on a full disk.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_full_disk_is_one_clear_error_and_leaves_no_part_of_a_file() {
     let place = Place::new();
-    let mut command = weir(place.path());
-    let binary = command.get_program().to_owned();
-    let mut shell = Command::new("sh");
-    shell.current_dir(place.path()).env_clear();
-    shell.args(["-c", "trap '' XFSZ; ulimit -f 1; exec \"$@\"", "sh"]).arg(binary);
-    shell.args(TINY).args([OVER, "-q"]);
-    command = shell;
-    let done: Done = command.output().expect("a shell").into();
+    let mut command = crate::process::weir_on_a_full_disk(place.path());
+    let done: Done = command.args(TINY).args([OVER, "-q"]).output().expect("a shell").into();
     let line = done.refused(1);
     assert!(line.contains("rate-1k.json") && line.contains("cannot write"), "{line:?}");
     assert_eq!(kept(&place), [""; 0]);
