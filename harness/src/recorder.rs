@@ -16,7 +16,9 @@
 //! interval each (36 KiB). Finished intervals live once per run, not once per thread: 5 MiB for 30 s at
 //! 100 ms, and 11 MiB at most with the interval that [`RecordingSpec::after_warm_up`] chooses.
 
-use counters::Counters;
+mod counters;
+
+use counters::{Counters, bits_of};
 use hdrhistogram::Histogram;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,11 +29,10 @@ use weir_dataflow::{Meter, Recorder, Sample};
 pub const HIGHEST_NS: u64 = 3_600_000_000_000;
 /// Significant decimal digits of the run's histograms.
 const DIGITS: u8 = 3;
-/// As many bits hold so many digits.
-const BITS: u32 = 11;
+const BITS: u32 = bits_of(DIGITS);
 /// Significant decimal digits of an interval's histogram.
 const INTERVAL_DIGITS: u8 = 2;
-const INTERVAL_BITS: u32 = 8;
+const INTERVAL_BITS: u32 = bits_of(INTERVAL_DIGITS);
 /// Intervals that a thread has open at a time.
 const OPEN_INTERVALS: usize = 4;
 
@@ -281,7 +282,6 @@ impl Recordings {
         lock(&self.merged).unfinished += 1;
         Box::new(ThreadRecorder {
             spec: self.spec,
-            interval_ns: self.spec.interval_ns(),
             merged: Arc::clone(&self.merged),
             pieces: (0..=self.spec.pieces()).map(|_| BothCounted::new()).collect(),
             open: std::array::from_fn(|_| OpenInterval::unused()),
@@ -364,7 +364,6 @@ struct Counts {
 /// One thread's end of [`Recordings`].
 struct ThreadRecorder {
     spec: RecordingSpec,
-    interval_ns: u64,
     merged: Arc<Mutex<Merged>>,
     pieces: Vec<BothCounted>,
     /// Interval `i` is open in slot `i % OPEN_INTERVALS` or not at all. Threads see scheduled times
@@ -376,8 +375,8 @@ struct ThreadRecorder {
 }
 
 struct OpenInterval {
-    /// None if unused.
-    from_ns: Option<u64>,
+    /// Its number; none if unused.
+    interval: Option<u64>,
     latency: Counters<INTERVAL_BITS>,
 }
 
@@ -417,11 +416,10 @@ impl ThreadRecorder {
     fn move_to(&mut self, scheduled_ns: u64) -> Span {
         let span = self.spec.span_at(scheduled_ns);
         if let Place::WarmUp { interval } | Place::Measured { interval, .. } = span.place {
-            let from_ns = interval * self.interval_ns;
             let slot = &mut self.open[slot_of(interval)];
-            if slot.from_ns != Some(from_ns) {
-                slot.close(self.interval_ns, &mut lock(&self.merged).intervals);
-                slot.from_ns = Some(from_ns);
+            if slot.interval != Some(interval) {
+                slot.close(&mut lock(&self.merged).intervals);
+                slot.interval = Some(interval);
             }
         }
         *self.span.insert(span)
@@ -468,16 +466,16 @@ const fn slot_of(interval: u64) -> usize {
 
 impl OpenInterval {
     fn unused() -> Self {
-        Self { from_ns: None, latency: Counters::upto(HIGHEST_NS) }
+        Self { interval: None, latency: Counters::upto(HIGHEST_NS) }
     }
 
-    fn close(&mut self, interval_ns: u64, into: &mut Vec<Option<Histogram<u32>>>) {
-        let Some(from_ns) = self.from_ns else { return };
+    fn close(&mut self, into: &mut Vec<Option<Histogram<u32>>>) {
+        let Some(interval) = self.interval else { return };
         let mut counted = self.latency.drain().peekable();
         if counted.peek().is_none() {
             return;
         }
-        let index = (from_ns / interval_ns) as usize;
+        let index = interval as usize;
         if into.len() <= index {
             into.resize_with(index + 1, || None);
         }
@@ -493,7 +491,7 @@ impl Drop for ThreadRecorder {
     fn drop(&mut self) {
         let mut merged = lock(&self.merged);
         for interval in &mut self.open {
-            interval.close(self.interval_ns, &mut merged.intervals);
+            interval.close(&mut merged.intervals);
         }
         for (into, piece) in merged.pieces.iter_mut().zip(&mut self.pieces) {
             into.take(piece);
@@ -517,6 +515,5 @@ fn lock(merged: &Mutex<Merged>) -> std::sync::MutexGuard<'_, Merged> {
     merged.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-mod counters;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 //! From arguments to an exit code.
 
-use super::failure::Failure;
+use super::failure::{Failure, both};
 use super::terminal::{Bar, colour, columns};
 use super::verify::verify;
 use super::{command, diagram, exit, layers};
@@ -107,11 +107,7 @@ fn run(layers: &Layers, quiet: bool, strict: bool) -> Result<u8, Failure> {
     let result = session.run();
     bar.clear();
     let result = result?;
-    // Without a reader, the report is written; without a place for that, what was measured is shown.
-    let written = write_all(&result, &config.out);
-    let printed = print_tables(&result);
-    let written = written?;
-    printed?;
+    let written = both(write_all(&result, &config.out), print_tables(&result))?;
     let mut out = stdout().lock();
     writeln!(out, "Report: {}", absolute(&written.report).display())?;
     writeln!(out, "Data:   {}", absolute(&written.result).display())?;

@@ -30,6 +30,17 @@ impl Failure {
     }
 }
 
+/// What became of writing a report and of showing it: each is tried whatever becomes of the other, so that without
+/// a reader there is the report, and without a place for that at least what was measured is shown.
+pub(super) fn both<T>(
+    written: Result<T, impl Into<Failure>>,
+    shown: Result<(), impl Into<Failure>>,
+) -> Result<T, Failure> {
+    let written = written.map_err(Into::into)?;
+    shown.map_err(Into::into)?;
+    Ok(written)
+}
+
 macro_rules! usage_errors {
     ($($error:ty),+) => {$(
         impl From<$error> for Failure {

@@ -1,6 +1,6 @@
 //! `weir search`: the highest rate that an engine sustains under a service level.
 
-use super::failure::Failure;
+use super::failure::{Failure, both};
 use super::interrupt;
 use super::terminal::{Bar, colour, columns};
 use super::{exit, layers, texts};
@@ -46,12 +46,9 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let found = search.run();
     bar.bar.finish_and_clear();
     let found = found?;
-    // Without a reader, the report is written; without a place for that, what was found is shown.
-    let left = write_search(&found, &config.out);
     let mut out = stdout().lock();
-    let printed = out.write_all(render(&found, columns(), colour()).as_bytes());
-    let left = left?;
-    printed?;
+    let text = render(&found, columns(), colour());
+    let left = both(write_search(&found, &config.out), out.write_all(text.as_bytes()))?;
     let absolute = |path| std::path::absolute(path).unwrap_or_default();
     writeln!(out, "Report: {}", absolute(&left.page).display())?;
     writeln!(out, "Data:   {}", absolute(&left.data).display())?;

@@ -1,6 +1,6 @@
 //! `weir sweep`: the same comparison at every point of a grid.
 
-use super::failure::Failure;
+use super::failure::{Failure, both};
 use super::interrupt;
 use super::terminal::{Bar, colour, columns};
 use super::{exit, layers, texts};
@@ -32,11 +32,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let result = sweep.run();
     bar.clear();
     let result = result?;
-    // Without a reader, the report is written; without a place for that, what was measured is shown.
-    let written = write_all(&result, &out);
-    let printed = print(&result);
-    let written = written?;
-    printed?;
+    let written = both(write_all(&result, &out), print(&result))?;
     let mut out = stdout().lock();
     let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     writeln!(out, "Report: {}", absolute(&written.report).display())?;

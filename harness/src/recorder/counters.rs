@@ -3,9 +3,14 @@
 //! A histogram keeps a total, a least and a greatest value besides, which takes 7 ns for each of three a record; all
 //! of that follows from the counters once the thread is done.
 
+/// How many bits tell values apart to so many significant decimal digits, as a histogram does: twice as many steps
+/// as there are numbers of as many digits.
+pub(super) const fn bits_of(digits: u8) -> u32 {
+    (2 * 10_u64.pow(digits as u32)).next_power_of_two().ilog2()
+}
+
 /// Counters of values up to a highest one, in the layout of <http://hdrhistogram.github.io/HdrHistogram>: values
-/// of up to `BITS` bits have one each, greater ones one for all that have the first `BITS` bits in common. For
-/// three significant digits that is 11 bits, for two 8.
+/// of up to `BITS` bits have one each, greater ones one for all that have the first `BITS` bits in common.
 #[derive(Clone, Debug)]
 pub(super) struct Counters<const BITS: u32>(Box<[u64]>);
 
@@ -89,8 +94,8 @@ mod tests {
         fn a_value_is_counted_where_a_histogram_counts_it(
             values in prop::collection::vec(value(), 0..500),
         ) {
-            counts_like::<11>(histogram(), &values)?;
-            counts_like::<8>(two_digits(), &values)?;
+            counts_like::<{ bits_of(3) }>(histogram(), &values)?;
+            counts_like::<{ bits_of(2) }>(two_digits(), &values)?;
         }
     }
 
@@ -101,7 +106,7 @@ mod tests {
             [edge - 1, edge, edge + 1, edge.saturating_mul(3) / 2]
         });
         let values: Vec<u64> = edges.chain([HIGHEST_NS, HIGHEST_NS + 1, u64::MAX]).collect();
-        counts_like::<11>(histogram(), &values).expect("three digits");
-        counts_like::<8>(two_digits(), &values).expect("two digits");
+        counts_like::<{ bits_of(3) }>(histogram(), &values).expect("three digits");
+        counts_like::<{ bits_of(2) }>(two_digits(), &values).expect("two digits");
     }
 }

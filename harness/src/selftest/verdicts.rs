@@ -12,6 +12,7 @@ use weir_targets::target::Target;
 
 const WORKLOAD: &str = "word-count";
 const ROUNDS: usize = 8;
+
 /// How a round compares two: by short runs in turn, of which those next to each other are held against each other.
 ///
 /// A machine that is shared has more than one speed, and stays with one for a tenth of a second or a few. A long run

@@ -99,16 +99,6 @@ fn a_bad_input_ends_every_command_that_reads_one() {
     assert!(line.contains("white.txt has no "), "{line:?}");
 }
 
-/// What has been verified is said, and then why it could not be written.
-#[track_caller]
-fn not_written(done: Done, path: &Path) {
-    assert_eq!(done.code, Some(1), "{done:?}");
-    let line = done.stderr.strip_suffix('\n').unwrap_or_default();
-    let named =
-        line.contains(&path.display().to_string()) && line.starts_with("weir: cannot write");
-    assert!(named && !line.contains('\n'), "{line:?}");
-}
-
 #[test]
 fn an_output_that_cannot_be_written_is_one_line() {
     let place = Place::new();
@@ -116,11 +106,11 @@ fn an_output_that_cannot_be_written_is_one_line() {
     let folder = place.join("folder");
     std::fs::create_dir(&folder).expect("a folder");
     for out in [folder.clone(), place.join("input.txt/out.csv"), place.join("folder/")] {
-        not_written(verify(&place, &input, &out), &out);
+        verify(&place, &input, &out).not_written(&out);
     }
     if cfg!(target_os = "linux") {
         let full = Path::new("/dev/full");
-        not_written(verify(&place, &input, full), full);
+        verify(&place, &input, full).not_written(full);
     }
     #[cfg(unix)]
     {
@@ -130,7 +120,7 @@ fn an_output_that_cannot_be_written_is_one_line() {
         // Whoever may write everywhere learns nothing here.
         if std::fs::write(folder.join("probe"), "").is_err() {
             let out = folder.join("out.csv");
-            not_written(verify(&place, &input, &out), &out);
+            verify(&place, &input, &out).not_written(&out);
         }
     }
     assert_eq!(place.names(), ["folder", "input.txt"]);

@@ -73,6 +73,17 @@ impl Done {
         assert!(!line.contains('\n') && line.starts_with("weir: "), "not one line: {line:?}");
         line.to_owned()
     }
+
+    /// Of a command that said what it found, and then in one line that it could not write a file: what it said.
+    #[track_caller]
+    pub(crate) fn not_written(self, path: &Path) -> String {
+        assert_eq!(self.code, Some(1), "{self:?}");
+        let line = self.stderr.strip_suffix('\n').unwrap_or_default();
+        let named =
+            line.contains(&path.display().to_string()) && line.starts_with("weir: cannot write");
+        assert!(named && !line.contains('\n'), "{line:?}");
+        self.stdout
+    }
 }
 
 /// A folder to work in.
