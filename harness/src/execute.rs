@@ -5,6 +5,7 @@ use crate::resources::ResourceMeter;
 use crate::schedule::{PacedLoad, Rate, SaturationLoad, Schedule, ScheduleError, Shape};
 use crate::series::{MeasuredPhase, Progress, Sampler, sustained, time_series};
 use crate::steadiness::{self, Looked, of_latency, of_throughput};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
@@ -184,21 +185,28 @@ fn look(
     looked
 }
 
-/// Records per second between the first point after `from_ns` and the last, where the last is the
-/// end of the run with `records` completed.
+/// Records per second while there was load: the slope from the first of the points in `counted` to the last.
+/// If there are not two in it, that to the last point of all; without two points, the `records` of the
+/// whole run by when it ended.
 ///
 /// Both ends are times at which something was completed: a batch engine's progress is a staircase,
-/// and between two of its steps the slope is exact, while between two arbitrary times it is not.
+/// and between two of its steps the slope is exact, while between two arbitrary times it is not. The
+/// load may end in the midst of a batch interval, and that batch, done after the load, has a part of an
+/// interval's records: hence no step after it.
 #[must_use]
-pub fn throughput(points: &[Point], from_ns: u64, records: u64, ended_ns: u64) -> f64 {
+pub fn throughput(points: &[Point], counted: Range<u64>, records: u64, ended_ns: u64) -> f64 {
     let slope = |a: &Point, b: &Point| {
-        (b.completed - a.completed) as f64 * 1e9 / (b.at_ns - a.at_ns) as f64
+        b.completed.saturating_sub(a.completed) as f64 * 1e9 / (b.at_ns - a.at_ns) as f64
     };
-    let first = points.iter().find(|point| point.at_ns >= from_ns);
-    match (first, points.last()) {
-        (Some(first), Some(last)) if last.at_ns > first.at_ns => slope(first, last),
-        _ if ended_ns > 0 => records as f64 * 1e9 / ended_ns as f64,
-        _ => 0.0,
+    let first = points.iter().find(|point| point.at_ns >= counted.start);
+    let later = |first: &Point| {
+        let inside = points.iter().rfind(|point| point.at_ns <= counted.end);
+        [inside, points.last()].into_iter().flatten().find(|last| last.at_ns > first.at_ns)
+    };
+    match first.and_then(|first| Some((first, later(first)?))) {
+        Some((first, last)) => slope(first, last),
+        None if ended_ns > 0 => records as f64 * 1e9 / ended_ns as f64,
+        None => 0.0,
     }
 }
 
@@ -264,11 +272,12 @@ impl Executed {
         self.offer.warm_up.as_nanos() as u64 + self.looked.cut_ns
     }
 
-    /// Records per second that were completed, after the warm-up and what was cut.
+    /// Records per second that were completed under load, after the warm-up and what was cut.
     #[must_use]
     pub fn achieved_per_s(&self) -> f64 {
         let records = self.summary().records;
-        throughput(&self.points, self.counted_from_ns(), records, self.ended_ns)
+        let to_ns = (self.offer.warm_up + self.offer.measured).as_nanos() as u64;
+        throughput(&self.points, self.counted_from_ns()..to_ns, records, self.ended_ns)
     }
 
     /// The run as a result file has it.
@@ -333,13 +342,40 @@ mod tests {
         let points = |rows: &[(u64, u64)]| -> Vec<Point> {
             rows.iter().map(|&(at_ns, completed)| Point { at_ns, completed }).collect()
         };
-        // A staircase of 500 per half second; the warm-up ends between two steps.
-        let stairs = points(&[(500_000_000, 500), (1_000_000_000, 1_000), (1_500_000_000, 1_500)]);
-        for (from_ns, want) in [(0, 1_000.0), (300_000_000, 1_000.0), (700_000_000, 1_000.0)] {
-            assert!((throughput(&stairs, from_ns, 1_500, 1_500_000_000) - want).abs() < 1e-9);
+        let whole = |points: &[Point], counted: Range<u64>| {
+            let last = points.last().expect("points");
+            throughput(points, counted, last.completed, last.at_ns)
+        };
+        let ms = |from: u64, to: u64| from * 1_000_000..to * 1_000_000;
+        // A thousand a second in steps of 500 ms; the last is of a load that ended after 1,600 ms.
+        let rows = [(500, 500), (1_000, 1_000), (1_500, 1_500), (2_000, 1_600)];
+        let stairs = points(&rows.map(|(at, completed)| (at * 1_000_000, completed)));
+        for (counted, want) in [
+            // From step to step, wherever between two steps the warm-up ends ...
+            (ms(0, 1_600), 1_000.0),
+            (ms(300, 1_600), 1_000.0),
+            (ms(700, 1_600), 1_000.0),
+            (ms(1_000, 1_600), 1_000.0),
+            // ... and wherever the load does.
+            (ms(0, 1_500), 1_000.0),
+            (ms(0, 1_999), 1_000.0),
+            (ms(0, 1_499), 1_000.0),
+            // Not two steps before the load's end: to the last there is.
+            (ms(1_100, 1_600), 200.0),
+            (ms(0, 900), 1_100.0 / 1.5),
+            (ms(0, 400), 1_100.0 / 1.5),
+            // Nothing that counts: everything over everything.
+            (ms(1_700, 1_900), 800.0),
+            (ms(3_000, 4_000), 800.0),
+        ] {
+            let is = whole(&stairs, counted.clone());
+            assert!((is - want).abs() < 1e-9, "{counted:?}: {is} and not {want}");
         }
+        // An engine that is behind completes at its own rate, after the load's end too.
+        let behind = points(&[(1_000_000, 1), (2_000_000, 2), (9_000_000, 9)]);
+        assert!((whole(&behind, 0..2_000_000) - 1_000.0).abs() < 1e-9);
         // Without two points: everything over everything.
-        assert!((throughput(&points(&[(7, 10)]), 0, 10, 2_000_000_000) - 5.0).abs() < 1e-9);
-        assert!(throughput(&[], 0, 0, 0).abs() < 1e-9);
+        assert!((throughput(&points(&[(7, 10)]), 0..9, 10, 2_000_000_000) - 5.0).abs() < 1e-9);
+        assert!(throughput(&[], 0..9, 0, 0).abs() < 1e-9);
     }
 }

@@ -5,6 +5,7 @@ use super::canvas::{Anchor, Canvas, Draw, sheet};
 use super::look::{INK, Look, SOFT, line_name, looks};
 use super::panel::{NAMES, Name, Panel, WIDTH};
 use super::{ChartError, Drawing};
+use crate::histogram::Packed;
 use crate::summary::{Distribution, WorkloadSummary};
 use crate::text::fit;
 use hdrhistogram::Histogram;
@@ -76,9 +77,9 @@ fn plot(canvas: &Canvas<'_>, panel: &Panel, curve: &Curve) -> Draw {
 
 /// Points of the curve; without a histogram, the percentiles that the file states.
 fn curve(latency: &Distribution) -> Option<Vec<(f64, f64)>> {
-    let points = match &latency.histogram {
-        Some(histogram) => fine(histogram),
-        None => {
+    let points = match latency.histogram.as_ref().map(Packed::unpack) {
+        Some(Ok(histogram)) => fine(&histogram),
+        _ => {
             let p = &latency.points;
             [
                 (0.0, Some(p.min_ns)),

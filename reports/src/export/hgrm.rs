@@ -1,6 +1,7 @@
 //! Percentile distributions as text, in the form of HdrHistogram's `outputPercentileDistribution`, which
 //! its plotter and other tools read. Values are milliseconds.
 
+use crate::histogram::Packed;
 use crate::summary::Summary;
 use crate::text::slug;
 use hdrhistogram::Histogram;
@@ -25,13 +26,12 @@ pub fn hgrm(result: &crate::schema::ResultFile) -> Vec<Hgrm> {
             for (at, load) in workload.loads.iter().enumerate() {
                 let Some(paced) = row.at(Some(at)) else { continue };
                 for (kind, of) in [("latency", &paced.latency), ("service", &paced.service)] {
-                    let Some(histogram) = of.as_ref().and_then(|of| of.histogram.as_ref()) else {
-                        continue;
-                    };
+                    let packed = of.as_ref().and_then(|of| of.histogram.as_ref());
+                    let Some(Ok(histogram)) = packed.map(Packed::unpack) else { continue };
                     let names = [&workload.name, &row.id, &load.label(workload.noun())];
                     let place = names.map(|name| slug(name)).join(".");
                     let file_name = format!("{place}.{kind}.hgrm");
-                    found.push(Hgrm { file_name, text: distribution(histogram) });
+                    found.push(Hgrm { file_name, text: distribution(&histogram) });
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Latency at one load: rounds merged by their histograms.
 
-use crate::histogram;
+use crate::histogram::{self, Packed};
 use crate::schema::{Component, Mode, Percentiles, Row, Run, SeriesPoint};
 use crate::summary::{Effort, Settling, Spread};
 use crate::text::clean;
@@ -95,7 +95,7 @@ pub struct Distribution {
     /// Its points.
     pub points: Percentiles,
     /// The distribution itself, where the file holds it.
-    pub histogram: Option<Histogram<u64>>,
+    pub histogram: Option<Packed>,
     /// How many rounds are in it.
     pub rounds: usize,
 }
@@ -165,7 +165,8 @@ impl Distribution {
                 // The file states the largest value exactly, the histogram to three digits.
                 let max_ns = exact_max.filter(|max| *max >= points.p99_ns).unwrap_or(points.max_ns);
                 let points = Percentiles { max_ns, ..points };
-                Some(Self { points, histogram: whole, rounds: merged })
+                let histogram = whole.and_then(|whole| Packed::of(&whole).ok());
+                Some(Self { points, histogram, rounds: merged })
             }
             (None, [(Some(points), _)]) if points.count > 0 => {
                 Some(Self { points: supported(**points), histogram: None, rounds: 1 })
