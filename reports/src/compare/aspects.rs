@@ -2,6 +2,7 @@
 
 use crate::schema::{Environment, ResultFile, Row};
 use crate::text::clean;
+use std::collections::HashMap;
 use std::fmt;
 
 /// In what results can differ so that their numbers are about different things.
@@ -142,8 +143,10 @@ pub(super) fn differences(old: &ResultFile, new: &ResultFile) -> Vec<Difference>
             let what = format!("input of {}", workload.name);
             found.push(Difference::new(Aspect::Workload, &what, &workload.input, &other.input));
         }
+        let others: HashMap<&str, &Row> =
+            other.rows.iter().map(|row| (row.id.as_str(), row)).collect();
         for row in &workload.rows {
-            if let Some(other) = other.rows.iter().find(|other| other.id == row.id) {
+            if let Some(other) = others.get(row.id.as_str()) {
                 found.extend(of_rows(row, other));
             }
         }

@@ -4,6 +4,7 @@ use super::document::{Comparison, Finding, Machine};
 use crate::schema::{Mode, ResultFile, Run};
 use crate::text::clean;
 use serde::Serialize;
+use std::collections::HashMap;
 use weir_statistics::sample::median;
 use weir_statistics::verdict::{Better, Judge, Verdict};
 
@@ -67,7 +68,35 @@ impl Metric {
     }
 }
 
+/// Workload and row.
+type Name<'a> = (&'a str, &'a str);
+
+/// The rows of one side, over all its results.
+struct Rows<'a> {
+    /// Each once, in the order in which they first come.
+    names: Vec<Name<'a>>,
+    sides: HashMap<Name<'a>, Side<'a>>,
+}
+
+impl<'a> Rows<'a> {
+    fn of(files: &'a [ResultFile]) -> Self {
+        let mut all = Self { names: Vec::new(), sides: HashMap::new() };
+        for workload in files.iter().flat_map(|file| &file.workloads) {
+            for row in &workload.rows {
+                let name = (workload.name.as_str(), row.id.as_str());
+                let side = all.sides.entry(name).or_insert_with(|| {
+                    all.names.push(name);
+                    Side::default()
+                });
+                side.runs.extend(&row.runs);
+            }
+        }
+        all
+    }
+}
+
 /// One side of a row: its runs over all results of that side.
+#[derive(Default)]
 struct Side<'a> {
     runs: Vec<&'a Run>,
 }
@@ -83,12 +112,6 @@ fn load_of(run: &Run) -> &str {
 }
 
 impl<'a> Side<'a> {
-    fn of(files: &'a [ResultFile], workload: &str, row: &str) -> Self {
-        let workloads = files.iter().flat_map(|file| &file.workloads);
-        let rows = workloads.filter(|w| w.name == workload).flat_map(|w| &w.rows);
-        Self { runs: rows.filter(|r| r.id == row).flat_map(|r| &r.runs).collect() }
-    }
-
     /// Loads in the order in which they first come.
     fn loads(&self) -> Vec<&'a str> {
         let mut loads = Vec::new();
@@ -123,45 +146,34 @@ pub(super) fn all(old: &[ResultFile], new: &[ResultFile], judge: &Judge) -> Comp
         unmatched: Vec::new(),
         allowed: Vec::new(),
     };
-    let (olds, news) = (names(old), names(new));
-    for (workload, row) in &olds {
-        if !news.contains(&(workload, row)) {
-            let place = clean(&format!("{workload} on {row}"));
-            comparison.unmatched.push(format!("{place} is in the old result only"));
+    let (old_rows, new_rows) = (Rows::of(old), Rows::of(new));
+    for name in &old_rows.names {
+        if !new_rows.sides.contains_key(name) {
+            comparison.unmatched.push(format!("{} is in the old result only", place(*name)));
         }
     }
     let mut loops: Option<(&str, Loops)> = None;
-    for (workload, row) in &news {
-        if !olds.contains(&(workload, row)) {
-            let place = clean(&format!("{workload} on {row}"));
-            comparison.unmatched.push(format!("{place} is in the new result only"));
+    for name in &new_rows.names {
+        let (Some(old_side), Some(new_side)) = (old_rows.sides.get(name), new_rows.sides.get(name))
+        else {
+            comparison.unmatched.push(format!("{} is in the new result only", place(*name)));
             continue;
-        }
-        if loops.as_ref().is_none_or(|(of, _)| of != workload) {
+        };
+        let (workload, row) = *name;
+        if loops.as_ref().is_none_or(|(of, _)| *of != workload) {
             let found = Loops::of(old, new, workload, judge);
             comparison.machines.extend(found.machine.clone());
             loops = Some((workload, found));
         }
         let Some((_, loops)) = &loops else { continue };
-        let sides = (Side::of(old, workload, row), Side::of(new, workload, row));
         let place = (clean(workload), clean(row));
-        of_row(&place, &sides, loops, judge, &mut comparison);
+        of_row(&place, (old_side, new_side), loops, judge, &mut comparison);
     }
     comparison
 }
 
-/// Workload and row of every row, each once.
-fn names(files: &[ResultFile]) -> Vec<(&str, &str)> {
-    let mut names = Vec::new();
-    for workload in files.iter().flat_map(|file| &file.workloads) {
-        for row in &workload.rows {
-            let name = (workload.name.as_str(), row.id.as_str());
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-    }
-    names
+fn place((workload, row): Name<'_>) -> String {
+    clean(&format!("{workload} on {row}"))
 }
 
 /// The hand-written loops of a workload.
@@ -194,12 +206,11 @@ impl Loops {
 
 fn of_row(
     place: &(String, String),
-    sides: &(Side<'_>, Side<'_>),
+    (old, new): (&Side<'_>, &Side<'_>),
     loops: &Loops,
     judge: &Judge,
     into: &mut Comparison,
 ) {
-    let (old, new) = sides;
     let loads = new.loads();
     for load in old.loads() {
         if !loads.contains(&load) {
