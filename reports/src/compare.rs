@@ -2,12 +2,18 @@
 //!
 //! First come the reasons not to compare at all ([`Aspect`]): numbers of another machine, input or
 //! guarantee are about something else. Then every row that both sides have is compared by what its rounds
-//! came to ([`weir_statistics::verdict`]); the replicate is the round. Throughput is held against the
-//! hand-written loop that ran in the same session: if that has changed too, the machine has, and what is
-//! compared is the multiple of the loop.
+//! came to ([`weir_statistics::verdict`]); the replicate is the round.
+//!
+//! A change must stand three tests. Its interval is clear of the noise band. It is not the **machine's**:
+//! throughput and processor time are held against the hand-written loop of the same round. If the loops of both
+//! sides differ, only the multiple of the loop is compared; if they may differ, both must show the change.
+//! And it is no **chance among many**: a comparison makes dozens of findings, of which chance alone would make
+//! some ([`weir_statistics::family`]).
 
 mod aspects;
 mod document;
+mod judged;
+mod machine;
 mod measures;
 mod text;
 

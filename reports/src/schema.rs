@@ -133,10 +133,13 @@ pub struct WorkloadResult {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reference {
-    /// Throughput of each round, records per second.
+    /// Throughput of each round that counts, records per second.
     pub records_per_s: Vec<f64>,
     /// Latency of the same thing when paced, where it was run so.
     pub latency: Option<Percentiles>,
+    /// Its runs, those included that do not count; empty from writers that kept only what is above.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<Run>,
 }
 
 /// An engine configuration and its runs.
@@ -321,6 +324,12 @@ impl Steadiness {
 }
 
 impl Run {
+    /// Whether its numbers may be stated: its output is right, and it settled.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        self.verdict.valid && self.error.is_none() && !self.never_settled()
+    }
+
     /// Whether it never settled, so that its numbers are of no state of the engine.
     #[must_use]
     pub fn never_settled(&self) -> bool {

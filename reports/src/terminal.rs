@@ -222,9 +222,12 @@ fn main_table(workload: &WorkloadSummary) -> Table {
 fn main_cells(row: &RowSummary, load: Option<usize>) -> Vec<Cell> {
     let saturation = row.saturation.as_ref();
     let paced = row.at(load);
+    // At saturation: at a low rate most of it is waiting, and the two do not belong into one column. Of
+    // a row that only was paced there is no other.
+    let only_paced = paced.filter(|_| row.settling.rounds == 0);
     let cpu = saturation
         .and_then(|at| at.cpu_s_per_million)
-        .or_else(|| paced.and_then(|paced| paced.cpu_s_per_million));
+        .or_else(|| only_paced.and_then(|paced| paced.cpu_s_per_million));
     let mut cells = vec![
         Cell::new(row.id.clone()).tone(Tone::of_engine(&row.engine)),
         Cell::new(short_guarantee(&row.guarantee)),

@@ -9,11 +9,13 @@
 //!
 //! | question | answer |
 //! |---|---|
-//! | How sure is this median (mean, ratio ...)? | [`bootstrap::Bootstrap::interval`] |
+//! | How sure is this median? | [`median::interval`] |
+//! | How sure is this mean, ratio or anything else? | [`bootstrap::Bootstrap::interval`] |
 //! | The same for a series whose points depend on their neighbours? | [`bootstrap::Bootstrap::series`] |
 //! | Do two groups of rounds differ, and by how much? | [`ranks::mann_whitney`], [`shift::between`] |
 //! | The same for rounds in pairs? | [`ranks::signed_rank`], [`shift::of_pairs`] |
-//! | Is the difference large beside the noise? | [`effect`] |
+//! | Is the difference large beside the noise? | [`effect`], [`means::between`] |
+//! | Is it still one, as one of many? | [`family::false_discovery`] |
 //! | Does a series grow? | [`trend::slope`] |
 //! | From where on is it steady? | [`steady::settle`] |
 //! | What does all that come to? | [`verdict`] |
@@ -21,7 +23,10 @@
 pub mod bootstrap;
 pub mod effect;
 mod error;
+pub mod family;
 pub mod interval;
+pub mod means;
+pub mod median;
 pub mod ranks;
 pub mod sample;
 pub mod shift;

@@ -7,6 +7,7 @@
 use crate::effect::{Magnitude, dominance};
 use crate::error::StatisticsError;
 use crate::interval::Interval;
+use crate::means;
 use crate::ranks::{mann_whitney, signed_rank};
 use crate::sample::logarithms;
 use crate::shift;
@@ -71,6 +72,9 @@ pub struct Comparison {
     pub change: Interval,
     /// How often chance alone makes a change as large.
     pub p: f64,
+    /// How often chance alone carries the mean so far beyond the band ([`means`]): for
+    /// [`family::false_discovery`](crate::family::false_discovery), if this is one of many. 1 of a single round.
+    pub chance: f64,
     /// How often a new value is larger than an old one, less how often it is smaller.
     pub dominance: f64,
     /// That, in a word.
@@ -93,7 +97,8 @@ impl Judge {
     ) -> Result<Comparison, StatisticsError> {
         let ratios = shift::pairs(&logarithms(base)?, &logarithms(new)?)?;
         let change = shift::of_pairs(&ratios, self.confidence)?;
-        self.judge(better, change, signed_rank(&ratios)?.p, dominance(base, new)?)
+        let chance = means::of_pairs(&ratios, self.edge()).unwrap_or(1.0);
+        self.judge(better, change, (signed_rank(&ratios)?.p, chance), dominance(base, new)?)
     }
 
     /// Compares rounds of two sessions: whatever differed between those is in the result.
@@ -107,15 +112,22 @@ impl Judge {
         base: &[f64],
         new: &[f64],
     ) -> Result<Comparison, StatisticsError> {
-        let change = shift::between(&logarithms(base)?, &logarithms(new)?, self.confidence)?;
-        self.judge(better, change, mann_whitney(new, base)?.p, dominance(base, new)?)
+        let (old_logs, new_logs) = (logarithms(base)?, logarithms(new)?);
+        let change = shift::between(&old_logs, &new_logs, self.confidence)?;
+        let chance = means::between(&old_logs, &new_logs, self.edge()).unwrap_or(1.0);
+        self.judge(better, change, (mann_whitney(new, base)?.p, chance), dominance(base, new)?)
+    }
+
+    /// Where the band ends, in logarithms: 2 % is a factor of 1.02 either way.
+    fn edge(&self) -> f64 {
+        self.band.ln_1p()
     }
 
     fn judge(
         &self,
         better: Better,
         log_ratio: Interval,
-        p: f64,
+        (p, chance): (f64, f64),
         dominance: f64,
     ) -> Result<Comparison, StatisticsError> {
         let change = log_ratio.map(f64::exp_m1);
@@ -123,8 +135,7 @@ impl Judge {
             Better::Higher => (Verdict::Improved, Verdict::Regressed),
             Better::Lower => (Verdict::Regressed, Verdict::Improved),
         };
-        // A factor of 1.02 either way.
-        let edge = self.band.ln_1p();
+        let edge = self.edge();
         let verdict = if log_ratio.confidence < self.confidence {
             Verdict::Inconclusive
         } else if log_ratio.is_above(edge) {
@@ -136,7 +147,14 @@ impl Judge {
         } else {
             Verdict::Inconclusive
         };
-        Ok(Comparison { change, p, dominance, magnitude: Magnitude::of(dominance), verdict })
+        Ok(Comparison {
+            change,
+            p,
+            chance,
+            dominance,
+            magnitude: Magnitude::of(dominance),
+            verdict,
+        })
     }
 }
 

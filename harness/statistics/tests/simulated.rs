@@ -10,7 +10,7 @@ use weir_statistics::sample::mean;
 use weir_statistics::steady::{Steadiness, settle};
 use weir_statistics::trend::slope;
 use weir_statistics::verdict::{Better, Judge, Verdict};
-use weir_statistics::{ranks, shift};
+use weir_statistics::{median, ranks, shift};
 
 struct Noise(Xoshiro256PlusPlus);
 
@@ -178,6 +178,38 @@ fn verdicts_are_seldom_wrong() {
     assert!(improved <= 3 && regressed <= 3, "{improved} and {regressed} of 200 false alarms");
     let [improved, regressed, _] = count(0.9);
     assert!(regressed >= 190 && improved == 0, "{regressed} of 200 found, {improved} wrong way");
+}
+
+/// Rounds of two sessions, which nothing ties together: 8 of each.
+#[test]
+fn verdicts_on_sessions_are_seldom_wrong() {
+    let judge = Judge::default();
+    let found = |noise: &mut Noise, factor: f64, deviation: f64| {
+        let base = noise.normals(8, 1.0, deviation);
+        let new = noise.normals(8, factor, factor * deviation);
+        judge.groups(Better::Higher, &base, &new).expect("values").verdict
+    };
+    for deviation in [0.01, 0.03, 0.1] {
+        let wrong = holding(|noise| {
+            matches!(found(noise, 1.0, deviation), Verdict::Improved | Verdict::Regressed)
+        });
+        assert!(wrong <= 12, "{wrong} of 400 false alarms at {deviation}");
+    }
+    let seen = holding(|noise| found(noise, 0.9, 0.03) == Verdict::Regressed);
+    assert!(seen >= 380, "{seen} of 400");
+}
+
+#[test]
+fn a_median_is_as_often_outside_as_its_interval_says() {
+    for (rounds, level) in [(2, 0.5_f64), (5, 0.9375), (9, 0.9609)] {
+        let inside = holding(|noise| {
+            let values: Vec<f64> =
+                noise.normals(rounds, 0.0, 1.0).iter().map(|x| x.exp()).collect();
+            median::interval(&values, 0.95).expect("values").contains(1.0)
+        });
+        let (expected, error) = (400.0 * level, (400.0 * level * (1.0 - level)).sqrt());
+        assert!((inside as f64 - expected).abs() < 3.5 * error, "{inside} of 400 at {rounds}");
+    }
 }
 
 #[test]

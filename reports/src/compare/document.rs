@@ -33,8 +33,10 @@ pub struct Machine {
     pub workload: String,
     /// Relative change of the loop's throughput: lower bound, estimate, upper bound.
     pub change: [f64; 3],
-    /// Whether it is beyond noise: throughputs are then compared as multiples of the loop.
+    /// Whether it is beyond noise: throughput and processor time are then compared as multiples of the loop.
     pub differs: bool,
+    /// Whether it may be: a change of these counts then only if it shows beside the loop, too.
+    pub open: bool,
 }
 
 /// One row's one measure, on both sides.
@@ -58,6 +60,9 @@ pub struct Finding {
     pub change: Option<[f64; 3]>,
     /// How often chance alone makes a difference as large (Mann-Whitney, two-sided).
     pub p: Option<f64>,
+    /// The share of false ones among all findings that are at least as sure as this (Benjamini and Hochberg's
+    /// procedure, over Welch's test of a change beyond the noise band): a change has at most 1 - confidence.
+    pub q: Option<f64>,
     /// How often a new value is the larger, less how often it is the smaller (Cliff's delta).
     pub dominance: Option<f64>,
     /// What it comes to.

@@ -1,11 +1,12 @@
 //! What the rounds of both sides came to.
 
-use super::document::{Comparison, Finding, Machine};
+use super::document::{Comparison, Finding};
+use super::judged::{Sides, ratio, several, share};
+use super::machine::{Loops, Yardstick};
 use crate::schema::{Mode, ResultFile, Run};
 use crate::text::clean;
 use serde::Serialize;
 use std::collections::HashMap;
-use weir_statistics::sample::median;
 use weir_statistics::verdict::{Better, Judge, Verdict};
 
 /// What is compared.
@@ -40,10 +41,21 @@ impl Metric {
         }
     }
 
-    const fn better(self) -> Better {
+    pub(super) const fn better(self) -> Better {
         match self {
             Self::Throughput | Self::KeptUp | Self::Valid => Better::Higher,
             Self::CpuPerMillion | Self::LatencyP50 | Self::LatencyP99 => Better::Lower,
+        }
+    }
+
+    /// The same as a multiple of what the hand-written loop did in that round, in which the machine's speed
+    /// cancels out; `None` of what has no such multiple.
+    fn to_loop(self, value: f64, loop_per_s: f64) -> Option<f64> {
+        match self {
+            Self::Throughput => Some(value / loop_per_s),
+            // Seconds per million records, over those of the loop.
+            Self::CpuPerMillion => Some(value * loop_per_s / 1e6),
+            Self::LatencyP50 | Self::LatencyP99 | Self::KeptUp | Self::Valid => None,
         }
     }
 
@@ -68,6 +80,16 @@ impl Metric {
     }
 }
 
+/// A load: how it is called, and whether a run was under it.
+const SATURATION: &str = "saturation";
+
+fn load_of(run: &Run) -> &str {
+    match run.mode {
+        Mode::Saturation => SATURATION,
+        Mode::Paced => &run.schedule,
+    }
+}
+
 /// Workload and row.
 type Name<'a> = (&'a str, &'a str);
 
@@ -82,40 +104,32 @@ impl<'a> Rows<'a> {
     fn of(files: &'a [ResultFile]) -> Self {
         let mut all = Self { names: Vec::new(), sides: HashMap::new() };
         for workload in files.iter().flat_map(|file| &file.workloads) {
+            let yardstick = Yardstick::of(workload);
             for row in &workload.rows {
                 let name = (workload.name.as_str(), row.id.as_str());
                 let side = all.sides.entry(name).or_insert_with(|| {
                     all.names.push(name);
                     Side::default()
                 });
-                side.runs.extend(&row.runs);
+                side.rounds.extend(row.runs.iter().map(|run| (run, yardstick.in_round(run.round))));
             }
         }
         all
     }
 }
 
-/// One side of a row: its runs over all results of that side.
+/// One side of a row: its runs over all results of that side, each with what the hand-written loop did in
+/// its round.
 #[derive(Default)]
 struct Side<'a> {
-    runs: Vec<&'a Run>,
-}
-
-/// A load: how it is called, and whether a run was under it.
-const SATURATION: &str = "saturation";
-
-fn load_of(run: &Run) -> &str {
-    match run.mode {
-        Mode::Saturation => SATURATION,
-        Mode::Paced => &run.schedule,
-    }
+    rounds: Vec<(&'a Run, Option<f64>)>,
 }
 
 impl<'a> Side<'a> {
     /// Loads in the order in which they first come.
     fn loads(&self) -> Vec<&'a str> {
         let mut loads = Vec::new();
-        for run in &self.runs {
+        for (run, _) in &self.rounds {
             if !loads.contains(&load_of(run)) {
                 loads.push(load_of(run));
             }
@@ -123,15 +137,25 @@ impl<'a> Side<'a> {
         loads
     }
 
-    fn values(&self, load: &str, metric: Metric) -> Vec<f64> {
+    fn under(&self, load: &str) -> impl Iterator<Item = &(&'a Run, Option<f64>)> {
+        self.rounds.iter().filter(move |(run, _)| load_of(run) == load)
+    }
+
+    /// A value for each round that has one, and the multiple of the loop's for each that has that.
+    fn values(&self, load: &str, metric: Metric) -> (Vec<f64>, Vec<f64>) {
         // A run that never settled has no numbers, but it can be right, and can keep up.
         let counts = matches!(metric, Metric::Valid | Metric::KeptUp);
         let valid = |run: &Run| {
             metric == Metric::Valid
                 || Metric::Valid.of(run) == Some(1.0) && (counts || !run.never_settled())
         };
-        let under = self.runs.iter().filter(|run| load_of(run) == load && valid(run));
-        under.filter_map(|run| metric.of(run)).collect()
+        let (mut values, mut to_loop) = (Vec::new(), Vec::new());
+        for (run, loop_per_s) in self.under(load).filter(|(run, _)| valid(run)) {
+            let Some(value) = metric.of(run) else { continue };
+            values.push(value);
+            to_loop.extend(loop_per_s.and_then(|speed| metric.to_loop(value, speed)));
+        }
+        (values, to_loop)
     }
 }
 
@@ -159,16 +183,17 @@ pub(super) fn all(old: &[ResultFile], new: &[ResultFile], judge: &Judge) -> Comp
             comparison.unmatched.push(format!("{} is in the new result only", place(*name)));
             continue;
         };
-        let (workload, row) = *name;
+        let (workload, _) = *name;
         if loops.as_ref().is_none_or(|(of, _)| *of != workload) {
             let found = Loops::of(old, new, workload, judge);
             comparison.machines.extend(found.machine.clone());
             loops = Some((workload, found));
         }
         let Some((_, loops)) = &loops else { continue };
-        let place = (clean(workload), clean(row));
-        of_row(&place, (old_side, new_side), loops, judge, &mut comparison);
+        let row = Pair { name: *name, old: old_side, new: new_side };
+        row.compare(loops, judge, &mut comparison);
     }
+    several(&mut comparison.findings, judge);
     comparison
 }
 
@@ -176,138 +201,81 @@ fn place((workload, row): Name<'_>) -> String {
     clean(&format!("{workload} on {row}"))
 }
 
-/// The hand-written loops of a workload.
-struct Loops {
-    machine: Option<Machine>,
-    /// Median throughput of the old and of the new loop, if the machine has changed.
-    medians: Option<(f64, f64)>,
+/// A row that both sides have.
+struct Pair<'a> {
+    name: Name<'a>,
+    old: &'a Side<'a>,
+    new: &'a Side<'a>,
 }
 
-impl Loops {
-    fn of(old: &[ResultFile], new: &[ResultFile], workload: &str, judge: &Judge) -> Self {
-        let rates = |files: &[ResultFile]| -> Vec<f64> {
-            let workloads = files.iter().flat_map(|file| &file.workloads);
-            let costs = workloads.filter(|w| w.name == workload).filter_map(|w| w.cost.as_ref());
-            let all = costs.flat_map(|cost| cost.records_per_s.iter().copied());
-            all.filter(|rate| rate.is_finite() && *rate > 0.0).collect()
+impl Pair<'_> {
+    fn compare(&self, loops: &Loops, judge: &Judge, into: &mut Comparison) {
+        let (olds, news) = (self.old.loads(), self.new.loads());
+        let mut only = |load: &str, side: &str| {
+            let at = clean(load);
+            into.unmatched
+                .push(format!("{} at {at} is in the {side} result only", place(self.name)));
         };
-        let (old, new) = (rates(old), rates(new));
-        let Ok(found) = judge.groups(Better::Higher, &old, &new) else {
-            return Self { machine: None, medians: None };
-        };
-        let differs = matches!(found.verdict, Verdict::Improved | Verdict::Regressed);
-        let change = [found.change.low, found.change.estimate, found.change.high];
-        Self {
-            machine: Some(Machine { workload: clean(workload), change, differs }),
-            medians: differs.then(|| (median(&old), median(&new))),
+        olds.iter().filter(|load| !news.contains(load)).for_each(|load| only(load, "old"));
+        news.iter().filter(|load| !olds.contains(load)).for_each(|load| only(load, "new"));
+        for load in news.into_iter().filter(|load| olds.contains(load)) {
+            into.findings.extend(self.at(load, loops, judge));
         }
     }
-}
 
-fn of_row(
-    place: &(String, String),
-    (old, new): (&Side<'_>, &Side<'_>),
-    loops: &Loops,
-    judge: &Judge,
-    into: &mut Comparison,
-) {
-    let loads = new.loads();
-    for load in old.loads() {
-        if !loads.contains(&load) {
-            let (workload, row) = place;
-            let load = clean(load);
-            into.unmatched.push(format!("{workload} on {row} at {load} is in the old result only"));
+    /// What is wrong with the output, or with keeping up, comes before any number, and where it is wrong in
+    /// one of the results, its numbers are not compared.
+    fn at(&self, load: &str, loops: &Loops, judge: &Judge) -> Vec<Finding> {
+        let sides = |metric: Metric| {
+            let ((old, old_to_loop), (new, new_to_loop)) =
+                (self.old.values(load, metric), self.new.values(load, metric));
+            let finding = self.finding(load, metric, old, new);
+            Sides { finding, to_loop: (old_to_loop, new_to_loop) }
+        };
+        let compared = |metric: Metric| {
+            let unsettled = (unsettled(self.old, load), unsettled(self.new, load));
+            ratio(sides(metric), unsettled, loops, judge)
+        };
+        let valid = share(sides(Metric::Valid).finding, "the output was the oracle's");
+        let mut found: Vec<Finding> = valid.into_iter().collect();
+        if load == SATURATION {
+            found.extend(
+                [Metric::Throughput, Metric::CpuPerMillion].into_iter().filter_map(compared),
+            );
+            return found;
         }
+        match share(sides(Metric::KeptUp).finding, "the engine kept up") {
+            // Of an engine that fell behind, latency is how long the run was.
+            Some(behind) => found.push(behind),
+            None => {
+                let metrics = [Metric::LatencyP50, Metric::LatencyP99];
+                found.extend(metrics.into_iter().filter_map(compared));
+            }
+        }
+        found
     }
-    for load in loads {
-        if !old.loads().contains(&load) {
-            let (workload, row) = place;
-            let load = clean(load);
-            into.unmatched.push(format!("{workload} on {row} at {load} is in the new result only"));
-            continue;
-        }
-        let finding = |metric: Metric| Finding {
-            workload: place.0.clone(),
-            row: place.1.clone(),
+
+    fn finding(&self, load: &str, metric: Metric, old: Vec<f64>, new: Vec<f64>) -> Finding {
+        let (workload, row) = self.name;
+        Finding {
+            workload: clean(workload),
+            row: clean(row),
             load: clean(load),
             metric,
             relative: false,
-            old: old.values(load, metric),
-            new: new.values(load, metric),
+            old,
+            new,
             change: None,
             p: None,
+            q: None,
             dominance: None,
             verdict: Verdict::Inconclusive,
             note: None,
-        };
-        // What was wrong before and is right now, or the other way round, comes before any number.
-        into.findings.extend(share(finding(Metric::Valid), "the output was the oracle's"));
-        if load == SATURATION {
-            into.findings.extend(ratio(finding(Metric::Throughput), loops, judge));
-            into.findings.extend(ratio(finding(Metric::CpuPerMillion), loops, judge));
-            continue;
-        }
-        let kept_up = share(finding(Metric::KeptUp), "the engine kept up");
-        let behind = kept_up.is_some();
-        into.findings.extend(kept_up);
-        for metric in [Metric::LatencyP50, Metric::LatencyP99] {
-            // Of an engine that fell behind, latency is how long the run was.
-            into.findings.extend(ratio(finding(metric), loops, judge).filter(|_| !behind));
         }
     }
 }
 
-/// Of rounds that either did or did not: nothing to say if all did.
-fn share(mut finding: Finding, what: &str) -> Option<Finding> {
-    let all = |values: &[f64]| values.iter().all(|value| *value == 1.0);
-    if all(&finding.old) && all(&finding.new) {
-        return None;
-    }
-    let none = |values: &[f64]| values.iter().all(|value| *value == 0.0);
-    let count = |values: &[f64]| {
-        format!("{} of {}", values.iter().filter(|value| **value == 1.0).count(), values.len())
-    };
-    finding.verdict = match (all(&finding.old), all(&finding.new)) {
-        // A single wrong output is one too many.
-        (true, false) if finding.metric == Metric::Valid => Verdict::Regressed,
-        (true, false) if none(&finding.new) => Verdict::Regressed,
-        (false, true) if none(&finding.old) => Verdict::Improved,
-        _ if none(&finding.old) && none(&finding.new) => Verdict::Unchanged,
-        _ => Verdict::Inconclusive,
-    };
-    let (old, new) = (count(&finding.old), count(&finding.new));
-    finding.note = Some(format!("{what} in {old} rounds, and now in {new}"));
-    Some(finding)
-}
-
-/// Of values that are compared by their ratio. `None` if a side has none.
-fn ratio(mut finding: Finding, loops: &Loops, judge: &Judge) -> Option<Finding> {
-    let speed = loops.medians.map(|(old, new)| new / old);
-    if let (Metric::Throughput, Some((old, new))) = (finding.metric, loops.medians) {
-        finding.old.iter_mut().for_each(|value| *value /= old);
-        finding.new.iter_mut().for_each(|value| *value /= new);
-        finding.relative = true;
-    }
-    let better = finding.metric.better();
-    let found = judge.groups(better, &finding.old, &finding.new).ok()?;
-    finding.change = Some([found.change.low, found.change.estimate, found.change.high]);
-    finding.p = Some(found.p);
-    finding.dominance = Some(found.dominance);
-    finding.verdict = found.verdict;
-    if found.change.confidence < judge.confidence {
-        let rounds = finding.old.len().min(finding.new.len());
-        finding.note =
-            Some(format!("{rounds} rounds are too few for a verdict: measure 4 or more"));
-    }
-    // A faster machine makes everything else better, too; how much, the loop cannot say.
-    let explained = match (speed, finding.verdict) {
-        (Some(speed), Verdict::Improved) => speed > 1.0,
-        (Some(speed), Verdict::Regressed) => speed < 1.0,
-        _ => false,
-    };
-    if explained && !finding.relative {
-        finding.verdict = Verdict::Inconclusive;
-        finding.note = Some("the machine has changed the same way".to_owned());
-    }
-    Some(finding)
+/// How many of the runs under a load never settled.
+fn unsettled(side: &Side<'_>, load: &str) -> usize {
+    side.under(load).filter(|(run, _)| run.never_settled()).count()
 }

@@ -99,7 +99,8 @@ fn a_slower_machine_is_no_regression() {
         });
         for workload in &mut result.workloads {
             let rates = (0..8).map(|k| (1.0 + 0.001 * f64::from(k)) * 1e6 * factor).collect();
-            workload.cost = Some(Reference { records_per_s: rates, latency: None });
+            workload.cost =
+                Some(Reference { records_per_s: rates, latency: None, runs: Vec::new() });
         }
         result
     };

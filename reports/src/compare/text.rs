@@ -59,12 +59,13 @@ fn table() -> Table {
         Column::new("row", Align::Left),
         Column::new("load", Align::Left),
         Column::new("", Align::Left),
-        Column::new("old", Align::Right).drop_at(3),
-        Column::new("new", Align::Right).drop_at(4),
+        Column::new("old", Align::Right).drop_at(4),
+        Column::new("new", Align::Right).drop_at(5),
         Column::new("change", Align::Right),
-        Column::new("interval", Align::Left).drop_at(5),
+        Column::new("interval", Align::Left).drop_at(6),
         Column::new("p", Align::Right).drop_at(1),
-        Column::new("n", Align::Right).drop_at(2),
+        Column::new("q", Align::Right).drop_at(2),
+        Column::new("n", Align::Right).drop_at(3),
         Column::new("verdict", Align::Left),
     ])
 }
@@ -81,6 +82,7 @@ fn cells(finding: &Finding) -> Vec<Cell> {
         Cell::of(change),
         Cell::of(interval),
         Cell::of(finding.p.map(chance)),
+        Cell::of(finding.q.map(chance)),
         Cell::new(rounds(finding)),
         Cell::new(finding.verdict.to_string()).tone(tone(finding.verdict)),
     ]
@@ -105,6 +107,7 @@ fn value(finding: &Finding, values: &[f64]) -> String {
     match finding.metric {
         Metric::Throughput if finding.relative => units::multiple(middle),
         Metric::Throughput => units::quantity(middle),
+        Metric::CpuPerMillion if finding.relative => units::multiple(middle),
         Metric::CpuPerMillion => units::seconds(middle),
         Metric::LatencyP50 | Metric::LatencyP99 => units::duration(middle as u64),
         Metric::KeptUp | Metric::Valid => {
@@ -144,7 +147,17 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
         let [low, change, high] = machine.change;
         lines.push(format!(
             "! the hand-written loop of {} went {} ({}): the machine, or the compiler, has changed; \
-             throughputs are compared as multiples of it",
+             throughput and CPU/M are compared as multiples of it",
+            machine.workload,
+            percent(change),
+            interval(low, high),
+        ));
+    }
+    for machine in comparison.machines.iter().filter(|machine| machine.open) {
+        let [low, change, high] = machine.change;
+        lines.push(format!(
+            "! the hand-written loop of {} went {} ({}), so that the machine may have changed: a change counts \
+             only if it is clear of that, too",
             machine.workload,
             percent(change),
             interval(low, high),
@@ -160,8 +173,8 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
 fn conclusion(comparison: &Comparison) -> String {
     let band = percent(comparison.noise_band);
     format!(
-        "{}: {}. A change counts if all of its {} % interval lies beyond {} either way; the replicate is \
-         the round.",
+        "{}: {}. A change counts if all of its {} % interval lies beyond {} either way and it is no chance \
+         among so many (q); the replicate is the round.",
         comparison.verdict.to_uppercase(),
         counts(comparison),
         comparison.confidence * 100.0,
@@ -191,8 +204,8 @@ pub fn markdown(comparison: &Comparison) -> String {
     let mut out = format!("**weir compare: {}** ({})\n", comparison.verdict, counts(comparison));
     for workload in workloads(comparison) {
         let _ = writeln!(out, "\n### {}\n", escaped(workload));
-        out.push_str("| row | load | | old | new | change | interval | p | n | verdict |\n");
-        out.push_str("|---|---|---|--:|--:|--:|---|--:|--:|---|\n");
+        out.push_str("| row | load | | old | new | change | interval | p | q | n | verdict |\n");
+        out.push_str("|---|---|---|--:|--:|--:|---|--:|--:|--:|---|\n");
         let findings = || comparison.findings.iter().filter(|f| f.workload == workload);
         for finding in findings() {
             let change = finding.change.map_or("-".to_owned(), |[_, change, _]| percent(change));
@@ -201,13 +214,14 @@ pub fn markdown(comparison: &Comparison) -> String {
             let mark = if strong { "**" } else { "" };
             let _ = writeln!(
                 out,
-                "| {} | {} | {} | {} | {} | {change} | {range} | {} | {} | {mark}{}{mark} |",
+                "| {} | {} | {} | {} | {} | {change} | {range} | {} | {} | {} | {mark}{}{mark} |",
                 escaped(&finding.row),
                 escaped(&finding.load),
                 finding.metric.name(),
                 value(finding, &finding.old),
                 value(finding, &finding.new),
                 escaped(&finding.p.map_or("-".to_owned(), chance)),
+                escaped(&finding.q.map_or("-".to_owned(), chance)),
                 rounds(finding),
                 finding.verdict,
             );

@@ -1,6 +1,7 @@
 //! What a person sees on a terminal.
 
 use super::*;
+use crate::schema::{Mode, ResultFile, Run, Steadiness, Steady};
 use crate::testing;
 use crate::text::{is_hostile, width};
 
@@ -58,4 +59,35 @@ fn nothing_is_nothing() {
     result.workloads.clear();
     let text = render(&Summary::of(&result), 100, Colour::Plain);
     assert_eq!(text, "No workload was run.\nThere is nothing to compare.\n");
+}
+
+#[test]
+fn a_column_is_of_one_kind_of_run() {
+    // What a record costs at a low rate is not put where other rows have what it costs at saturation.
+    let mut result = testing::example();
+    result.workloads.truncate(1);
+    let row = |result: &ResultFile| -> Vec<String> {
+        let text = render(&Summary::of(result), 200, Colour::Plain);
+        let line = text.lines().find(|line| line.starts_with("  topology ")).expect("the row");
+        line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned).collect()
+    };
+    let cpu = |row: &[String]| row[row.len() - 2].clone();
+    let settled = row(&result);
+    assert!(cpu(&settled).parse::<f64>().is_ok(), "{settled:?}");
+    let saturated = |run: &&mut Run| run.mode == Mode::Saturation;
+    for run in result.workloads[0].rows[0].runs.iter_mut().filter(saturated) {
+        run.steady = Some(Steady {
+            series: "throughput".to_owned(),
+            state: Steadiness::StillChanging,
+            intervals: 50,
+            interval_ms: 10.0,
+            cut_s: 0.3,
+            drift: None,
+        });
+    }
+    let unsettled = row(&result);
+    assert_eq!((cpu(&unsettled).as_str(), unsettled.len()), ("-", settled.len()));
+    result.workloads[0].rows[0].runs.retain(|run| run.mode == Mode::Paced);
+    let paced = row(&result);
+    assert!(cpu(&paced).parse::<f64>().is_ok(), "{paced:?}");
 }

@@ -141,10 +141,15 @@ fn word_count() -> WorkloadResult {
         summary: "running count per word over lines of text".to_owned(),
         record: "lines of 10 words".to_owned(),
         input: "generated lines of 10 words, Zipf 1.0 over 10,000 words".to_owned(),
-        cost: Some(Reference { records_per_s: vec![1.18e6, 1.21e6, 1.19e6], latency: None }),
+        cost: Some(Reference {
+            records_per_s: vec![1.18e6, 1.21e6, 1.19e6],
+            latency: None,
+            runs: Vec::new(),
+        }),
         null: Some(Reference {
             records_per_s: vec![2.2e6, 2.3e6, 2.25e6],
             latency: Some(distribution(9e3, None, 10_000.0).0),
+            runs: Vec::new(),
         }),
         rows,
     }
@@ -166,8 +171,16 @@ fn stateful() -> WorkloadResult {
         summary: "shopping sessions: items are added, checkout emits the total".to_owned(),
         record: "clicks".to_owned(),
         input: "generated clicks of 5,000 users".to_owned(),
-        cost: Some(Reference { records_per_s: vec![0.9e6, 0.91e6, 0.93e6], latency: None }),
-        null: Some(Reference { records_per_s: vec![5.1e6, 5.0e6, 5.2e6], latency: None }),
+        cost: Some(Reference {
+            records_per_s: vec![0.9e6, 0.91e6, 0.93e6],
+            latency: None,
+            runs: Vec::new(),
+        }),
+        null: Some(Reference {
+            records_per_s: vec![5.1e6, 5.0e6, 5.2e6],
+            latency: None,
+            runs: Vec::new(),
+        }),
         rows,
     }
 }

@@ -8,7 +8,7 @@ use vectors::{BCA, MANN_WHITNEY, SCIPY_BCA, SCIPY_BCA_RATIO, SIGNED_RANK};
 use weir_statistics::bootstrap::Bootstrap;
 use weir_statistics::interval::Interval;
 use weir_statistics::sample::{mean, median, quantile};
-use weir_statistics::{effect, ranks, shift, trend};
+use weir_statistics::{effect, family, means, median as of_median, ranks, shift, trend};
 
 #[track_caller]
 fn near(got: f64, want: f64, tolerance: f64) {
@@ -125,4 +125,96 @@ fn effect_sizes() {
     // A difference of 2 over a pooled deviation of sqrt(5/3), by 1 - 3/(4*6 - 1).
     let want = 2.0 / (5.0f64 / 3.0).sqrt() * (1.0 - 3.0 / 23.0);
     near(effect::hedges_g(&base, &new).expect("values"), want, 1e-12);
+}
+
+/// Extra sleep by two drugs: R's `sleep`, the example of `t.test`.
+const SLEEP: ([f64; 10], [f64; 10]) = (
+    [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0],
+    [1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4],
+);
+
+#[test]
+fn means_beside_welch_and_student() {
+    // R prints 0.07939 and 0.002833.
+    let (one, two) = SLEEP;
+    near(means::between(&one, &two, 0.0).expect("p"), 0.079_394_140_187_358_3, P);
+    near(means::between(&two, &one, 0.0).expect("p"), 0.079_394_140_187_358_3, P);
+    let (x, y) = PERMEABILITY;
+    near(means::between(&x, &y, 0.0).expect("p"), 0.062_101_343_781_078_47, P);
+    let more = shift::pairs(&one, &two).expect("pairs");
+    near(means::of_pairs(&more, 0.0).expect("p"), 0.002_832_890_197_384_273, P);
+    // An edge takes as much off the distance.
+    near(means::between(&one, &two, 0.5).expect("p"), 0.219_780_077_497_104_54, P);
+    near(means::of_pairs(&more, 0.5).expect("p"), 0.021_518_486_756_774_535, P);
+    // Within the edge, and of values that do not vary.
+    assert_eq!(means::between(&one, &two, 1.6), Ok(1.0));
+    assert_eq!(means::between(&[1.0, 1.0], &[2.0, 2.0], 0.5), Ok(0.0));
+    assert_eq!(means::between(&[1.0, 1.0], &[1.0, 1.0], 0.0), Ok(1.0));
+    assert!(means::between(&[1.0], &[2.0, 3.0], 0.0).is_err());
+}
+
+#[test]
+fn false_discoveries_beside_scipy() {
+    let rows: [(&[f64], &[f64]); 5] = [
+        (&[0.01, 0.02, 0.03, 0.04, 0.05], &[0.05; 5]),
+        (&[0.04, 0.01, 0.9, 0.01], &[0.053_333_333_333_333_33, 0.02, 0.9, 0.02]),
+        // The example of Benjamini and Hochberg's paper.
+        (
+            &[
+                0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240,
+                0.4262, 0.5719, 0.6528, 0.7590, 1.0,
+            ],
+            &[
+                0.0015,
+                0.003,
+                0.0095,
+                0.035_625,
+                0.0603,
+                0.063_857_142_857_142_86,
+                0.063_857_142_857_142_86,
+                0.0645,
+                0.0765,
+                0.486,
+                0.581_181_818_181_818_1,
+                0.714_875,
+                0.753_230_769_230_769_3,
+                0.813_214_285_714_285_7,
+                1.0,
+            ],
+        ),
+        (&[0.5], &[0.5]),
+        (&[], &[]),
+    ];
+    for (p, want) in rows {
+        let got = family::false_discovery(p).expect("finite");
+        assert_eq!(got.len(), want.len());
+        got.iter().zip(want).for_each(|(got, want)| near(*got, *want, 1e-15));
+    }
+    assert!(family::false_discovery(&[f64::NAN]).is_err());
+}
+
+/// Levels by `scipy.stats.binom.cdf(off, n, 0.5)`.
+#[test]
+fn medians_have_the_level_that_they_say() {
+    let rows = [
+        (1, 0, 0.0),
+        (2, 0, 0.5),
+        (3, 0, 0.75),
+        (4, 0, 0.875),
+        (5, 0, 0.9375),
+        (6, 0, 0.96875),
+        (8, 0, 0.992_187_5),
+        (9, 1, 0.960_937_5),
+        (12, 2, 0.961_425_781_25),
+        (15, 3, 0.964_843_75),
+    ];
+    for (n, off, level) in rows {
+        let values: Vec<f64> = (0..n).rev().map(f64::from).collect();
+        let found = of_median::interval(&values, 0.95).expect("values");
+        near(found.confidence, level, 1e-12);
+        assert_eq!((found.low, found.high), (f64::from(off), f64::from(n - 1 - off)), "of {n}");
+        near(found.estimate, f64::from(n - 1) / 2.0, 0.0);
+    }
+    assert!(of_median::interval(&[], 0.95).is_err());
+    assert!(of_median::interval(&[1.0], 1.0).is_err());
 }
