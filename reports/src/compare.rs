@@ -93,4 +93,6 @@ impl Comparison {
 }
 
 #[cfg(test)]
+mod simulated;
+#[cfg(test)]
 mod tests;

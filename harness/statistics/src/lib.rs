@@ -14,6 +14,7 @@
 //! | The same for a series whose points depend on their neighbours? | [`bootstrap::Bootstrap::series`] |
 //! | Do two groups of rounds differ, and by how much? | [`ranks::mann_whitney`], [`shift::between`] |
 //! | The same for rounds in pairs? | [`ranks::signed_rank`], [`shift::of_pairs`] |
+//! | Does something hold of more rounds than before? | [`counts::fisher`] |
 //! | Is the difference large beside the noise? | [`effect`], [`means::between`] |
 //! | Is it still one, as one of many? | [`family::false_discovery`] |
 //! | Does a series grow? | [`trend::slope`] |
@@ -21,6 +22,7 @@
 //! | What does all that come to? | [`verdict`] |
 
 pub mod bootstrap;
+pub mod counts;
 pub mod effect;
 mod error;
 pub mod family;

@@ -1,14 +1,11 @@
 //! A finding's verdict.
 
 use super::document::Finding;
-use super::machine::{Loops, Speed};
+use super::machine::Loops;
 use super::measures::Metric;
+use weir_statistics::counts::fisher;
 use weir_statistics::family::false_discovery;
 use weir_statistics::verdict::{Comparison, Judge, Verdict};
-
-/// Rounds of each side from which a count of rounds can be a change: four that all did and four that all
-/// did not come by chance three times in a hundred, three of each ten times.
-const ENOUGH_ROUNDS: usize = 4;
 
 /// What two sides came to.
 pub(super) struct Sides {
@@ -18,32 +15,34 @@ pub(super) struct Sides {
 }
 
 /// Of rounds that either did or did not: nothing to say if all did.
-pub(super) fn share(mut finding: Finding, what: &str) -> Option<Finding> {
-    let all = |values: &[f64]| values.iter().all(|value| *value == 1.0);
-    if all(&finding.old) && all(&finding.new) {
+pub(super) fn share(mut finding: Finding, what: &str, judge: &Judge) -> Option<Finding> {
+    let holds =
+        |values: &[f64]| (values.iter().filter(|value| **value == 1.0).count(), values.len());
+    let (old, new) = (holds(&finding.old), holds(&finding.new));
+    if old.0 == old.1 && new.0 == new.1 {
         return None;
     }
-    let none = |values: &[f64]| values.iter().all(|value| *value == 0.0);
-    let enough = finding.old.len().min(finding.new.len()) >= ENOUGH_ROUNDS;
-    let empty = finding.old.is_empty() || finding.new.is_empty();
-    finding.verdict = match (all(&finding.old), all(&finding.new)) {
-        _ if empty => Verdict::Inconclusive,
-        // A single wrong output is one too many.
-        (true, false) if finding.metric == Metric::Valid => Verdict::Regressed,
-        (true, false) if enough && none(&finding.new) => Verdict::Regressed,
-        (false, true) if enough && none(&finding.old) => Verdict::Improved,
-        _ if enough && none(&finding.old) && none(&finding.new) => Verdict::Unchanged,
-        _ => Verdict::Inconclusive,
-    };
-    let count = |values: &[f64]| match values.len() {
+    let count = |(hold, of): (usize, usize)| match of {
         0 => "no round that says".to_owned(),
-        of => format!("{} of {of} rounds", values.iter().filter(|value| **value == 1.0).count()),
+        _ => format!("{hold} of {of} rounds"),
     };
-    let mut note = format!("{what} in {}, and now in {}", count(&finding.old), count(&finding.new));
-    if !enough && finding.verdict == Verdict::Inconclusive && !empty {
-        note.push_str(": measure 4 or more");
+    finding.note = Some(format!("{what} in {}, and now in {}", count(old), count(new)));
+    if old.1 == 0 || new.1 == 0 {
+        return Some(finding);
     }
-    finding.note = Some(note);
+    let chance = fisher(old, new);
+    // A single wrong output is one too many, whatever chance makes of it.
+    if finding.metric == Metric::Valid && old.0 == old.1 {
+        finding.verdict = Verdict::Regressed;
+        return Some(finding);
+    }
+    (finding.p, finding.q) = (Some(chance), Some(chance));
+    let better = new.0 * old.1 > old.0 * new.1;
+    finding.verdict = match chance <= 1.0 - judge.confidence {
+        true if better => Verdict::Improved,
+        true => Verdict::Regressed,
+        false => Verdict::Inconclusive,
+    };
     Some(finding)
 }
 
@@ -71,8 +70,7 @@ pub(super) fn ratio(
     }
     let better = finding.metric.better();
     let to_loop = judge.groups(better, &sides.to_loop.0, &sides.to_loop.1).ok();
-    let speed = loops.speed();
-    if let (Speed::Changed, Some(to_loop)) = (speed, to_loop) {
+    if let (true, Some(to_loop)) = (loops.differ(), to_loop) {
         (finding.old, finding.new) = sides.to_loop;
         finding.relative = true;
         judged(finding, &to_loop, judge);
@@ -95,10 +93,25 @@ fn judged(finding: &mut Finding, found: &Comparison, judge: &Judge) {
     finding.verdict = found.verdict;
     if found.change.confidence < judge.confidence {
         let rounds = finding.old.len().min(finding.new.len());
-        finding.note =
-            Some(format!("{rounds} rounds are too few for a verdict: measure 4 or more"));
+        let (rounds, are) =
+            if rounds == 1 { ("1 round", "is") } else { (&*format!("{rounds} rounds"), "are") };
+        finding.note = Some(format!(
+            "{rounds} {are} too few for {} %: measure --rounds {} or more",
+            100.0 * judge.confidence,
+            enough_rounds(judge.confidence),
+        ));
     }
 }
+
+/// Rounds of each side from which on ranks can be as sure as that: all of one side above all of the other come
+/// by chance twice in (2n over n).
+fn enough_rounds(confidence: f64) -> usize {
+    let sure = |rounds: &usize| 1.0 - fisher((*rounds, *rounds), (0, *rounds)) >= confidence;
+    (1..ROUNDS).find(sure).unwrap_or(ROUNDS)
+}
+
+/// More than any confidence asks for that a floating-point number can tell from 1.
+const ROUNDS: usize = 30;
 
 /// Why a change may be the machine's, if it may.
 fn doubt(
@@ -113,21 +126,18 @@ fn doubt(
         _ => return None,
     };
     match (loops.speed(), to_loop) {
-        (Speed::Same, _) => None,
-        // A faster machine makes everything else better, too; how much, the loop cannot say.
-        (Speed::Changed, _) if improved == loops.faster() => {
-            Some("the machine has changed the same way".to_owned())
-        }
-        (Speed::Changed, _) => None,
-        (Speed::Open { .. }, Some(to_loop)) if to_loop.verdict == found.verdict => None,
-        (Speed::Open { .. }, Some(to_loop)) => Some(format!(
+        (None, _) => None,
+        // Where both could be held against each other and the machine has changed, they were.
+        (Some(_), Some(to_loop)) if to_loop.verdict == found.verdict => None,
+        (Some(_), Some(to_loop)) => Some(format!(
             "beside the hand-written loop of the same rounds it is {}: it may be the machine",
             to_loop.verdict
         )),
-        (Speed::Open { low, high }, None) => {
+        (Some([slowest, _, fastest]), None) => {
             let [least, _, most] = finding.change?;
             // What takes a time takes 1 / speed of it.
-            let machine = if improved { 1.0 / (1.0 + high) } else { 1.0 / (1.0 + low) } - 1.0;
+            let machine = if improved { fastest } else { slowest };
+            let machine = 1.0 / (1.0 + machine) - 1.0;
             let explained = if improved { most >= machine } else { least <= machine };
             explained.then(|| "the machine may have changed as much".to_owned())
         }

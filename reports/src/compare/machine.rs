@@ -53,17 +53,6 @@ pub(super) struct Loops {
     pub(super) machine: Option<Machine>,
 }
 
-/// What the loops say of the machine.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Speed {
-    /// It is the same, or there is nothing that says otherwise.
-    Same,
-    /// It has changed: only what is measured in loops can be compared.
-    Changed,
-    /// Its change lies somewhere between these, and may be none.
-    Open { low: f64, high: f64 },
-}
-
 impl Loops {
     pub(super) fn of(
         old: &[ResultFile],
@@ -87,18 +76,15 @@ impl Loops {
         Self { machine }
     }
 
-    pub(super) fn speed(&self) -> Speed {
-        match &self.machine {
-            Some(machine) if machine.differs => Speed::Changed,
-            Some(machine) if machine.open => {
-                Speed::Open { low: machine.change[0], high: machine.change[2] }
-            }
-            _ => Speed::Same,
-        }
+    /// Whether the machine has changed: only what is measured in loops can be compared then.
+    pub(super) fn differ(&self) -> bool {
+        self.machine.as_ref().is_some_and(|machine| machine.differs)
     }
 
-    /// Whether the machine became faster, if it has changed.
-    pub(super) fn faster(&self) -> bool {
-        self.machine.as_ref().is_some_and(|machine| machine.change[1] > 0.0)
+    /// By how much the machine's speed has changed, or may have: lower bound, estimate, upper bound. `None` if it
+    /// is the same, or nothing says otherwise.
+    pub(super) fn speed(&self) -> Option<[f64; 3]> {
+        let machine = self.machine.as_ref()?;
+        (machine.differs || machine.open).then_some(machine.change)
     }
 }

@@ -68,6 +68,8 @@ impl Metric {
                 let used = run.resources.user_s + run.resources.system_s;
                 used / run.records as f64 * 1e6
             }
+            // Of an engine that fell behind, latency is how long the run was.
+            Self::LatencyP50 | Self::LatencyP99 if run.sustained == Some(false) => return None,
             Self::LatencyP50 => latency?.p50_ns as f64,
             Self::LatencyP99 => latency?.p99_ns as f64,
             Self::KeptUp => f64::from(u8::from(run.sustained?)),
@@ -223,8 +225,7 @@ impl Pair<'_> {
         }
     }
 
-    /// What is wrong with the output, or with keeping up, comes before any number, and where it is wrong in
-    /// one of the results, its numbers are not compared.
+    /// What is wrong with the output, or with keeping up, comes before any number.
     fn at(&self, load: &str, loops: &Loops, judge: &Judge) -> Vec<Finding> {
         let sides = |metric: Metric| {
             let ((old, old_to_loop), (new, new_to_loop)) =
@@ -236,7 +237,7 @@ impl Pair<'_> {
             let unsettled = (unsettled(self.old, load), unsettled(self.new, load));
             ratio(sides(metric), unsettled, loops, judge)
         };
-        let valid = share(sides(Metric::Valid).finding, "the output was the oracle's");
+        let valid = share(sides(Metric::Valid).finding, "the output was the oracle's", judge);
         let mut found: Vec<Finding> = valid.into_iter().collect();
         if load == SATURATION {
             found.extend(
@@ -244,14 +245,12 @@ impl Pair<'_> {
             );
             return found;
         }
-        match share(sides(Metric::KeptUp).finding, "the engine kept up") {
-            // Of an engine that fell behind, latency is how long the run was.
-            Some(behind) => found.push(behind),
-            None => {
-                let metrics = [Metric::LatencyP50, Metric::LatencyP99];
-                found.extend(metrics.into_iter().filter_map(compared));
-            }
-        }
+        let kept_up = share(sides(Metric::KeptUp).finding, "the engine kept up", judge);
+        let behind = kept_up.is_some();
+        found.extend(kept_up);
+        let latencies = [Metric::LatencyP50, Metric::LatencyP99].into_iter().filter_map(compared);
+        // Where a side has no round that kept up, that has been said.
+        found.extend(latencies.filter(|latency| !behind || latency.change.is_some()));
         found
     }
 

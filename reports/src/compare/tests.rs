@@ -1,7 +1,7 @@
 //! Comparisons of the made-up result with changed copies of itself.
 
 use super::*;
-use crate::schema::{Mode, Reference, Row, Run};
+use crate::schema::{Mode, Reference, Row, Run, Steadiness, Steady};
 use crate::terminal::Colour;
 use crate::testing::{example, hostile};
 use crate::text::width;
@@ -142,12 +142,129 @@ fn who_no_longer_keeps_up_has_regressed_and_its_latency_is_not_compared() {
     assert_eq!(latencies.count(), 0);
 }
 
+/// One round of eight that kept up is worse than eight of eight; three that did not are not surely.
+#[test]
+fn rounds_that_kept_up_are_counted() {
+    let of_8 = |hold: u32| {
+        rounds(move |row, run| {
+            if row.id == "topology" && run.mode == Mode::Paced {
+                run.sustained = Some(run.round <= hold);
+            }
+        })
+    };
+    for (old, new, verdict) in [
+        (8, 1, Verdict::Regressed),
+        (1, 8, Verdict::Improved),
+        (8, 5, Verdict::Inconclusive),
+        (0, 0, Verdict::Inconclusive),
+    ] {
+        let comparison = found(of_8(old), of_8(new));
+        let finding = of(&comparison, "topology", Metric::KeptUp);
+        assert_eq!(finding.verdict, verdict, "{old} and {new}: {:?}", finding.note);
+        // Latency is that of the rounds that kept up.
+        let latency = |f: &&Finding| f.row == "topology" && f.metric == Metric::LatencyP50;
+        let latency = comparison.findings.iter().find(latency);
+        let counts = latency.map(|f| (f.old.len(), f.new.len()));
+        assert_eq!(counts, (old > 0).then_some((old as usize, new as usize)));
+    }
+    // A side that does not say is neither all nor none.
+    let silent = rounds(|_, run| run.sustained = None);
+    for (old, new) in [(silent.clone(), of_8(0)), (of_8(0), silent)] {
+        let comparison = found(old, new);
+        let finding = of(&comparison, "topology", Metric::KeptUp);
+        assert_eq!(finding.verdict, Verdict::Inconclusive);
+        assert!(finding.note.as_ref().is_some_and(|note| note.contains("no round that says")));
+    }
+}
+
+#[test]
+fn a_row_that_no_longer_settles_does_not_vanish() {
+    let unsettled = rounds(|row, run| {
+        if row.id == "topology" && run.mode == Mode::Saturation {
+            run.achieved_per_s *= 0.3;
+            run.steady = Some(Steady {
+                series: "throughput".to_owned(),
+                state: Steadiness::Drifting,
+                intervals: 50,
+                interval_ms: 10.0,
+                cut_s: 0.0,
+                drift: Some(-0.5),
+            });
+        }
+    });
+    let comparison = found(rounds(same), unsettled.clone());
+    let finding = of(&comparison, "topology", Metric::Throughput);
+    assert_eq!((finding.verdict, finding.new.len()), (Verdict::Inconclusive, 0));
+    let note = "no round of the new result counts: 8 never settled";
+    assert_eq!(finding.note.as_deref(), Some(note));
+    let back = found(unsettled, rounds(same));
+    let note = of(&back, "topology", Metric::Throughput).note.clone().unwrap_or_default();
+    assert!(note.contains("the old result"), "{note}");
+}
+
+/// What a slower machine explains of a latency is what it takes longer itself.
+#[test]
+fn a_latency_of_ten_times_as_much_is_not_a_machine_that_is_a_little_slower() {
+    let session = |speed: f64, latency: f64| {
+        let mut result = rounds(|_, run| {
+            if let Some(points) = &mut run.latency {
+                points.p50_ns = (points.p50_ns as f64 * latency) as u64;
+            }
+        });
+        for workload in &mut result.workloads {
+            let rates = (0..8).map(|k| (1.0 + 0.001 * f64::from(k)) * 1e6 * speed).collect();
+            workload.cost =
+                Some(Reference { records_per_s: rates, latency: None, runs: Vec::new() });
+        }
+        result
+    };
+    for (latency, verdict) in
+        [(10.0, Verdict::Regressed), (1.06, Verdict::Inconclusive), (1.0, Verdict::Unchanged)]
+    {
+        let comparison = found(session(1.0, 1.0), session(0.95, latency));
+        assert_eq!(of(&comparison, "topology", Metric::LatencyP50).verdict, verdict, "{latency}");
+    }
+}
+
+/// Each run is held against the loop of its own round.
+#[test]
+fn a_machine_that_changes_from_round_to_round_cancels_out() {
+    let session = |slower: f64| {
+        let speed = |round: u32| if round.is_multiple_of(2) { 1.0 } else { 1.4 };
+        let mut result = rounds(|_, run| {
+            run.achieved_per_s *= speed(run.round) / slower;
+            run.resources.user_s *= slower / speed(run.round);
+            run.resources.system_s = 0.0;
+        });
+        for workload in &mut result.workloads {
+            let rates = (1..=8).map(|round| 1e6 * speed(round) / slower).collect();
+            workload.cost =
+                Some(Reference { records_per_s: rates, latency: None, runs: Vec::new() });
+        }
+        result
+    };
+    // Everything takes a quarter longer, and by itself the loop cannot tell that from its ups and downs.
+    let comparison = found(session(1.0), session(1.25));
+    for metric in [Metric::Throughput, Metric::CpuPerMillion] {
+        let finding = of(&comparison, "topology", metric);
+        assert!(!matches!(finding.verdict, Verdict::Regressed), "{finding:?}");
+    }
+}
+
 #[test]
 fn few_rounds_are_inconclusive_and_say_so() {
     let comparison = compare(&[example()], &[example()], &Options::default()).expect("comparable");
     let finding = of(&comparison, "topology", Metric::Throughput);
     assert_eq!(finding.verdict, Verdict::Inconclusive);
     assert!(finding.note.as_ref().is_some_and(|note| note.contains("too few")), "{finding:?}");
+    // How many it takes depends on how sure it has to be.
+    for (confidence, rounds) in [(0.93, 4), (0.95, 4), (0.99, 5), (0.999, 7)] {
+        let judge = Judge { confidence, ..Judge::default() };
+        let options = Options { judge, ..Options::default() };
+        let comparison = compare(&[example()], &[example()], &options).expect("comparable");
+        let note = of(&comparison, "topology", Metric::Throughput).note.clone().unwrap_or_default();
+        assert!(note.contains(&format!("measure --rounds {rounds} or more")), "{note}");
+    }
     // The rounds of several files are put together.
     let three = [example(), example(), example()];
     let comparison = compare(&three, &three, &Options::default()).expect("comparable");

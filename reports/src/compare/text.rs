@@ -30,7 +30,7 @@ pub fn terminal(comparison: &Comparison, columns: usize, colour: Colour) -> Stri
         if !left_out.is_empty() {
             say(&format!("  (too narrow for: {})", left_out.join(", ")), "   ");
         }
-        for note in findings().filter_map(note) {
+        for note in notes(findings()) {
             say(&format!("  ! {note}"), "    ");
         }
         say("", "");
@@ -72,15 +72,14 @@ fn table() -> Table {
 
 fn cells(finding: &Finding) -> Vec<Cell> {
     let change = finding.change.map(|[_, estimate, _]| percent(estimate));
-    let interval = finding.change.map(|[low, _, high]| interval(low, high));
     vec![
         Cell::new(finding.row.clone()),
-        Cell::new(finding.load.clone()),
+        Cell::new(short(&finding.load).to_owned()),
         Cell::new(finding.metric.name().to_owned()),
         Cell::new(value(finding, &finding.old)),
         Cell::new(value(finding, &finding.new)),
         Cell::of(change),
-        Cell::of(interval),
+        Cell::of(range(finding)),
         Cell::of(finding.p.map(chance)),
         Cell::of(finding.q.map(chance)),
         Cell::new(rounds(finding)),
@@ -122,6 +121,12 @@ fn percent(change: f64) -> String {
     if change >= 9.0 { units::multiple(change + 1.0) } else { format!("{:+.1} %", change * 100.0) }
 }
 
+/// The interval, which one round has none of.
+fn range(finding: &Finding) -> Option<String> {
+    let [low, _, high] = finding.change?;
+    (finding.old.len().min(finding.new.len()) > 1).then(|| interval(low, high))
+}
+
 fn interval(low: f64, high: f64) -> String {
     format!("{} to {}", percent(low), percent(high))
 }
@@ -134,10 +139,30 @@ fn rounds(finding: &Finding) -> String {
     format!("{}/{}", finding.old.len(), finding.new.len())
 }
 
-fn note(finding: &Finding) -> Option<String> {
-    let text = finding.note.as_ref()?;
-    let Finding { row, load, metric, .. } = finding;
-    Some(format!("{row}, {load}, {}: {text}", metric.name()))
+/// What is noted of findings. What is the same of many is said once.
+fn notes<'a>(findings: impl Iterator<Item = &'a Finding>) -> Vec<String> {
+    let mut by_text: Vec<(&str, Vec<&Finding>)> = Vec::new();
+    for finding in findings {
+        let Some(text) = finding.note.as_deref() else { continue };
+        match by_text.iter_mut().find(|(other, _)| *other == text) {
+            Some((_, findings)) => findings.push(finding),
+            None => by_text.push((text, vec![finding])),
+        }
+    }
+    let name = |Finding { row, load, metric, .. }: &Finding| {
+        format!("{row}, {}, {}", short(load), metric.name())
+    };
+    let note = |(text, findings): (&str, Vec<&Finding>)| match findings.as_slice() {
+        [one] => format!("{}: {text}", name(one)),
+        [one, others @ ..] => format!("{} and {} more: {text}", name(one), others.len()),
+        [] => text.to_owned(),
+    };
+    by_text.into_iter().map(note).collect()
+}
+
+/// A load in few letters: most are constant rates.
+fn short(load: &str) -> &str {
+    load.strip_prefix("constant ").unwrap_or(load)
 }
 
 /// What holds for the whole comparison.
@@ -209,14 +234,14 @@ pub fn markdown(comparison: &Comparison) -> String {
         let findings = || comparison.findings.iter().filter(|f| f.workload == workload);
         for finding in findings() {
             let change = finding.change.map_or("-".to_owned(), |[_, change, _]| percent(change));
-            let range = finding.change.map_or("-".to_owned(), |[low, _, high]| interval(low, high));
+            let range = range(finding).unwrap_or_else(|| "-".to_owned());
             let strong = matches!(finding.verdict, Verdict::Improved | Verdict::Regressed);
             let mark = if strong { "**" } else { "" };
             let _ = writeln!(
                 out,
                 "| {} | {} | {} | {} | {} | {change} | {range} | {} | {} | {} | {mark}{}{mark} |",
                 escaped(&finding.row),
-                escaped(&finding.load),
+                escaped(short(&finding.load)),
                 finding.metric.name(),
                 value(finding, &finding.old),
                 value(finding, &finding.new),
@@ -226,7 +251,7 @@ pub fn markdown(comparison: &Comparison) -> String {
                 finding.verdict,
             );
         }
-        for note in findings().filter_map(note) {
+        for note in notes(findings()) {
             let _ = writeln!(out, "\n- {}", escaped(&note));
         }
     }

@@ -8,7 +8,7 @@ use vectors::{BCA, MANN_WHITNEY, SCIPY_BCA, SCIPY_BCA_RATIO, SIGNED_RANK};
 use weir_statistics::bootstrap::Bootstrap;
 use weir_statistics::interval::Interval;
 use weir_statistics::sample::{mean, median, quantile};
-use weir_statistics::{effect, family, means, median as of_median, ranks, shift, trend};
+use weir_statistics::{counts, effect, family, means, median as of_median, ranks, shift, trend};
 
 #[track_caller]
 fn near(got: f64, want: f64, tolerance: f64) {
@@ -217,4 +217,22 @@ fn medians_have_the_level_that_they_say() {
     }
     assert!(of_median::interval(&[], 0.95).is_err());
     assert!(of_median::interval(&[1.0], 1.0).is_err());
+}
+
+#[test]
+fn counts_beside_fisher() {
+    for (base, new, p) in [
+        ((8, 8), (1, 8), 0.001_398_601_398_601_4),
+        ((1, 8), (8, 8), 0.001_398_601_398_601_4),
+        ((8, 8), (7, 8), 1.0),
+        ((4, 4), (0, 4), 0.028_571_428_571_428_57),
+        ((3, 3), (0, 3), 0.1),
+        ((3, 4), (1, 4), 0.485_714_285_714_285_7),
+        ((5, 8), (2, 8), 0.314_685_314_685_314_7),
+        ((10, 12), (3, 18), 0.000_536_724_091_214_342_4),
+        ((8, 8), (8, 8), 1.0),
+        ((0, 0), (3, 8), 1.0),
+    ] {
+        near(counts::fisher(base, new), p, 1e-9);
+    }
 }
