@@ -90,6 +90,8 @@ pub struct Executed {
     pub given: u64,
     /// Latencies, in nanoseconds.
     latency: LatencyResult,
+    /// How many there have to be.
+    samples: Samples,
     /// Progress by the sampler.
     progress: Vec<Progress>,
     /// Progress by the engine.
@@ -102,6 +104,32 @@ pub struct Executed {
     sustained: Option<bool>,
     /// Whether it settled.
     looked: Looked,
+}
+
+/// Latencies of the measured phase before anything was cut.
+#[derive(Clone, Copy, Debug)]
+struct Samples {
+    /// Records that were scheduled in it.
+    due: u64,
+    /// Records whose latency is known.
+    taken: u64,
+}
+
+impl Samples {
+    /// What is wrong with the latencies of a paced run that went to its end, if anything is: each record has
+    /// one, none sampled and none clamped. An engine that hands over none at all states nothing.
+    fn fault(self, latency: &LatencyResult) -> Option<String> {
+        let LatencyResult { overflow, early, unfinished, .. } = latency;
+        let Self { due, taken } = self;
+        let lost = overflow + early + *unfinished as u64;
+        if lost == 0 && (taken == due || taken == 0) {
+            return None;
+        }
+        Some(format!(
+            "{taken} latencies of {due} records: {overflow} above an hour, {early} visible before they were due \
+             or taken, {unfinished} recorders lost"
+        ))
+    }
 }
 
 /// How finely a run's time series is cut.
@@ -140,11 +168,13 @@ pub fn execute(
     let points = context.meter.points();
     let mut latency = recordings.finish();
     let (from_ns, to_ns) = (spec.measured_from_ns, spec.measured_to_ns);
+    let due = context.load.count_before(to_ns) - context.load.count_before(from_ns);
+    let samples = Samples { due, taken: latency.scheduled.len() };
     let phase = MeasuredPhase {
         points: &progress,
         from_ns,
         to_ns,
-        batch_interval_ns: batch_interval.as_nanos() as u64,
+        batch_interval_ns: period_ns,
         drain_ns: Some(ended_ns.saturating_sub(to_ns)),
     };
     let sustained = sustained(&phase).sustained.filter(|_| !offer.is_saturation());
@@ -154,6 +184,7 @@ pub fn execute(
         outcome: outcome?,
         given: context.load.claim(0, u64::MAX).limit,
         latency,
+        samples,
         progress,
         points,
         resources,
@@ -186,27 +217,33 @@ fn look(
 }
 
 /// Records per second while there was load: the slope from the first of the points in `counted` to the last.
-/// If there are not two in it, that to the last point of all; without two points, the `records` of the
-/// whole run by when it ended.
 ///
 /// Both ends are times at which something was completed: a batch engine's progress is a staircase,
 /// and between two of its steps the slope is exact, while between two arbitrary times it is not. The
 /// load may end in the midst of a batch interval, and that batch, done after the load, has a part of an
-/// interval's records: hence no step after it.
+/// interval's records: hence no step after it. If there is one step in `counted` or none, it is the slope of the
+/// last step before the load's end, which begins in the warm-up; without such a step, that of what there is;
+/// and without two points, the `records` of the whole run by when it ended.
 #[must_use]
 pub fn throughput(points: &[Point], counted: Range<u64>, records: u64, ended_ns: u64) -> f64 {
     let slope = |a: &Point, b: &Point| {
         b.completed.saturating_sub(a.completed) as f64 * 1e9 / (b.at_ns - a.at_ns) as f64
     };
-    let first = points.iter().find(|point| point.at_ns >= counted.start);
-    let later = |first: &Point| {
-        let inside = points.iter().rfind(|point| point.at_ns <= counted.end);
-        [inside, points.last()].into_iter().flatten().find(|last| last.at_ns > first.at_ns)
+    let (Some(earliest), Some(latest)) = (points.first(), points.last()) else {
+        return if ended_ns > 0 { records as f64 * 1e9 / ended_ns as f64 } else { 0.0 };
     };
-    match first.and_then(|first| Some((first, later(first)?))) {
-        Some((first, last)) => slope(first, last),
-        None if ended_ns > 0 => records as f64 * 1e9 / ended_ns as f64,
-        None => 0.0,
+    let last = points.iter().rfind(|point| point.at_ns <= counted.end).unwrap_or(latest);
+    let mut counts = points.iter().filter(|point| point.at_ns >= counted.start);
+    if let Some(first) = counts.next().filter(|first| first.at_ns < last.at_ns) {
+        return slope(first, last);
+    }
+    // A run begins with a step, too: with nothing done at time 0.
+    let began = Point { at_ns: 0, completed: 0 };
+    let before = points.iter().rfind(|point| point.at_ns < last.at_ns).unwrap_or(&began);
+    match last.at_ns > before.at_ns && earliest.at_ns < latest.at_ns {
+        true => slope(before, last),
+        false if ended_ns > 0 => records as f64 * 1e9 / ended_ns as f64,
+        false => 0.0,
     }
 }
 
@@ -280,6 +317,13 @@ impl Executed {
         throughput(&self.points, self.counted_from_ns()..to_ns, records, self.ended_ns)
     }
 
+    /// Why its latencies are not those of every record, if they are not. At saturation, where the scheduled
+    /// times are nominal, nothing is asked of them.
+    #[must_use]
+    pub fn latency_fault(&self) -> Option<String> {
+        self.samples.fault(&self.latency).filter(|_| !self.offer.is_saturation())
+    }
+
     /// The run as a result file has it.
     #[must_use]
     pub fn into_run(self, round: u32, sequence: u32, mut verdict: Verdict) -> Run {
@@ -288,12 +332,10 @@ impl Executed {
         let warm_up_ns = self.offer.warm_up.as_nanos() as u64;
         let end_ns = warm_up_ns + self.offer.measured.as_nanos() as u64;
         let drain_ns = self.ended_ns.saturating_sub(end_ns);
-        if self.latency.overflow + self.latency.unfinished as u64 > 0 {
+        let finished = self.outcome.summary.is_ok();
+        if let Some(fault) = self.latency_fault().filter(|_| finished) {
             verdict.valid = false;
-            verdict.examples.push(format!(
-                "{} latencies above an hour, {} recorders lost",
-                self.latency.overflow, self.latency.unfinished
-            ));
+            verdict.examples.push(fault);
         }
         let error = self.outcome.summary.as_ref().err().map(ToString::to_string);
         let text = |histogram| encode(histogram).ok().filter(|_| !saturation);
@@ -360,13 +402,14 @@ mod tests {
             (ms(0, 1_500), 1_000.0),
             (ms(0, 1_999), 1_000.0),
             (ms(0, 1_499), 1_000.0),
-            // Not two steps before the load's end: to the last there is.
-            (ms(1_100, 1_600), 200.0),
-            (ms(0, 900), 1_100.0 / 1.5),
+            // Not two steps in what counts: the last before the load's end.
+            (ms(1_100, 1_600), 1_000.0),
+            (ms(1_100, 1_400), 1_000.0),
+            (ms(1_700, 1_900), 1_000.0),
+            (ms(0, 900), 1_000.0),
+            (ms(3_000, 4_000), 200.0),
+            // Not a step before the load's end: what there is.
             (ms(0, 400), 1_100.0 / 1.5),
-            // Nothing that counts: everything over everything.
-            (ms(1_700, 1_900), 800.0),
-            (ms(3_000, 4_000), 800.0),
         ] {
             let is = whole(&stairs, counted.clone());
             assert!((is - want).abs() < 1e-9, "{counted:?}: {is} and not {want}");
@@ -374,8 +417,36 @@ mod tests {
         // An engine that is behind completes at its own rate, after the load's end too.
         let behind = points(&[(1_000_000, 1), (2_000_000, 2), (9_000_000, 9)]);
         assert!((whole(&behind, 0..2_000_000) - 1_000.0).abs() < 1e-9);
+        // A batch a second, warmed up for 150 ms and loaded for a second.
+        let seconds = points(&[(1_000_000_000, 10_000), (2_000_000_000, 11_500)]);
+        let is = whole(&seconds, ms(150, 1_150));
+        assert!((is - 10_000.0).abs() < 1e-9, "{is}");
         // Without two points: everything over everything.
         assert!((throughput(&points(&[(7, 10)]), 0..9, 10, 2_000_000_000) - 5.0).abs() < 1e-9);
         assert!(throughput(&[], 0..9, 0, 0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn every_record_has_a_latency() {
+        let with = |change: fn(&mut LatencyResult)| {
+            let spec = RecordingSpec::after_warm_up(Duration::ZERO, Duration::from_secs(1));
+            let mut latency = Recordings::new(spec).finish();
+            change(&mut latency);
+            latency
+        };
+        for (of, due, taken, says) in [
+            (with(|_| ()), 10, 10, None),
+            (with(|_| ()), 0, 0, None),
+            (with(|_| ()), 10, 0, None),
+            (with(|_| ()), 10, 9, Some("9 latencies of 10 records")),
+            (with(|_| ()), 10, 11, Some("11 latencies of 10 records")),
+            (with(|of| of.early = 2), 10, 10, Some("2 visible before they were due")),
+            (with(|of| of.overflow = 1), 10, 10, Some("1 above an hour")),
+            (with(|of| of.unfinished = 1), 10, 10, Some("1 recorders lost")),
+        ] {
+            let fault = Samples { due, taken }.fault(&of);
+            assert_eq!(fault.is_some(), says.is_some(), "{fault:?}");
+            assert!(fault.unwrap_or_default().contains(says.unwrap_or_default()), "{says:?}");
+        }
     }
 }

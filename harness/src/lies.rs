@@ -1,7 +1,8 @@
 //! Targets whose output is right, and whose account of what ran is not.
 
 use crate::rows::EngineRow;
-use weir_dataflow::{Plan, RunContext, RunSummary};
+use std::sync::Arc;
+use weir_dataflow::{Meter, Plan, Recorder, RunContext, RunSummary, Sample};
 use weir_targets::target::{Outcome, Target, TargetError};
 use weir_targets::verdict::Detail;
 use weir_workloads::Settings;
@@ -21,16 +22,22 @@ pub enum Lie {
     ExecutedNothing,
     /// It says nothing at all.
     Silent,
+    /// It hands over the latency of one record in ten.
+    OneLatencyInTen,
+    /// It says of every other record that it was visible before it was due.
+    VisibleTooEarly,
 }
 
 /// All of them, and what is said of each where one task with acking was asked for.
-pub const LIES: [(Lie, &str); 6] = [
+pub const LIES: [(Lie, &str); 8] = [
     (Lie::OtherEngine, "was asked for, and another reports"),
     (Lie::OtherParallelism, "parallelism is 7 and not 1"),
     (Lie::AckingOff, "acking is off and not on"),
     (Lie::SilentInterval, "does not report batch_interval_ms"),
     (Lie::ExecutedNothing, "executed"),
     (Lie::Silent, "was asked for, and no engine reports"),
+    (Lie::OneLatencyInTen, "60 latencies of 600 records"),
+    (Lie::VisibleTooEarly, "300 latencies of 600 records"),
 ];
 
 impl Lie {
@@ -61,10 +68,39 @@ impl Lie {
                 summary.batches.clear();
                 summary.counters.values_mut().for_each(|count| *count = 0);
             }
+            Self::OneLatencyInTen | Self::VisibleTooEarly => {}
             Self::Silent => {
                 *summary = RunSummary { records: summary.records, ..RunSummary::default() };
             }
         }
+    }
+}
+
+/// Passes on the samples that a lie leaves, as it leaves them.
+struct Sifted {
+    to: Box<dyn Recorder>,
+    lie: Lie,
+}
+
+impl Recorder for Sifted {
+    fn record(&mut self, samples: &[Sample]) {
+        let told: Vec<Sample> = match self.lie {
+            // Records are some whole number of microseconds apart, 50 of them in these runs.
+            Lie::OneLatencyInTen => samples
+                .iter()
+                .filter(|sample| sample.scheduled_ns % 500_000 == 0)
+                .copied()
+                .collect(),
+            Lie::VisibleTooEarly => samples
+                .iter()
+                .map(|sample| match sample.scheduled_ns % 100_000 {
+                    0 => Sample { visible_ns: sample.scheduled_ns.saturating_sub(1), ..*sample },
+                    _ => *sample,
+                })
+                .collect(),
+            _ => samples.to_vec(),
+        };
+        self.to.record(&told);
     }
 }
 
@@ -88,7 +124,14 @@ impl Target for Lying {
         context: &RunContext,
         detail: Detail,
     ) -> Result<Outcome, TargetError> {
-        let mut outcome = self.target.run(workload, settings, context, detail)?;
+        let (mut context, lie) = (context.clone(), self.lie);
+        if matches!(lie, Lie::OneLatencyInTen | Lie::VisibleTooEarly) {
+            let meter = context.meter.clone();
+            let sifted =
+                move || -> Box<dyn Recorder> { Box::new(Sifted { to: meter.recorder(), lie }) };
+            context.meter = Arc::new(Meter::new(sifted));
+        }
+        let mut outcome = self.target.run(workload, settings, &context, detail)?;
         if let Ok(summary) = &mut outcome.summary {
             self.lie.tell(summary);
         }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use thiserror::Error;
 use weir_dataflow::Cancel;
 use weir_reports::schema::{
-    Component, Reference, ResultFile, Row, SCHEMA_VERSION, Verdict, WorkloadResult,
+    Component, Mode, Reference, ResultFile, Row, Run, SCHEMA_VERSION, Verdict, WorkloadResult,
 };
 use weir_targets::engines;
 use weir_targets::target::{Target, TargetError};
@@ -142,14 +142,12 @@ impl Session<'_> {
     fn announce(&mut self, rows: &[EngineRow]) {
         let config = self.config;
         let (mut runs, mut expected) = (0, Duration::ZERO);
-        for rate in &config.rates {
-            let (measured, references) = match rate {
-                RateChoice::Max => (config.saturation, 2),
-                RateChoice::Paced(_) => (config.duration, 1),
-            };
+        for offer in self.offers(1) {
+            let references = if offer.is_saturation() { 2 } else { 1 };
             runs += rows.len() + references;
-            expected += (config.warm_up + measured) * rows.len() as u32
-                + (config.warm_up + measured / REFERENCE) * references as u32;
+            expected +=
+                rows.iter().map(|row| offer.warm_up + measured(row, &offer)).sum::<Duration>();
+            expected += (offer.warm_up + offer.measured / REFERENCE) * references as u32;
         }
         let times = config.rounds as usize * config.workloads.len();
         let (runs, expected) = (runs * times, expected * times as u32);
@@ -187,7 +185,6 @@ impl Session<'_> {
         let offers = self.offers(described.nominal_rate);
         let (cost_loop, null) = (engines::cost_loop(), engines::null());
         let (mut done, mut loops, mut nulls) = (Vec::new(), Vec::new(), Vec::new());
-        let mut floor = None;
         for round in 1..=self.config.rounds {
             let mut order: Vec<usize> = (0..rows.len()).collect();
             if round % 2 == 0 {
@@ -195,11 +192,11 @@ impl Session<'_> {
             }
             for offer in &offers {
                 if offer.is_saturation() {
-                    loops.extend(self.reference(&*cost_loop, name, settings, *offer, round)?);
-                    nulls.extend(self.reference(&*null, name, settings, *offer, round)?);
-                } else {
-                    floor = self.reference(&*null, name, settings, *offer, round)?;
+                    let run = self.reference(&*cost_loop, name, settings, *offer, round)?;
+                    loops.extend(run.map(|run| (round, run)));
                 }
+                let run = self.reference(&*null, name, settings, *offer, round)?;
+                nulls.extend(run.map(|run| (round, run)));
                 for &row in &order {
                     let run = self.one(&rows[row], name, settings, *offer, round)?;
                     *sequence += 1;
@@ -208,22 +205,17 @@ impl Session<'_> {
             }
         }
         (self.listener)(SessionEvent::Judging { workload: name.to_owned() });
-        let references = loops.iter().collect::<Vec<_>>();
-        let loop_is_right = verdicts(name, settings, &references)?.iter().all(|v| v.valid);
-        let rates =
-            |runs: &[Executed]| runs.iter().map(Executed::achieved_per_s).collect::<Vec<_>>();
-        let reference = |runs: &[Executed]| Reference { records_per_s: rates(runs), latency: None };
+        let judged =
+            verdicts(name, settings, &loops.iter().map(|(_, run)| run).collect::<Vec<_>>())?;
+        // The null engine has no output to be judged.
+        let unjudged = vec![Verdict { valid: true, ..Verdict::default() }; nulls.len()];
         Ok(WorkloadResult {
             name: name.to_owned(),
             summary: described.summary.to_owned(),
             record: described.records.to_owned(),
             input: described.input.map_or_else(|| self.config.input.describe(), str::to_owned),
-            // A loop with a wrong answer is no yardstick.
-            cost: (loop_is_right && !loops.is_empty()).then(|| reference(&loops)),
-            null: (!nulls.is_empty()).then(|| Reference {
-                latency: floor.and_then(|run| run.into_run(1, 0, Verdict::default()).latency),
-                ..reference(&nulls)
-            }),
+            cost: reference_of(loops, judged),
+            null: reference_of(nulls, unjudged),
             rows: judged_rows(name, settings, rows, done)?,
         })
     }
@@ -238,6 +230,7 @@ impl Session<'_> {
     ) -> Result<Executed, SessionError> {
         self.begin(workload, &row.id, offer, round);
         let interval = row.batch_interval.unwrap_or_default();
+        let offer = Offer { measured: measured(row, &offer), ..offer };
         let run = execute(&*row.target, workload, settings, offer, interval, &self.cancel)?;
         self.go_on()?;
         (self.listener)(SessionEvent::RunEnded { expected: offer.warm_up + offer.measured });
@@ -281,6 +274,32 @@ impl Session<'_> {
     }
 }
 
+/// How long a row is measured. At saturation it takes some batches to tell whether their throughput has
+/// settled, so that rows of long batches are measured for longer, up to so many times what was asked for.
+fn measured(row: &EngineRow, offer: &Offer) -> Duration {
+    const BATCHES: u32 = 12;
+    const LONGEST: u32 = 4;
+    if !offer.is_saturation() {
+        return offer.measured;
+    }
+    let batches = row.batch_interval.unwrap_or_default() * BATCHES;
+    batches.clamp(offer.measured, offer.measured * LONGEST)
+}
+
+/// The runs of a reference, of which those count that settled. What is wrong once is no yardstick.
+fn reference_of(runs: Vec<(u32, Executed)>, verdicts: Vec<Verdict>) -> Option<Reference> {
+    let runs: Vec<Run> = runs
+        .into_iter()
+        .zip(verdicts)
+        .map(|((round, run), verdict)| run.into_run(round, 0, verdict))
+        .collect();
+    let is_right = runs.iter().all(|run| run.verdict.valid && run.error.is_none());
+    let counted =
+        runs.iter().filter(|run| run.mode == Mode::Saturation && run.counts() && is_right);
+    let records_per_s = counted.map(|run| run.achieved_per_s).collect();
+    (!runs.is_empty()).then_some(Reference { records_per_s, latency: None, runs })
+}
+
 /// A run replays its input, which therefore needs a record.
 pub(crate) fn has_records(workload: &str, settings: &Settings) -> Result<(), SessionError> {
     let described = describe(workload, settings)?;
@@ -319,4 +338,31 @@ fn judged_rows(
         into.runs.push(rows[row].judged(run, round, sequence, verdict));
     }
     Ok(filled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::EngineKind;
+
+    #[test]
+    fn at_saturation_there_are_batches_enough_to_tell() {
+        let ms = Duration::from_millis;
+        for (interval, asked, saturated) in [
+            (0, 500, 500),
+            (10, 500, 500),
+            (100, 500, 1_200),
+            // Not for ever.
+            (1_000, 500, 2_000),
+        ] {
+            let row = EngineRow {
+                batch_interval: (interval > 0).then_some(ms(interval)),
+                ..EngineRow::plain(EngineKind::Oracle, engines::null())
+            };
+            let rate = Rate::per_second(1_000).expect("a rate");
+            let offer = |shape| Offer { shape, rate, warm_up: ms(5), measured: ms(asked), seed: 1 };
+            assert_eq!(measured(&row, &offer(Shape::Max)), ms(saturated));
+            assert_eq!(measured(&row, &offer(Shape::Constant)), ms(asked));
+        }
+    }
 }

@@ -47,6 +47,8 @@ fn engines_that_report_what_was_asked_for_are_believed() {
                 for shape in [Shape::Constant, Shape::Max] {
                     let run = run(&row, workload, shape);
                     assert_eq!(run.error, None, "{} on {workload}, {shape}", row.id);
+                    // Each record has a latency, none sampled.
+                    assert!(run.verdict.valid, "{} on {workload}: {:?}", row.id, run.verdict);
                     let ran = run.ran.expect("an account");
                     assert_eq!(ran.engine, row.kind.name());
                     assert!(ran.threads > 0 && ran.tasks > 0);
@@ -72,7 +74,7 @@ fn engines_that_misreport_themselves_are_caught() {
             row.target = Box::new(Lying { target: row.target, lie });
             let has_it = lie.applies_to(&row);
             let run = run(&row, "word-count", Shape::Constant);
-            let error = run.error.unwrap_or_default();
+            let error = run.error.unwrap_or_else(|| run.verdict.examples.join("; "));
             assert_eq!(error.contains(part), has_it, "{lie:?} on {}: {error:?}", row.id);
             assert_eq!(run.verdict.valid, !has_it, "{lie:?} on {}", row.id);
             assert!(!error.contains('\n'), "one line: {error}");

@@ -129,15 +129,17 @@ pub struct WorkloadResult {
     pub rows: Vec<Row>,
 }
 
-/// A reference measurement at saturation.
+/// A reference, which a workload's rows are held against: the hand-written loop, or the null engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Reference {
-    /// Throughput of each round that counts, records per second.
+    /// Throughput at saturation of each round that counts, records per second. None counts if one of them
+    /// was wrong.
     pub records_per_s: Vec<f64>,
-    /// Latency of the same thing when paced, where it was run so.
+    /// Latency when paced, from writers that did not keep its runs.
     pub latency: Option<Percentiles>,
-    /// Its runs, those included that do not count; empty from writers that kept only what is above.
+    /// Its runs, those included that do not count; empty from writers that kept only what is above. The output of
+    /// the null engine is not judged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runs: Vec<Run>,
 }
@@ -333,9 +335,15 @@ impl Run {
     /// Whether it never settled, so that its numbers are of no state of the engine.
     #[must_use]
     pub fn never_settled(&self) -> bool {
-        self.steady.as_ref().is_some_and(|steady| {
-            matches!(steady.state, Steadiness::StillChanging | Steadiness::Drifting)
-        })
+        self.steady.as_ref().is_some_and(Steady::never_settled)
+    }
+}
+
+impl Steady {
+    /// Whether there is no part of the run that could be reported.
+    #[must_use]
+    pub const fn never_settled(&self) -> bool {
+        matches!(self.state, Steadiness::StillChanging | Steadiness::Drifting)
     }
 }
 

@@ -9,6 +9,7 @@
 mod components;
 mod effort;
 mod latency;
+mod reference;
 mod row;
 mod semantics;
 mod settling;
@@ -62,12 +63,14 @@ pub struct WorkloadSummary {
     pub input: String,
     /// Throughput of the single-threaded loop.
     pub cost: Option<Spread>,
-    /// Latency of the single-threaded loop, where it was run paced.
+    /// Latency of the single-threaded loop at the reference load, where it was run paced.
     pub cost_latency: Option<Percentiles>,
     /// Throughput of the harness with an engine that does nothing.
     pub null: Option<Spread>,
-    /// Latency of the harness with an engine that does nothing: the floor.
+    /// Latency of the harness with an engine that does nothing, at the reference load: the floor.
     pub null_latency: Option<Percentiles>,
+    /// Rounds of both that do not count, and why, as sentences without an end.
+    pub reference_notes: Vec<String>,
     /// The loads at which some row was paced, by rate.
     pub loads: Vec<Load>,
     /// Which of `loads` the tables and sentences speak of: the highest that every row with numbers
@@ -142,24 +145,29 @@ impl Summary {
 
 impl WorkloadSummary {
     fn of(result: &WorkloadResult) -> Self {
-        let cost = result.cost.as_ref().and_then(positive);
-        let null = result.null.as_ref().and_then(positive);
+        let cost = result.cost.as_ref().and_then(reference::throughput);
+        let null = result.null.as_ref().and_then(reference::throughput);
         let loads = Load::all(&result.rows);
         let rows: Vec<RowSummary> = result
             .rows
             .iter()
             .map(|row| RowSummary::of(row, &loads, cost.as_ref(), null.as_ref()))
             .collect();
+        let reference_load = reference_load(&rows, loads.len());
+        let latency = |reference: &Option<Reference>| {
+            reference::latency(reference.as_ref()?, loads.get(reference_load?))
+        };
         Self {
             name: clean(&result.name),
             summary: clean(&result.summary),
             record: clean(&result.record),
             input: clean(&result.input),
             cost,
-            cost_latency: result.cost.as_ref().and_then(|r| r.latency),
+            cost_latency: latency(&result.cost),
             null,
-            null_latency: result.null.as_ref().and_then(|r| r.latency),
-            reference_load: reference_load(&rows, loads.len()),
+            null_latency: latency(&result.null),
+            reference_notes: reference::notes(result),
+            reference_load,
             loads,
             rows,
         }
@@ -214,10 +222,6 @@ impl WorkloadSummary {
     pub fn reference_label(&self) -> Option<String> {
         self.reference_load.and_then(|at| self.loads.get(at)).map(|load| load.label(self.noun()))
     }
-}
-
-fn positive(reference: &Reference) -> Option<Spread> {
-    Spread::of(&reference.records_per_s).filter(|spread| spread.median > 0.0)
 }
 
 fn reference_load(rows: &[RowSummary], loads: usize) -> Option<usize> {

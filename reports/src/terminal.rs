@@ -352,6 +352,7 @@ pub(crate) fn notes(workload: &WorkloadSummary, load: Option<usize>) -> Vec<Stri
         }
         notes.extend(row.settling.notes(&row.id, "at saturation"));
     }
+    notes.extend(workload.reference_notes.iter().cloned());
     notes.extend(too_short(workload.rows.iter().map(|row| (row, &row.settling)), "at saturation"));
     if let Some(at) = load {
         notes.extend(load_notes(workload, at));

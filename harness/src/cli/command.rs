@@ -61,7 +61,7 @@ fn run() -> Command {
             .arg(workload_argument(true))
             .arg(quiet())
             .arg(strict(
-                "Exit with 6 if a run never settled, with 7 if the machine is noisy or unfit",
+                "Exit with 6 if a run never settled or is too short to tell, with 7 if the machine is noisy or unfit",
             ))
             .after_help(after()),
         |_| true,

@@ -1,5 +1,6 @@
 //! From arguments to an exit code.
 
+use super::deserved::deserved;
 use super::failure::{Failure, both};
 use super::terminal::{Bar, colour, columns};
 use super::verify::verify;
@@ -11,7 +12,6 @@ use clap::ArgMatches;
 use std::ffi::OsString;
 use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
-use weir_reports::fitness::Grade;
 use weir_reports::schema::{ResultFile, Setting};
 use weir_reports::search::{render, write_search};
 use weir_reports::text::clean;
@@ -112,7 +112,11 @@ fn run(layers: &Layers, quiet: bool, strict: bool) -> Result<u8, Failure> {
     writeln!(out, "Report: {}", absolute(&written.report).display())?;
     writeln!(out, "Data:   {}", absolute(&written.result).display())?;
     out.flush()?;
-    verdict(&result, strict)
+    let (code, faults) = deserved(&result, strict);
+    for fault in faults {
+        let _ = writeln!(stderr(), "weir: {fault}");
+    }
+    Ok(code)
 }
 
 fn absolute(path: &Path) -> PathBuf {
@@ -123,43 +127,6 @@ fn print_tables(result: &ResultFile) -> Result<(), Failure> {
     let text = terminal::render(&Summary::of(result), columns(), colour());
     stdout().write_all(text.as_bytes())?;
     Ok(())
-}
-
-/// The exit code that a result deserves, and on standard error why. If `strict`, also of one that is right but
-/// says nothing: a run never settled, or the machine is not fit.
-fn verdict(result: &ResultFile, strict: bool) -> Result<u8, Failure> {
-    let (mut failed, mut wrong, mut unsettled) = (0, 0, 0);
-    for workload in &result.workloads {
-        for (row, run) in
-            workload.rows.iter().flat_map(|row| row.runs.iter().map(move |r| (row, r)))
-        {
-            let place = format!("{} on {}, round {}", workload.name, row.id, run.round);
-            let why = run.verdict.examples.join("; ");
-            if let Some(error) = &run.error {
-                failed += 1;
-                let _ = writeln!(stderr(), "weir: FAILED {place}: {error}");
-            } else if !run.verdict.valid {
-                wrong += 1;
-                let _ = writeln!(stderr(), "weir: INVALID {place}: {why}");
-            } else if strict && run.never_settled() {
-                unsettled += 1;
-                let _ = writeln!(stderr(), "weir: never settled: {place}, {}", run.schedule);
-            }
-        }
-    }
-    let fitness = result.environment.fitness.filter(|_| strict);
-    let unfit = fitness.is_some_and(|fitness| Grade::of(&fitness) >= Grade::Noisy);
-    if unfit {
-        let _ =
-            writeln!(stderr(), "weir: this machine is not fit for measuring: see `weir doctor`");
-    }
-    Ok(match (wrong, failed) {
-        (0, 0) if unsettled > 0 => exit::INCONCLUSIVE,
-        (0, 0) if unfit => exit::UNFIT_MACHINE,
-        (0, 0) => exit::OK,
-        (0, _) => exit::UNEXPECTED,
-        _ => exit::WRONG_OUTPUT,
-    })
 }
 
 fn report(matches: &ArgMatches) -> Result<u8, Failure> {

@@ -2,6 +2,7 @@
 
 mod command;
 mod compare;
+mod deserved;
 pub mod diagram;
 mod dispatch;
 mod doctor;

@@ -57,6 +57,7 @@ pub fn judge(run: Run, points: &[Point], interval: Duration, level: &Level, next
         drain_s: run.phases.drain_s,
         growth,
         latency: run.latency,
+        steady: run.steady,
         verdict: run.verdict,
         finding,
         why,

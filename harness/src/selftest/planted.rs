@@ -50,7 +50,8 @@ fn error(row: &EngineRow, cancel: &Cancel) -> Result<String, SelftestError> {
     let interval = row.batch_interval.unwrap_or_default();
     let run = execute(&*row.target, "word-count", &settings(), offer, interval, cancel)?;
     let verdict = Verdict { valid: true, ..Verdict::default() };
-    Ok(row.judged(run, 1, 1, verdict).error.unwrap_or_default())
+    let run = row.judged(run, 1, 1, verdict);
+    Ok(run.error.unwrap_or_else(|| run.verdict.examples.join("; ")))
 }
 
 pub(super) fn lies(cancel: &Cancel) -> Result<Found, SelftestError> {

@@ -4,7 +4,7 @@ use crate::process::{BINARY, Done, Place, clear, weir};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
-use weir_reports::schema::{Mode, ResultFile};
+use weir_reports::schema::{Mode, Reference, ResultFile};
 
 const TINY: [&str; 14] = [
     "--rate",
@@ -81,7 +81,16 @@ fn every_run_is_verified_and_none_is_empty() {
             assert!(run.verdict.valid && run.error.is_none(), "{:?}", run.verdict);
             assert!(run.records > 0 && run.verdict.rows > 0);
         }
-        assert!(workload.cost.is_some() && workload.null.is_some());
+        // What the rows are held against is kept run by run, as they are.
+        let modes = |reference: &Option<Reference>| -> Vec<Mode> {
+            let reference = reference.as_ref().expect("a reference");
+            assert!(reference.runs.iter().all(|run| run.verdict.valid && run.records > 0));
+            reference.runs.iter().map(|run| run.mode).collect()
+        };
+        assert!(modes(&workload.cost).iter().all(|mode| *mode == Mode::Saturation));
+        let paced = modes(&workload.null).iter().filter(|mode| **mode == Mode::Paced).count();
+        assert_eq!(modes(&workload.null).len(), paced + modes(&workload.cost).len());
+        assert!(paced > 0);
     }
 }
 

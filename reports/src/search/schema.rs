@@ -4,7 +4,7 @@
 //! ends in, rates are records per second, fields are only ever added within a version, and a reader
 //! ignores fields that it does not know.
 
-use crate::schema::{Environment, Percentiles, Setting, Verdict};
+use crate::schema::{Environment, Percentiles, Setting, Steady, Verdict};
 use serde::{Deserialize, Serialize};
 
 /// The version that this build writes, and the newest that it reads.
@@ -221,6 +221,9 @@ pub struct Probe {
     pub growth: Option<Growth>,
     /// Latency from the scheduled time to visible, over the records scheduled in the measured phase.
     pub latency: Option<Percentiles>,
+    /// Whether its latency settled, and what was cut from it for that; `None` from writers that did not keep it.
+    #[serde(default)]
+    pub steady: Option<Steady>,
     /// The oracle's word.
     pub verdict: Verdict,
     /// What it says.

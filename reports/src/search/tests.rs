@@ -48,6 +48,7 @@ fn probe(number: u32, rate_per_s: f64, finding: Finding) -> Probe {
             p9999_ns: Some(p99_ns * 3),
             max_ns: p99_ns * 4,
         }),
+        steady: None,
         verdict: Verdict { valid: true, rows: 10_000, ..Verdict::default() },
         finding,
         why: "a reason".to_owned(),

@@ -207,7 +207,10 @@ fn an_interrupt_keeps_the_rows_that_were_searched() {
         let found = search.on(&[row("first"), row("second")]);
         match kept {
             None => assert!(matches!(found, Err(SessionError::Cancelled)), "{found:?}"),
-            Some(rows) => assert_eq!(found.expect("a document").rows.len(), rows),
+            Some(rows) => {
+                let found = found.expect("a document").rows;
+                assert_eq!(found.len(), rows, "{:?}", (&found[0].notes, &found[0].probes));
+            }
         }
     }
 }
