@@ -1,7 +1,7 @@
 //! Comparisons of the made-up result with changed copies of itself.
 
 use super::*;
-use crate::schema::{Mode, Reference, Row, Run, Setting};
+use crate::schema::{Mode, Reference, Row, Run};
 use crate::terminal::Colour;
 use crate::testing::{example, hostile};
 use crate::text::width;
@@ -199,11 +199,12 @@ fn what_measured_something_else_is_refused_with_the_reason() {
     assert_eq!(none.to_string(), "the results are not comparable: no result at all");
 }
 
+/// The result with other settings.
 fn with(mut result: ResultFile, settings: &[(&str, &str)]) -> ResultFile {
     for (name, value) in settings {
         result.settings.retain(|setting| setting.name != *name);
         let (name, value) = ((*name).to_owned(), (*value).to_owned());
-        result.settings.push(Setting { name, value, origin: "flag".to_owned() });
+        result.settings.push(crate::schema::Setting { name, value, origin: "flag".to_owned() });
     }
     result
 }
