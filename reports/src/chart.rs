@@ -19,6 +19,7 @@ mod time;
 pub use canvas::ChartError;
 
 use crate::summary::{RowSummary, Settling, Status, Summary, WorkloadSummary};
+use crate::sweep;
 use crate::text::slug;
 
 /// What a chart shows.
@@ -83,9 +84,13 @@ pub fn all(summary: &Summary) -> Result<Vec<Chart>, ChartError> {
     Ok(charts)
 }
 
-/// Whether a file of this name can only be a chart of ours, of this result or an earlier one.
+/// Whether a file of this name can only be a chart of ours, of this result or an earlier one. Those of a search
+/// or a sweep in the same folder are not.
 pub(crate) fn is_chart_name(name: &str) -> bool {
     let Some(stem) = name.strip_suffix(".svg") else { return false };
+    if [search::CHART_PREFIX, sweep::CHART_PREFIX].iter().any(|prefix| stem.starts_with(prefix)) {
+        return false;
+    }
     let stem = stem.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches('-');
     Kind::ALL.iter().any(|kind| stem.strip_suffix(kind.slug()).is_some_and(|s| s.ends_with('-')))
 }

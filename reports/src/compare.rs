@@ -11,15 +11,18 @@
 //! some ([`weir_statistics::family`]).
 
 mod aspects;
+mod common;
 mod document;
 mod judged;
 mod machine;
 mod measures;
+mod settings;
 mod text;
 
 pub use aspects::{Aspect, Difference, Incomparable};
 pub use document::{Comparison, Finding, Machine};
 pub use measures::Metric;
+pub use settings::settings_of;
 pub use text::{markdown, terminal};
 
 use crate::file::tame_json;
@@ -62,7 +65,7 @@ pub fn compare(
     }
     let mut comparison = measures::all(old, new, &options.judge);
     if comparison.findings.is_empty() {
-        let why = Difference::nothing("no row that both have with a valid run");
+        let why = Difference::nothing(&common::nothing_to_compare(old, new));
         return Err(Incomparable { differences: vec![why] });
     }
     comparison.allowed = allowed;

@@ -45,6 +45,20 @@ impl Grade {
     }
 }
 
+/// What is to be said beside results, in a line, of a machine on which only large differences can be told from
+/// noise; nothing of a better one, and of one that was not examined.
+#[must_use]
+pub fn warning(environment: &Environment) -> Option<String> {
+    let fitness = environment.fitness.as_ref()?;
+    let grade = Grade::of(fitness);
+    (grade >= Grade::Noisy).then(|| {
+        format!(
+            "just before the first run this machine was {}: small differences are noise; `weir doctor` says why",
+            grade.to_string().to_uppercase()
+        )
+    })
+}
+
 /// What can be done, most useful first. Nothing if nothing needs to be.
 #[must_use]
 pub fn advice(environment: &Environment) -> Vec<String> {
@@ -221,6 +235,20 @@ mod tests {
             assert_eq!(told.len(), 1, "{told:?}");
             assert!(told[0].contains(want), "{told:?}");
         }
+    }
+
+    #[test]
+    fn results_of_a_noisy_machine_are_warned_of() {
+        for (noise, want) in
+            [(0.004, None), (0.02, None), (0.05, Some("NOISY")), (0.5, Some("UNFIT"))]
+        {
+            let said = warning(&environment(|_, f| f.noise = noise));
+            assert_eq!(said.is_some(), want.is_some(), "{noise}: {said:?}");
+            if let (Some(said), Some(want)) = (said, want) {
+                assert!(said.contains(want) && said.contains("`weir doctor`"), "{said}");
+            }
+        }
+        assert_eq!(warning(&Environment::default()), None, "not examined");
     }
 
     #[test]

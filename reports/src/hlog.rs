@@ -21,12 +21,13 @@ pub struct HlogError {
 const MAX_VALUE_DIVISOR: f64 = 1e6;
 
 /// The log of a result's latency histograms. Each run that has one is an interval, tagged
-/// `workload/row/latency` or `workload/row/service`. Intervals follow one another in the order in
-/// which the runs were made; the time between runs is not in the file. Values are nanoseconds.
+/// `workload/row/load/latency` or `workload/row/load/service`: tools merge what has the same tag, and latencies
+/// under two loads are of two distributions. Intervals follow one another in the order in which the runs were
+/// made; the time between runs is not in the file. Values are nanoseconds.
 ///
 /// # Errors
-/// [`HlogError`] if a histogram does not serialize. One that cannot be read, and one of a run that never
-/// settled, is left out and named in a comment.
+/// [`HlogError`] if a histogram does not serialize. One that cannot be read, and those of a run whose numbers
+/// may not be stated (INVALID, failed, never settled), are left out and named in a comment.
 pub fn hlog(result: &ResultFile) -> Result<String, HlogError> {
     let mut bytes = Vec::new();
     let mut serializer = V2DeflateSerializer::new();
@@ -35,7 +36,7 @@ pub fn hlog(result: &ResultFile) -> Result<String, HlogError> {
     let mut builder = IntervalLogWriterBuilder::new();
     builder
         .add_comment(&format!("[Latencies of weir {}, in nanoseconds]", slug(&result.weir_version)))
-        .add_comment("[One interval per run; tag: workload/row/latency or .../service]")
+        .add_comment("[One interval per run; tag: workload/row/load/latency or .../service]")
         .with_max_value_divisor(MAX_VALUE_DIVISOR);
     let mut log = builder
         .begin_log_with(&mut bytes, &mut serializer)
@@ -44,8 +45,8 @@ pub fn hlog(result: &ResultFile) -> Result<String, HlogError> {
     for (tag, run) in in_order(result) {
         let length = if run.phases.measured_s.is_finite() { run.phases.measured_s } else { 0.0 };
         let length = length.clamp(0.0, 1e6);
-        if run.never_settled() {
-            log.write_comment(&format!("[{tag}, round {}: never settled]", run.round))
+        if let Some(why) = left_out(run) {
+            log.write_comment(&format!("[{tag}, round {}: {why}]", run.round))
                 .map_err(|e| fail(&tag, run.round, e.to_string()))?;
             start += length;
             continue;
@@ -71,15 +72,26 @@ pub fn hlog(result: &ResultFile) -> Result<String, HlogError> {
     String::from_utf8(bytes).map_err(|e| fail("log", 0, e.to_string()))
 }
 
-/// All runs with their row's tag. A tag has no comma, space or line break, as the format asks.
+/// Why a run's histograms are not in the log, if they are not.
+fn left_out(run: &Run) -> Option<&'static str> {
+    if run.error.is_some() {
+        Some("FAILED")
+    } else if !run.verdict.valid {
+        Some("INVALID")
+    } else {
+        run.never_settled().then_some("never settled")
+    }
+}
+
+/// All runs with the tag of their row and load. A tag has no comma, space or line break, as the format asks.
 fn in_order(result: &ResultFile) -> Vec<(String, &Run)> {
     let mut runs: Vec<(String, &Run)> = result
         .workloads
         .iter()
         .flat_map(|workload| workload.rows.iter().map(move |row| (workload, row)))
         .flat_map(|(workload, row)| {
-            let tag = format!("{}/{}", slug(&workload.name), slug(&row.id));
-            row.runs.iter().map(move |run| (tag.clone(), run))
+            let of_row = format!("{}/{}", slug(&workload.name), slug(&row.id));
+            row.runs.iter().map(move |run| (format!("{of_row}/{}", slug(run.load())), run))
         })
         .collect();
     runs.sort_by_key(|(_, run)| run.sequence);
@@ -98,6 +110,7 @@ mod tests {
         let log = hlog(&result).expect("a log");
         let mut expected: Vec<(String, u64)> = in_order(&result)
             .into_iter()
+            .filter(|(_, run)| run.counts())
             .flat_map(|(tag, run)| {
                 [("latency", &run.latency_hdr), ("service", &run.service_hdr)]
                     .map(|(kind, text)| (format!("{tag}/{kind}"), text.clone()))
@@ -118,6 +131,55 @@ mod tests {
         found.sort();
         assert!(expected.len() > 30);
         assert_eq!(found, expected);
+    }
+
+    fn tags(log: &str) -> Vec<String> {
+        IntervalLogIterator::new(log.as_bytes())
+            .filter_map(|entry| match entry.expect("a line of the format") {
+                LogEntry::Interval(interval) => Some(interval.tag()?.as_str().to_owned()),
+                _ => None,
+            })
+            .collect()
+    }
+
+    #[test]
+    fn loads_have_tags_of_their_own() {
+        let found = tags(&hlog(&testing::example()).expect("a log"));
+        for load in ["constant-10000-s", "constant-50000-s"] {
+            let tag = format!("word-count/topology/{load}/latency");
+            assert_eq!(found.iter().filter(|found| **found == tag).count(), 3, "{tag}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn runs_whose_numbers_may_not_be_stated_are_comments() {
+        type Change = fn(&mut Run);
+        let unsettled: Change = |run| {
+            run.steady = Some(crate::schema::Steady {
+                series: "throughput".to_owned(),
+                state: crate::schema::Steadiness::StillChanging,
+                intervals: 50,
+                interval_ms: 10.0,
+                cut_s: 0.3,
+                drift: None,
+            });
+        };
+        let rows: [(Change, &str); 3] = [
+            (|run| run.verdict.valid = false, "INVALID"),
+            (|run| run.error = Some("a task panicked".to_owned()), "FAILED"),
+            (unsettled, "never settled"),
+        ];
+        for (change, why) in rows {
+            let mut result = testing::example();
+            let runs = &mut result.workloads[0].rows[0].runs;
+            let round = 2;
+            runs.iter_mut().filter(|run| run.round == round).for_each(change);
+            let log = hlog(&result).expect("a log");
+            let tag = "word-count/topology/constant-10000-s";
+            assert!(log.contains(&format!("[{tag}, round {round}: {why}]")), "{why}: {log}");
+            let tag = format!("{tag}/latency");
+            assert_eq!(tags(&log).iter().filter(|found| **found == tag).count(), 2, "{why}");
+        }
     }
 
     #[test]

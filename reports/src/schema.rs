@@ -332,6 +332,15 @@ impl Run {
         self.verdict.valid && self.error.is_none() && !self.never_settled()
     }
 
+    /// The load as its schedule describes it; `saturation` if everything was due at once.
+    #[must_use]
+    pub fn load(&self) -> &str {
+        match self.mode {
+            Mode::Saturation => "saturation",
+            Mode::Paced => &self.schedule,
+        }
+    }
+
     /// Whether it never settled, so that its numbers are of no state of the engine.
     #[must_use]
     pub fn never_settled(&self) -> bool {

@@ -5,6 +5,7 @@ pub(crate) mod table;
 
 use crate::answer::Answer;
 use crate::classic::{Classic, ClassicRow};
+use crate::fitness;
 use crate::schema::Percentiles;
 use crate::summary::{Load, Paced, RowSummary, Settling, Status, Summary, WorkloadSummary};
 use crate::text::{capitalised, wrap};
@@ -39,6 +40,12 @@ pub fn render(summary: &Summary, columns: usize, colour: Colour) -> String {
     let answer = Answer::of(summary);
     page.prose(&answer.latency, "");
     page.prose(&answer.throughput, "");
+    // Of no run at all there is nothing to be said.
+    if let (Some(warning), false) =
+        (fitness::warning(&summary.environment), summary.workloads.is_empty())
+    {
+        page.prose(&format!("! {}", capitalised(&warning)), "  ");
+    }
     page.out
 }
 

@@ -143,8 +143,24 @@ fn search() -> Command {
         .arg(strict)
         .arg(quiet())
         .after_help(after());
-    with_settings(command, |def| !["rate", "schedule", "rounds"].contains(&def.name))
+    // Hidden, and refused with what to say instead, where clap would propose a flag of a similar name.
+    let others =
+        NOT_OF_A_SEARCH.map(|(name, id, _)| Arg::new(id).long(name).value_name("VALUE").hide(true));
+    let other = |def: &Def| NOT_OF_A_SEARCH.iter().any(|(name, ..)| *name == def.name);
+    with_settings(command.args(others), |def| !other(def))
 }
+
+/// Settings that a search has no use for, by what their arguments are called here (what has a setting's name is
+/// taken for that), and what to say instead.
+pub(super) const NOT_OF_A_SEARCH: [(&str, &str, &str); 3] = [
+    ("rate", "no-rate", "the rate is what it finds; --max-rate sets the highest that it tries"),
+    (
+        "schedule",
+        "no-schedule",
+        "records are due at constant rates; measure what it finds with weir run --schedule",
+    ),
+    ("rounds", "no-rounds", "--confirm says how often each side of the boundary is repeated"),
+];
 
 fn report() -> Command {
     let files = Arg::new("result")
@@ -152,13 +168,13 @@ fn report() -> Command {
         .required(true)
         .value_parser(clap::value_parser!(PathBuf))
         .value_hint(ValueHint::FilePath)
-        .help("A result file of `weir run`, `weir search` or `weir sweep`");
+        .help("A result file of `weir run`, `weir search` or `weir sweep`, or the folder of one");
     let out = Arg::new("out")
         .short('o')
         .long("out")
         .value_name("DIR")
         .value_parser(clap::value_parser!(PathBuf))
-        .help("Folder for report.html, charts and histograms; the terminal table alone without it");
+        .help("Folder for the page, charts and histograms; the terminal table alone without it");
     let mixed = Arg::new("allow-mixed")
         .long("allow-mixed")
         .action(ArgAction::SetTrue)
@@ -220,7 +236,7 @@ fn export() -> Command {
         .required(true)
         .value_parser(clap::value_parser!(PathBuf))
         .value_hint(ValueHint::FilePath)
-        .help("A result file of `weir run`");
+        .help("A result file of `weir run`, or its folder");
     let format = Arg::new("format")
         .long("format")
         .value_parser(PossibleValuesParser::new(["hlog", "hgrm", "csv", "series"]))

@@ -1,14 +1,16 @@
 //! `weir compare`: two results, or two folders of them, side by side.
 
 use super::failure::Failure;
+use super::place::no_dash;
 use super::terminal::{colour, columns};
 use super::{exit, texts};
 use clap::ArgMatches;
-use std::io::{Write, stdout};
+use std::io::{Write, stderr, stdout};
 use std::path::{Path, PathBuf};
 use weir_reports::compare::{Aspect, Comparison, Options, compare, markdown, terminal};
-use weir_reports::load;
-use weir_reports::schema::ResultFile;
+use weir_reports::schema::{ResultFile, Run};
+use weir_reports::text::clean;
+use weir_reports::{FileError, load};
 use weir_statistics::verdict::Judge;
 
 /// Compares, prints, and says the exit code.
@@ -58,8 +60,9 @@ fn options(matches: &ArgMatches) -> Result<Options, Failure> {
     Ok(Options { judge: Judge { confidence, band }, allow })
 }
 
-/// A result file, or a folder whose `*.json` are taken together.
+/// A result file, or a folder whose results are taken together.
 fn read_side(path: &Path) -> Result<Vec<ResultFile>, Failure> {
+    no_dash(path)?;
     if !path.is_dir() {
         return Ok(vec![load(path)?]);
     }
@@ -74,13 +77,42 @@ fn read_side(path: &Path) -> Result<Vec<ResultFile>, Failure> {
         }
     }
     files.sort();
-    if files.is_empty() {
+    let mut read: Vec<(PathBuf, ResultFile)> = Vec::new();
+    for file in files {
+        let result = match load(&file) {
+            Ok(result) => result,
+            // Of `weir search`, for example, which has the same default folder.
+            Err(FileError::OtherKind { found, .. }) => {
+                let line = format!("left out {}, a document {found}", file.display());
+                let _ = writeln!(stderr(), "weir: {}", clean(&line));
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        // A copy has no rounds of its own: they would count twice.
+        if let Some((other, _)) = read.iter().find(|(_, other)| same_runs(other, &result)) {
+            let (one, other) = (other.display(), file.display());
+            return Err(Failure::usage(format!(
+                "{one} and {other} hold the same runs: take one of them out of the folder"
+            )));
+        }
+        read.push((file, result));
+    }
+    if read.is_empty() {
         let path = path.display();
         return Err(Failure::usage(format!(
-            "there is no *.json in {path}: name a result file of `weir run`, or a folder of some"
+            "there is no result of `weir run` in {path}: name a result file, or a folder of some"
         )));
     }
-    files.iter().map(|file| load(file).map_err(Failure::from)).collect()
+    Ok(read.into_iter().map(|(_, result)| result).collect())
+}
+
+/// Whether two files are of one session: no two runs come to the same in every figure.
+fn same_runs(one: &ResultFile, other: &ResultFile) -> bool {
+    fn first(result: &ResultFile) -> Option<&Run> {
+        result.workloads.iter().flat_map(|w| &w.rows).flat_map(|row| &row.runs).next()
+    }
+    one.created == other.created && one.command == other.command && first(one) == first(other)
 }
 
 fn print(comparison: &Comparison, format: Option<&str>) -> Result<(), Failure> {

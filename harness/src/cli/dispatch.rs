@@ -86,10 +86,7 @@ fn configure(layers: &Layers) -> Result<(Config, Resolved), Failure> {
 
 fn run(layers: &Layers, quiet: bool, strict: bool) -> Result<u8, Failure> {
     let (config, resolved) = configure(layers)?;
-    // Now, and not after minutes of measuring.
-    std::fs::create_dir_all(&config.out).map_err(|error| {
-        Failure::usage(format!("cannot make the report's folder {}: {error}", config.out.display()))
-    })?;
+    super::place::ready(&config.out)?;
     let bar = Bar::new(quiet);
     let mut listener = |event: SessionEvent| {
         if let (SessionEvent::Begin { runs, expected }, false) = (&event, quiet) {
@@ -133,7 +130,7 @@ fn report(matches: &ArgMatches) -> Result<u8, Failure> {
     let Some(path) = matches.get_one::<PathBuf>("result") else {
         return Err(Failure::usage("name a result file"));
     };
-    let mut result = match load_document(path)? {
+    let mut result = match load_document(&super::place::document(path)?)? {
         Document::Runs(result) => result,
         Document::Sweep(sweep) => {
             let out = matches.get_one::<PathBuf>("out").map(PathBuf::as_path);

@@ -14,7 +14,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let Some(path) = matches.get_one::<PathBuf>("result") else {
         return Err(Failure::usage("name a result file"));
     };
-    let result = load(path)?;
+    let result = load(&super::place::document(path)?)?;
     let out = matches.get_one::<PathBuf>("out").map(PathBuf::as_path);
     match matches.get_one::<String>("format").map(String::as_str) {
         Some("hlog") => put(&hlog::hlog(&result).map_err(Failure::unexpected)?, out)?,

@@ -10,6 +10,7 @@ pub mod exit;
 mod export;
 mod failure;
 mod interrupt;
+mod place;
 mod search;
 mod selftest;
 mod sweep;

@@ -1,5 +1,6 @@
 //! `weir search`: the highest rate that an engine sustains under a service level.
 
+use super::command::NOT_OF_A_SEARCH;
 use super::failure::{Failure, both};
 use super::interrupt;
 use super::terminal::{Bar, colour, columns};
@@ -23,16 +24,17 @@ const MOST_REPEATS: u32 = 15;
 
 /// Searches, prints, writes the document, and says the exit code.
 pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
+    let said = |(_, id, _): &&(&str, &str, &str)| matches.contains_id(id);
+    if let Some((name, _, remedy)) = NOT_OF_A_SEARCH.iter().find(said) {
+        return Err(Failure::usage(format!("--{name} is not for a search: {remedy}")));
+    }
     let resolved = resolve(&layers(matches))?;
     let config = Config::new(&resolved)?;
     if config.workloads.len() != 1 {
         return Err(Failure::usage("name one workload to search on; see `weir list workloads`"));
     }
     let settings = settings(matches)?;
-    // Now, and not after minutes of measuring.
-    std::fs::create_dir_all(&config.out).map_err(|error| {
-        Failure::usage(format!("cannot make the report's folder {}: {error}", config.out.display()))
-    })?;
+    super::place::ready(&config.out)?;
     let cancel = interrupt::cancel();
     let bar = Trail::new(matches.get_flag("quiet"));
     let mut listener = |event: SearchEvent| bar.show(&event);

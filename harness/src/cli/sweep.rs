@@ -2,6 +2,7 @@
 
 use super::failure::{Failure, both};
 use super::interrupt;
+use super::place::ready;
 use super::terminal::{Bar, colour, columns};
 use super::{exit, layers, texts};
 use crate::settings::{Config, resolve};
@@ -19,6 +20,8 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     // What is wrong with the settings as such is said before anything about the grid.
     let out = Config::new(&resolved)?.out;
     let grid = Grid::new(&texts(matches, "over"), &resolved)?;
+    ready(&out)?;
+    ready(&out.join("cells"))?;
     let bar = Bar::new(matches.get_flag("quiet"));
     let mut listener = |event: SweepEvent| show(&bar, &event, matches.get_flag("quiet"));
     let mut sweep = Sweep {

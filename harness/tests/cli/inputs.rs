@@ -127,6 +127,37 @@ fn an_output_that_cannot_be_written_is_one_line() {
     assert_eq!(std::fs::read(&input).expect("the input"), b"one two\n");
 }
 
+/// Said before anything is measured: an hour of it would not end in time.
+#[cfg(unix)]
+#[test]
+fn a_folder_that_may_not_be_written_to_is_refused_at_once() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let folder = place.join("folder");
+    std::fs::create_dir_all(folder.join("cells")).expect("a folder");
+    let closed = std::fs::Permissions::from_mode(0o555);
+    std::fs::set_permissions(&folder, closed).expect("our own folder");
+    // Whoever may write everywhere learns nothing here.
+    if std::fs::write(folder.join("probe"), "").is_ok() {
+        return;
+    }
+    for command in [&["run"][..], &["search"], &["sweep", "--over=rate=1k"]] {
+        let line = place
+            .weir(command.iter().chain(&["word-count", "--duration=1h", "-q", "-o", "folder"]))
+            .refused(2);
+        assert!(line.contains("folder") && line.contains("--out"), "{line:?}");
+    }
+}
+
+#[test]
+fn a_probe_of_a_folder_leaves_nothing() {
+    let place = Place::new();
+    let arguments = ["run", "-q", "--engine=null", "--out=new"];
+    place.weir(arguments).refused(4);
+    let left = std::fs::read_dir(place.join("new")).expect("the folder").count();
+    assert_eq!(left, 0);
+}
+
 #[test]
 fn outputs_replace_files_follow_links_and_make_folders() {
     let place = Place::new();

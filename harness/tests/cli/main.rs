@@ -1,5 +1,6 @@
 //! The `weir` command as its users meet it: a process, its arguments, its output and its exit code.
 
+mod compare;
 mod csv;
 mod help;
 mod inputs;

@@ -81,6 +81,10 @@ fn what_makes_no_sense_is_refused_before_anything_runs() {
         (&["search", "word-count", "--resolution", "0"], 2, "from 0.5 to 100"),
         (&["search", "word-count", "--confirm", "many"], 2, "from 0 to 15"),
         (&["search", "word-count", "--max-rate", "fast"], 2, "--max-rate"),
+        (&["search", "word-count", "--rate", "10k"], 2, "--rate is not for a search: the rate is"),
+        (&["search", "word-count", "--rate=10k"], 2, "--max-rate"),
+        (&["search", "word-count", "--rounds", "3"], 2, "--confirm"),
+        (&["search", "word-count", "--schedule", "poisson"], 2, "constant rates"),
         (&["search", "word-cuont"], 2, "there are word-count"),
         (&["search", "word-count", "--engine", "null"], 4, "nothing is selected"),
     ] {

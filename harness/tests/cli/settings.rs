@@ -99,8 +99,15 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["run", "stateful", "stateful"], "give each value once"),
     (&["verify", "word-count", "--input", "file", "--emit", "./file"], "would replace the input"),
     (&["report", "none.json"], "none.json"),
-    (&["report", "."], "cannot read ."),
+    (&["report", "."], "there is no result.json, search.json or sweep.json in the folder .: name"),
+    (&["export", "."], "name a document of weir's, or a folder with one"),
+    (&["report", "-"], "standard input is not read: name a file"),
+    (&["export", "-"], "standard input is not read: name a file"),
+    (&["compare", "-", "none.json"], "standard input is not read: name a file"),
     (&["run", "--out", "file/below"], "file/below"),
+    (&["run", "--out", "file"], "name another folder with --out"),
+    (&["search", "word-count", "-o", "file"], "name another folder with --out"),
+    (&["sweep", "word-count", "--over", "rate=1k", "-o", "file"], "another folder with --out"),
 ];
 
 #[test]

@@ -87,7 +87,7 @@ fn whole(place: &Place) {
         assert_eq!(Some(&weir_reports::load(&path).expect("a result")), cell.result.as_ref());
     }
     assert_eq!(kept(place).len(), 4, "{:?}", kept(place));
-    for name in ["sweep.csv", "report.html", "charts/sweep-latency-by-throughput.svg"] {
+    for name in ["sweep.csv", "sweep.html", "charts/sweep-latency-by-throughput.svg"] {
         assert!(place.join("swept").join(name).exists(), "{name}");
     }
 }
@@ -101,7 +101,7 @@ fn a_sweep_leaves_a_report_and_is_shown_again() {
     let again = place.weir(["report", "swept/sweep.json"]).ok();
     assert!(said.starts_with(&again), "{again}\nis not the beginning of\n{said}");
     let rendered = place.weir(["report", "swept/sweep.json", "--out", "rendered"]).ok();
-    assert!(rendered.ends_with("report.html\n"), "{rendered}");
+    assert!(rendered.ends_with("sweep.html\n"), "{rendered}");
     let line = place.weir(["compare", "swept/sweep.json", "swept/cells/rate-1k.json"]).refused(2);
     assert!(line.contains("a document of `weir sweep`"), "{line:?}");
     let sweep = load(&place);

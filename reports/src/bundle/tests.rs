@@ -54,3 +54,33 @@ fn charts_of_an_earlier_result_go_and_other_files_stay() {
         assert_eq!(path.exists(), after.contains(&path), "{}", path.display());
     }
 }
+
+/// `weir run`, `weir search` and `weir sweep` have one default folder.
+#[test]
+fn runs_a_search_and_a_sweep_leave_each_other_alone_in_one_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let search = crate::search::tests::example();
+    let sweep = crate::sweep::tests::over_rate();
+    let mut written: Vec<PathBuf> = Vec::new();
+    let mut alone = |paths: Vec<PathBuf>| {
+        let twice = paths.iter().find(|path| written.contains(path));
+        assert_eq!(twice, None, "of another command");
+        assert!(written.iter().all(|path| path.exists()), "taken away");
+        written.extend(paths);
+    };
+    let ran = write_all(&testing::example(), folder.path()).expect("written");
+    alone([vec![ran.result, ran.report, ran.hlog], ran.charts].concat());
+    let left = crate::search::write_search(&search, folder.path()).expect("written");
+    alone([vec![left.data, left.page], left.charts].concat());
+    let swept = crate::sweep::write_all(&sweep, folder.path()).expect("written");
+    alone([vec![swept.sweep, swept.csv, swept.report], swept.charts].concat());
+    // Fewer charts of runs than before: those that go are of runs.
+    let mut fewer = testing::example();
+    fewer.workloads.truncate(1);
+    write_all(&fewer, folder.path()).expect("written");
+    let others = written.iter().filter(|path| {
+        let name = path.file_name().and_then(|name| name.to_str()).expect("a name");
+        name.starts_with("search") || name.starts_with("sweep")
+    });
+    assert!(others.clone().count() >= 6 && others.clone().all(|path| path.exists()));
+}

@@ -25,6 +25,8 @@ pub struct RowChart {
 const HOLDS: RGBColor = RGBColor(0x00, 0x72, 0xb2);
 const FAILS: RGBColor = RGBColor(0xd5, 0x5e, 0x00);
 const MOST_ROWS: usize = 1000;
+/// How the names of our charts begin.
+pub(super) const CHART_PREFIX: &str = "search-";
 const TRACE: &str = "trace";
 const LATENCY: &str = "latency-by-rate";
 
@@ -34,7 +36,7 @@ pub(crate) fn all(search: &SearchFile) -> Result<Vec<RowChart>, ChartError> {
     for (at, row) in search.rows.iter().enumerate().take(MOST_ROWS) {
         let drawn = [(TRACE, trace(search, row)?), (LATENCY, latency(search, row)?)];
         for (kind, svg) in drawn {
-            let file_name = format!("search-{}-{}-{kind}.svg", at + 1, slug(&row.id));
+            let file_name = format!("{CHART_PREFIX}{}-{}-{kind}.svg", at + 1, slug(&row.id));
             charts.extend(svg.map(|svg| RowChart { row: at, file_name, svg }));
         }
     }
@@ -43,7 +45,7 @@ pub(crate) fn all(search: &SearchFile) -> Result<Vec<RowChart>, ChartError> {
 
 /// Whether a file of this name can only be a chart of a search.
 pub(crate) fn is_chart_name(name: &str) -> bool {
-    let stem = name.strip_prefix("search-").and_then(|name| name.strip_suffix(".svg"));
+    let stem = name.strip_prefix(CHART_PREFIX).and_then(|name| name.strip_suffix(".svg"));
     let of = |stem: &str, kind: &str| stem.strip_suffix(kind).is_some_and(|s| s.ends_with('-'));
     stem.is_some_and(|stem| of(stem, TRACE) || of(stem, LATENCY))
 }

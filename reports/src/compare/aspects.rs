@@ -1,8 +1,8 @@
 //! What results must have in common to be compared.
 
+use super::settings::{Common, same};
 use crate::schema::{Environment, ResultFile, Row};
 use crate::text::clean;
-use std::collections::HashMap;
 use std::fmt;
 
 /// In what results can differ so that their numbers are about different things.
@@ -43,21 +43,6 @@ impl Aspect {
     pub fn name(self) -> &'static str {
         let named = Self::NAMED.iter().find(|(_, aspect)| *aspect == self);
         named.map_or("nothing", |(name, _)| name)
-    }
-
-    /// Of a setting; `None` of one that does not change what a row measures, or that the row's name has.
-    fn of_setting(name: &str) -> Option<Self> {
-        match name {
-            "out" | "rounds" | "workload" | "engine" | "rate" | "batch-interval" | "acking"
-            | "queue-batch" => None,
-            "seed" => Some(Self::Seed),
-            "input" | "cardinality" | "skew" | "words-per-line" | "window" | "slide"
-            | "lateness" | "disorder" | "stragglers" | "straggle" => Some(Self::Workload),
-            "schedule" | "duration" | "saturation" | "warmup" => Some(Self::Schedule),
-            "parallelism" => Some(Self::Parallelism),
-            // Whatever else there is, or was in the version that wrote the file, is the engines'.
-            _ => Some(Self::Semantics),
-        }
     }
 }
 
@@ -126,31 +111,23 @@ pub(super) fn differences(old: &ResultFile, new: &ResultFile) -> Vec<Difference>
         let (old, new) = (old.seed.to_string(), new.seed.to_string());
         found.push(Difference::new(Aspect::Seed, "seed", &old, &new));
     }
+    let common = Common::of(old, new);
     for setting in old.settings.iter().filter(|setting| setting.name != "seed") {
         // One that an older version did not have was what it is by default today.
         let other = new.settings.iter().find(|other| other.name == setting.name);
-        if let (Some(other), Some(aspect)) = (other, Aspect::of_setting(&setting.name))
-            && setting.value != other.value
+        if let (Some(other), Some(aspect)) = (other, common.aspect(&setting.name))
+            && !same(setting, other)
         {
             found.push(Difference::new(aspect, &setting.name, &setting.value, &other.value));
         }
     }
-    for workload in &old.workloads {
-        let Some(other) = new.workloads.iter().find(|other| other.name == workload.name) else {
-            continue;
-        };
+    for (workload, other) in &common.workloads {
         if workload.input != other.input {
             let what = format!("input of {}", workload.name);
             found.push(Difference::new(Aspect::Workload, &what, &workload.input, &other.input));
         }
-        let others: HashMap<&str, &Row> =
-            other.rows.iter().map(|row| (row.id.as_str(), row)).collect();
-        for row in &workload.rows {
-            if let Some(other) = others.get(row.id.as_str()) {
-                found.extend(of_rows(row, other));
-            }
-        }
     }
+    found.extend(common.rows.iter().flat_map(|(row, other)| of_rows(row, other)));
     found
 }
 
@@ -189,6 +166,22 @@ fn of_rows(old: &Row, new: &Row) -> Vec<Difference> {
     compare(Aspect::Parallelism, "parallelism", &number(old.parallelism), &number(new.parallelism));
     compare(Aspect::Semantics, "guarantee", &old.guarantee, &new.guarantee);
     compare(Aspect::Semantics, "engine", &old.engine, &new.engine);
+    let acking = |row: &Row| match row.acking {
+        Some(true) => "on",
+        Some(false) => "off",
+        None => "none",
+    };
+    compare(Aspect::Semantics, "acking", acking(old), acking(new));
+    for (what, before, now) in [
+        ("model", &old.model, &new.model),
+        ("checkpointing", &old.checkpointing, &new.checkpointing),
+        ("time", &old.time, &new.time),
+    ] {
+        // Writers that did not say left it empty.
+        if !before.is_empty() && !now.is_empty() {
+            compare(Aspect::Semantics, what, before, now);
+        }
+    }
     for (name, value) in &old.settings {
         if let Some(other) = new.settings.get(name) {
             compare(Aspect::Semantics, name, value, other);

@@ -276,7 +276,7 @@ type Change = fn(&mut ResultFile);
 
 #[test]
 fn what_measured_something_else_is_refused_with_the_reason() {
-    let rows: [(Change, &str); 9] = [
+    let rows: [(Change, &str); 13] = [
         (|r| r.seed = 7, "seed: seed was 42 and is 7"),
         (|r| r.environment.cpu_model = "Other".into(), "machine: processor was Example CPU"),
         (|r| r.environment.cpus = 64, "machine: processors was 2 and is 64"),
@@ -284,6 +284,16 @@ fn what_measured_something_else_is_refused_with_the_reason() {
         (|r| r.workloads[0].input = "a file".into(), "workload: input of word-count was"),
         (|r| r.workloads[0].rows[0].parallelism = 9, "parallelism: parallelism of topology was"),
         (|r| r.workloads[0].rows[0].guarantee = "none".into(), "semantics: guarantee of topology"),
+        (|r| r.workloads[0].rows[0].acking = Some(false), "semantics: acking of topology was on"),
+        (|r| r.workloads[0].rows[2].model = "other".into(), "semantics: model of microbatch 10ms"),
+        (
+            |r| r.workloads[0].rows[0].checkpointing = "on".into(),
+            "semantics: checkpointing of topology was off and is on",
+        ),
+        (
+            |r| r.workloads[0].rows[0].time = "event time".into(),
+            "semantics: time of topology was untimed and is event time",
+        ),
         (|r| r.settings[3].value = "9s".into(), "schedule: duration was 3s and is 9s"),
         (|r| r.workloads.clear(), "no row that both have"),
     ];
@@ -304,6 +314,84 @@ fn what_measured_something_else_is_refused_with_the_reason() {
     }
     let none = compare(&[], &[example()], &Options::default()).expect_err("nothing");
     assert_eq!(none.to_string(), "the results are not comparable: no result at all");
+}
+
+/// The result with other settings.
+fn with(mut result: ResultFile, settings: &[(&str, &str)]) -> ResultFile {
+    for (name, value) in settings {
+        result.settings.retain(|setting| setting.name != *name);
+        let (name, value) = ((*name).to_owned(), (*value).to_owned());
+        result.settings.push(crate::schema::Setting { name, value, origin: "flag".to_owned() });
+    }
+    result
+}
+
+/// The example with one workload that is called so.
+fn named(workload: &str) -> ResultFile {
+    let mut result = example();
+    result.workloads.truncate(1);
+    result.workloads[0].name = workload.to_owned();
+    result
+}
+
+fn paced() -> ResultFile {
+    let mut result = example();
+    let rows = result.workloads.iter_mut().flat_map(|workload| &mut workload.rows);
+    rows.for_each(|row| row.runs.retain(|run| run.mode == Mode::Paced));
+    result
+}
+
+/// A setting that nothing in common depends on is no difference, nor is one that means the same.
+#[test]
+fn only_what_the_numbers_depend_on_is_refused() {
+    let refused = |workload, old: &[(&str, &str)], new: &[(&str, &str)]| {
+        let sides = (with(named(workload), old), with(named(workload), new));
+        compare(&[sides.0], &[sides.1], &Options::default()).err().map(|error| error.to_string())
+    };
+    for (workload, setting, old, new, why) in [
+        ("word-count", "duration", "100ms", "0.1s", None),
+        ("word-count", "duration", "100ms", "0.2s", Some("schedule: duration")),
+        ("word-count", "allow-mixed", "off", "on", None),
+        ("word-count", "state-size", "64", "4096", None),
+        ("keyed-state", "state-size", "64", "4096", Some("workload: state-size")),
+        ("keyed-state", "words-per-line", "10", "20", None),
+        ("keyed-state", "skew", "1", "1.0", None),
+        ("keyed-state", "skew", "1", "2", Some("workload: skew")),
+        ("word-count", "window", "1s", "2s", None),
+        ("stateful", "stragglers", "0", "10", None),
+        ("windowed", "window", "1s", "2s", Some("workload: window")),
+        ("of a later version", "window", "1s", "2s", Some("workload: window")),
+        ("word-count", "cardinality", "1000", "2000", Some("workload: cardinality")),
+        // Rows have what their engines were told.
+        ("word-count", "flush-interval", "1ms", "2ms", None),
+        ("word-count", "parallelism", "auto", "2", None),
+        ("word-count", "some-later-setting", "1", "2", Some("semantics: some-later-setting")),
+    ] {
+        let said = refused(workload, &[(setting, old)], &[(setting, new)]);
+        match why {
+            Some(why) => {
+                assert!(said.as_ref().is_some_and(|s| s.contains(why)), "{setting}: {said:?}")
+            }
+            None => assert_eq!(said, None, "{setting} of {workload}"),
+        }
+    }
+    let text = [("input", "sherlock"), ("cardinality", "1000")];
+    let more = [("input", "sherlock"), ("cardinality", "2000")];
+    assert_eq!(refused("word-count", &text, &more), None, "the text is what it is");
+    assert!(refused("keyed-state", &text, &more).is_some());
+    let sides = [paced(), paced()].map(|side| with(side, &[("saturation", "1s")]));
+    let [old, new] = [sides[0].clone(), with(sides[1].clone(), &[("saturation", "2s")])];
+    assert!(compare(&[old], &[new], &Options::default()).is_ok(), "nothing ran at saturation");
+}
+
+#[test]
+fn an_engines_own_settings_are_refused_by_row() {
+    let mut other = example();
+    let row = &mut other.workloads[0].rows[0];
+    row.settings.insert("flush-interval".to_owned(), "2ms".to_owned());
+    let refused = compare(&[example()], &[other], &Options::default()).expect_err("differs");
+    let want = "semantics: flush-interval of topology was 1ms and is 2ms";
+    assert!(refused.to_string().contains(want), "{refused}");
 }
 
 #[test]

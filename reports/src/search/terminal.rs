@@ -2,9 +2,10 @@
 
 use super::schema::{Finding, Growth, Probe, Purpose, SearchFile, SearchRow};
 use super::sentence::{answer, ending_word, level, noun};
+use crate::fitness;
 use crate::terminal::table::{Align, Cell, Column, Table, Tone};
 use crate::terminal::{Colour, MIN_COLUMNS};
-use crate::text::{clean, wrap};
+use crate::text::{capitalised, clean, wrap};
 use crate::units;
 
 /// The whole search, for a terminal of so many columns.
@@ -31,6 +32,10 @@ pub fn render(search: &SearchFile, columns: usize, colour: Colour) -> String {
         if let Some(command) = &row.measure {
             page.prose(&format!("  Measure it: {command}"), "    ", Tone::Plain);
         }
+    }
+    if let Some(warning) = fitness::warning(&search.environment) {
+        page.out.push('\n');
+        page.prose(&format!("! {}", capitalised(&warning)), "  ", Tone::Plain);
     }
     page.out
 }

@@ -363,3 +363,14 @@ proptest! {
         prop_assert!(!html(&search, &drawn).contains("NaN"));
     }
 }
+
+#[test]
+fn a_noisy_machine_is_told_of() {
+    let shown = |noise: f64| {
+        let mut search = example();
+        search.environment.fitness.as_mut().expect("the example's").noise = noise;
+        render(&search, 100, Colour::Plain)
+    };
+    assert!(!shown(0.004).contains("weir doctor"));
+    assert!(shown(0.05).contains("NOISY") && shown(0.05).contains("`weir doctor`"));
+}

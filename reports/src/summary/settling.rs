@@ -37,10 +37,7 @@ impl Settling {
             why: never().next().map(|(_, steady)| {
                 let series = crate::text::clean(&steady.series);
                 match steady.drift.filter(|drift| drift.is_finite()) {
-                    Some(drift) if steady.state == Steadiness::Drifting => {
-                        let way = if drift > 0.0 { "rose" } else { "fell" };
-                        format!("{series} {way} by {:.0} % all the way", drift.abs().min(1e3) * 1e2)
-                    }
+                    Some(drift) if steady.state == Steadiness::Drifting => drifted(&series, drift),
                     _ => format!("{series} was still changing after half of the measured phase"),
                 }
             }),
@@ -84,6 +81,21 @@ impl Settling {
         notes
     }
 }
+
+/// In words. `drift` is a share of the mean, and people think of where it began: on a line through the mean,
+/// which lies half of the drift from either end, that is another share.
+fn drifted(series: &str, drift: f64) -> String {
+    let way = if drift > 0.0 { "rose" } else { "fell" };
+    let (first, last) = (1.0 - drift / 2.0, 1.0 + drift / 2.0);
+    if first.min(last) < LEAST_END {
+        return format!("{series} {way} all the way, by {} its mean", units::multiple(drift.abs()));
+    }
+    format!("{series} {way} all the way, to {} of where it began", units::multiple(last / first))
+}
+
+/// A drift's ends are told, one as a multiple of the other, if both are at least such a share of the mean. Of
+/// a curve, the line through its mean may well end below zero.
+const LEAST_END: f64 = 0.05;
 
 #[cfg(test)]
 mod tests {
@@ -132,5 +144,21 @@ mod tests {
             said.extend([format!("{states:?}\n  {notes}\n")]);
         }
         insta::assert_snapshot!(said);
+    }
+
+    /// Nothing falls by more than all of it.
+    #[test]
+    fn a_drift_is_told_by_where_it_began_and_ended() {
+        for (drift, want) in [
+            (-0.42, "p fell all the way, to 0.65x of where it began"),
+            (0.42, "p rose all the way, to 1.53x of where it began"),
+            (1.0, "p rose all the way, to 3.00x of where it began"),
+            (-1.82, "p fell all the way, to 0.05x of where it began"),
+            (-1.95, "p fell all the way, by 1.95x its mean"),
+            (2.5, "p rose all the way, by 2.50x its mean"),
+            (-1e9, "p fell all the way, by 1e9x its mean"),
+        ] {
+            assert_eq!(drifted("p", drift), want);
+        }
     }
 }

@@ -15,14 +15,15 @@ pub struct Written {
     pub sweep: PathBuf,
     /// `sweep.csv`.
     pub csv: PathBuf,
-    /// `report.html`.
+    /// `sweep.html`.
     pub report: PathBuf,
     /// `charts/*.svg`.
     pub charts: Vec<PathBuf>,
 }
 
 /// Writes everything that is made from a sweep into a folder, the document first; each file is written
-/// whole or not at all. Charts of an earlier sweep that this one does not have are removed.
+/// whole or not at all. Charts of an earlier sweep that this one does not have are removed; a report of runs
+/// stays.
 ///
 /// # Errors
 /// [`FileError`] about the first file that could not be written. Those before it are complete.
@@ -30,7 +31,7 @@ pub fn write_all(sweep: &SweepFile, folder: &Path) -> Result<Written, FileError>
     let mut written = Written {
         sweep: folder.join("sweep.json"),
         csv: folder.join("sweep.csv"),
-        report: folder.join("report.html"),
+        report: folder.join("sweep.html"),
         charts: Vec::new(),
     };
     file::save(sweep, &written.sweep)?;

@@ -59,7 +59,7 @@ pub fn charts(curves: &Curves) -> Result<Vec<SweepChart>, ChartError> {
 }
 
 /// How the names of our charts begin.
-pub(super) const CHART_PREFIX: &str = "sweep-";
+pub(crate) const CHART_PREFIX: &str = "sweep-";
 
 /// The cells along one axis, at one place on the other.
 struct Slice<'a> {

@@ -20,6 +20,7 @@ mod rows;
 mod terminal;
 
 pub use bundle::{Written, write_all};
+pub(crate) use charts::CHART_PREFIX;
 pub use charts::{SweepChart, charts};
 pub use csv::csv;
 pub use curves::{CellRow, CellSummary, Curves, Point, Series, State};

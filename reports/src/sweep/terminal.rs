@@ -36,6 +36,10 @@ pub fn render(curves: &Curves, columns: usize, colour: Colour) -> String {
     for sentence in findings.crossovers.iter().chain(&findings.against_loop) {
         page.prose(sentence, "  ");
     }
+    let machine = curves.base.as_ref().map(|base| &base.environment);
+    if let Some(warning) = machine.and_then(crate::fitness::warning) {
+        page.prose(&format!("! {}", crate::text::capitalised(&warning)), "  ");
+    }
     page.out
 }
 

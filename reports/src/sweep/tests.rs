@@ -292,3 +292,17 @@ fn every_field_is_documented() {
         }
     }
 }
+
+#[test]
+fn a_noisy_machine_is_told_of() {
+    let shown = |noise: f64| {
+        let mut sweep = over_rate();
+        let results = sweep.cells.iter_mut().filter_map(|cell| cell.result.as_mut());
+        for fitness in results.filter_map(|result| result.environment.fitness.as_mut()) {
+            fitness.noise = noise;
+        }
+        render(&Curves::of(&sweep), 100, Colour::Plain)
+    };
+    assert!(!shown(0.004).contains("weir doctor"));
+    assert!(shown(0.05).contains("NOISY") && shown(0.05).contains("`weir doctor`"));
+}

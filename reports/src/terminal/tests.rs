@@ -91,3 +91,14 @@ fn a_column_is_of_one_kind_of_run() {
     let paced = row(&result);
     assert!(cpu(&paced).parse::<f64>().is_ok(), "{paced:?}");
 }
+
+#[test]
+fn a_noisy_machine_is_told_of_below_the_answer() {
+    let quiet = shown(100);
+    assert!(!quiet.contains("weir doctor"), "{quiet}");
+    let mut result = testing::example();
+    result.environment.fitness.as_mut().expect("the example's").noise = 0.05;
+    let noisy = render(&Summary::of(&result), 100, Colour::Plain);
+    let added = noisy.strip_prefix(&quiet).expect("the same, and more");
+    assert!(added.contains("NOISY") && added.contains("`weir doctor`"), "{added}");
+}

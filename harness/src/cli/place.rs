@@ -1,0 +1,56 @@
+//! Where documents are read from, and where reports go.
+
+use super::failure::Failure;
+use std::path::{Path, PathBuf};
+use weir_reports::{FileError, write_whole};
+
+/// What `weir run`, `weir search` and `weir sweep` leave in a folder.
+const DOCUMENTS: [&str; 3] = ["result.json", "search.json", "sweep.json"];
+
+/// Sees that a report can be written to a folder, which is made if it is missing: now, and not after minutes
+/// of measuring. That a folder is there says nothing of whether files can be made in it.
+pub(super) fn ready(folder: &Path) -> Result<(), Failure> {
+    let refuse = |why: String| {
+        let folder = folder.display();
+        let remedy = "name another folder with --out";
+        Failure::usage(format!("cannot write a report to {folder}: {why}; {remedy}"))
+    };
+    let probe = folder.join(format!(".weir-probe-{}", std::process::id()));
+    write_whole(&probe, &[]).map_err(|error| match error {
+        FileError::Write { source, .. } => refuse(source.to_string()),
+        other => refuse(other.to_string()),
+    })?;
+    std::fs::remove_file(&probe).map_err(|error| refuse(error.to_string()))
+}
+
+/// Refuses what is a file's name in most tools, and here would be that of a file called `-`.
+pub(super) fn no_dash(path: &Path) -> Result<(), Failure> {
+    if path == Path::new("-") {
+        return Err(Failure::usage(
+            "- is no file, and standard input is not read: name a file, or /dev/stdin where there is one",
+        ));
+    }
+    Ok(())
+}
+
+/// The document that is meant by a path: of a folder the one in it, that of runs before others.
+pub(super) fn document(path: &Path) -> Result<PathBuf, Failure> {
+    no_dash(path)?;
+    if !path.is_dir() {
+        return Ok(path.to_owned());
+    }
+    let there = |name: &&&str| path.join(name).is_file();
+    match DOCUMENTS.iter().filter(there).collect::<Vec<_>>().as_slice() {
+        [] => Err(Failure::usage(format!(
+            "there is no result.json, search.json or sweep.json in the folder {}: name a document of weir's, or \
+             a folder with one",
+            path.display()
+        ))),
+        [one] => Ok(path.join(one)),
+        [first, ..] if **first == DOCUMENTS[0] => Ok(path.join(first)),
+        [first, second, ..] => Err(Failure::usage(format!(
+            "the folder {} has {first} and {second}: name one of them",
+            path.display()
+        ))),
+    }
+}
