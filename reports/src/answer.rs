@@ -1,7 +1,7 @@
 //! The answer in two sentences: one about latency, one about throughput.
 
 use crate::contenders::{Model, common_load, pick, spoken};
-use crate::summary::{Paced, RowSummary, Saturation, Summary, WorkloadSummary};
+use crate::summary::{Paced, RowSummary, Saturation, Settling, Summary, WorkloadSummary};
 use crate::text::capitalised;
 use crate::units;
 use std::fmt;
@@ -60,8 +60,9 @@ fn compare_latency(
     let b_name = &spoken(Model::MicroBatch, batches);
     let Some((at, a, b)) = common_load(records, batches) else {
         return format!(
-            "On {} latency cannot be compared, as {a_name} and {b_name} were not paced at the same load.",
-            workload.name
+            "On {} latency cannot be compared, as {}.",
+            workload.name,
+            no_common_load((a_name, records), (b_name, batches))
         );
     };
     let start = format!("On {} at {}", workload.name, workload.loads[at].label(workload.noun()));
@@ -83,6 +84,26 @@ fn compare_latency(
         (Some(false), kept_up) => one_behind(&start, (b_name, b_p50, kept_up), (a_name, a)),
         _ => format!("{start} {both}."),
     }
+}
+
+/// Why two rows have no latency at the same load: rows that never settle have none, however they were paced.
+fn no_common_load(a: (&str, &RowSummary), b: (&str, &RowSummary)) -> String {
+    let ((a_name, a), (b_name, b)) = (a, b);
+    match (a.never_settled_paced(), b.never_settled_paced()) {
+        (true, true) => format!("neither {a_name} nor {b_name} settled at any load"),
+        (true, false) => format!("{a_name} never settled at any load"),
+        (false, true) => format!("{b_name} never settled at any load"),
+        (false, false) if settles_apart(a, b) => {
+            format!("{a_name} and {b_name} settled at no load that both were paced at")
+        }
+        (false, false) => format!("{a_name} and {b_name} were not paced at the same load"),
+    }
+}
+
+/// Whether there is a load that both were paced at, and did not both settle at.
+fn settles_apart(a: &RowSummary, b: &RowSummary) -> bool {
+    let both = a.paced.iter().zip(&b.paced).filter_map(|(a, b)| Some((a.as_ref()?, b.as_ref()?)));
+    both.into_iter().any(|(a, b)| a.settling.never_settled() || b.settling.never_settled())
 }
 
 fn one_behind(start: &str, good: (&str, u64, Option<bool>), bad: (&str, &Paced)) -> String {
@@ -117,10 +138,7 @@ fn compare_throughput(
         (Some(a), Some(b)) => (a, b),
         (Some(a), None) => return only_throughput(workload, (a_name, a), (b_name, batches)),
         (None, Some(b)) => return only_throughput(workload, (b_name, b), (a_name, records)),
-        (None, None) if records.settling.never_settled() || batches.settling.never_settled() => {
-            return "At saturation neither settled.".to_owned();
-        }
-        (None, None) => return "Neither was run at saturation.".to_owned(),
+        (None, None) => return no_throughput((a_name, records), (b_name, batches)),
     };
     let (first, second) = if b.per_s.median >= a.per_s.median {
         ((b_name.as_str(), b), (a_name, a))
@@ -170,6 +188,14 @@ const fn absent(row: &RowSummary) -> &'static str {
     if row.settling.never_settled() { "never settled" } else { "was not run so" }
 }
 
+fn no_throughput(a: (&str, &RowSummary), b: (&str, &RowSummary)) -> String {
+    match (a.1.settling.never_settled(), b.1.settling.never_settled()) {
+        (true, true) => "At saturation neither settled.".to_owned(),
+        (false, false) => "Neither was run at saturation.".to_owned(),
+        _ => format!("At saturation {} {}; {} {}.", a.0, absent(a.1), b.0, absent(b.1)),
+    }
+}
+
 fn only_throughput(
     workload: &WorkloadSummary,
     (name, at): (&str, &Saturation),
@@ -200,7 +226,13 @@ fn one_sided(workload: &WorkloadSummary, there: (Model, &RowSummary), why: &str)
         said.push(format!("processes {} at saturation", flow(workload, at, Saying::First)));
     }
     if said.is_empty() {
-        said.push("was run, but neither paced nor at saturation".to_owned());
+        let mut settlings = row.paced.iter().flatten().map(|paced| &paced.settling);
+        let never = row.settling.never_settled() || settlings.any(Settling::never_settled);
+        said.push(if never {
+            "was run, but never settled".to_owned()
+        } else {
+            "was run, but neither paced nor at saturation".to_owned()
+        });
     }
     Answer {
         latency: format!(

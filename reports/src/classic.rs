@@ -1,7 +1,7 @@
 //! The classic table: model, unit of data, throughput, latency; filled with what was measured.
 
 use crate::contenders::{Model, common_load, interval, pick};
-use crate::summary::{Paced, RowSummary, Summary, WorkloadSummary};
+use crate::summary::{RowSummary, Summary, WorkloadSummary};
 use crate::units;
 
 /// The classic table.
@@ -67,7 +67,7 @@ fn classic_row(
         (Model::MicroBatch, None) => "a batch".to_owned(),
     };
     let (throughput, latency) = match &picked {
-        Ok(row) => (throughput(workload, row), latency(row.at(load))),
+        Ok(row) => (throughput(workload, row), latency(row, load)),
         Err(why) => (why.clone(), "-".to_owned()),
     };
     ClassicRow {
@@ -98,8 +98,15 @@ fn throughput(workload: &WorkloadSummary, row: &RowSummary) -> String {
     }
 }
 
-fn latency(paced: Option<&Paced>) -> String {
-    let Some(paced) = paced else { return "not run paced".to_owned() };
+fn latency(row: &RowSummary, load: Option<usize>) -> String {
+    let Some(paced) = row.at(load) else {
+        return match row.paced.iter().flatten().next() {
+            None => "not run paced",
+            Some(_) if row.never_settled_paced() => "never settled",
+            Some(_) => "no load in common",
+        }
+        .to_owned();
+    };
     if paced.settling.never_settled() {
         return "never settled".to_owned();
     }

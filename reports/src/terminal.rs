@@ -300,7 +300,7 @@ pub(crate) fn verdict_word(row: &RowSummary, paced: Option<&Paced>) -> &'static 
         Status::Invalid(_) => "INVALID",
         Status::Failed(_) => "FAILED",
         Status::NotRun => "not run",
-        Status::Valid if row.settling.never_settled() || paced.is_some_and(unsettled) => {
+        Status::Valid if row.settling.never_settled() || never_settled_at(row, paced) => {
             "never settled"
         }
         Status::Valid if paced.is_some_and(|paced| paced.sustained == Some(false)) => "behind",
@@ -323,6 +323,15 @@ pub(crate) const fn pace_word(paced: &Paced) -> &'static str {
 
 const fn unsettled(paced: &Paced) -> bool {
     paced.settling.never_settled()
+}
+
+/// Whether it never settled at the load that is shown; where none is, since no row has a latency at it, at
+/// any.
+fn never_settled_at(row: &RowSummary, shown: Option<&Paced>) -> bool {
+    match shown {
+        Some(paced) => unsettled(paced),
+        None => row.paced.iter().flatten().any(unsettled),
+    }
 }
 
 pub(crate) fn verdict(word: &'static str) -> Cell {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::schema::{ResultFile, Row};
+use crate::terminal::{Colour, render};
 use crate::testing;
 
 /// The example with `word-count` at one load and without generator limits.
@@ -42,6 +43,84 @@ fn each_run(result: &mut ResultFile, prefix: &str, change: fn(&mut crate::schema
 fn drop_mode(result: &mut ResultFile, prefix: &str, mode: crate::schema::Mode) {
     for row in rows(result).iter_mut().filter(|row| row.id.starts_with(prefix)) {
         row.runs.retain(|run| run.mode != mode);
+    }
+}
+
+fn unsettle(result: &mut ResultFile, prefix: &str, mode: crate::schema::Mode) {
+    for row in rows(result).iter_mut().filter(|row| row.id.starts_with(prefix)) {
+        for run in row.runs.iter_mut().filter(|run| run.mode == mode) {
+            run.steady = Some(crate::schema::Steady {
+                series: "median latency".to_owned(),
+                state: crate::schema::Steadiness::StillChanging,
+                intervals: 50,
+                interval_ms: 10.0,
+                cut_s: 0.4,
+                drift: None,
+            });
+        }
+    }
+}
+
+/// Rows that were run and never settled are not said not to have been run, by any sentence or table.
+#[test]
+fn what_never_settled_was_run() {
+    use crate::schema::Mode::{Paced, Saturation};
+    type Change = fn(&mut ResultFile);
+    let cases: [(Change, [&str; 2], usize); 6] = [
+        (|r| unsettle(r, "", Paced), ["neither record at a time", "At saturation"], 5),
+        (
+            |r| unsettle(r, "topology", Paced),
+            ["record at a time with acking never settled at any load", "At saturation"],
+            2,
+        ),
+        (
+            |r| unsettle(r, "microbatch", Paced),
+            ["micro-batch at 100 ms never settled at any load", "At saturation"],
+            3,
+        ),
+        (
+            |r| {
+                unsettle(r, "", Paced);
+                unsettle(r, "", Saturation);
+            },
+            ["neither record at a time", "At saturation neither settled."],
+            5,
+        ),
+        (
+            |r| {
+                unsettle(r, "microbatch", Saturation);
+                drop_mode(r, "topology", Saturation);
+            },
+            [
+                "both keep up",
+                "record at a time was not run so; micro-batch at 100 ms never settled",
+            ],
+            3,
+        ),
+        (
+            |r| {
+                drop_row(r, "topology");
+                unsettle(r, "", Paced);
+                drop_mode(r, "", Saturation);
+            },
+            ["record at a time was not run", "was run, but never settled"],
+            3,
+        ),
+    ];
+    for (at, (change, [latency, throughput], rows)) in cases.into_iter().enumerate() {
+        let mut result = base();
+        change(&mut result);
+        let summary = Summary::of(&result);
+        let answer = Answer::of(&summary);
+        assert!(answer.latency.contains(latency), "{at}: {answer}");
+        assert!(answer.throughput.contains(throughput), "{at}: {answer}");
+        let shown = render(&summary, 200, Colour::Plain);
+        for lie in ["not run paced", "not paced at the same load"] {
+            assert!(!shown.contains(lie), "{at}: {shown}");
+        }
+        // The main table comes first, and says of a row what that of its load says.
+        let main = shown.split("  *").next().unwrap_or_default();
+        assert_eq!(main.matches("  never settled\n").count(), rows, "{at}: {shown}");
     }
 }
 

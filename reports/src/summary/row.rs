@@ -159,6 +159,13 @@ impl RowSummary {
         self.model == "micro-batch"
     }
 
+    /// Whether it was paced, and settled at none of the loads.
+    #[must_use]
+    pub fn never_settled_paced(&self) -> bool {
+        let mut never = self.paced.iter().flatten().map(|paced| paced.settling.never_settled());
+        never.next().is_some_and(|first| first && never.all(|never| never))
+    }
+
     /// The row at one of the workload's loads.
     #[must_use]
     pub fn at(&self, load: Option<usize>) -> Option<&Paced> {
