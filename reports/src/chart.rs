@@ -6,7 +6,7 @@
 
 mod axis;
 mod canvas;
-mod compose;
+pub(crate) mod compose;
 pub(crate) mod curve;
 mod interval;
 pub(crate) mod look;
@@ -125,9 +125,7 @@ fn labelled(
         return draw(workload, kind);
     }
     if allow_mixed {
-        let each = labels.iter().map(|(label, rows)| format!("{label}: {}", rows.join(", ")));
-        let note =
-            format!("Mixed: the rows do different work. {}.", each.collect::<Vec<_>>().join("; "));
+        let note = compose::mixed(labels.into_iter());
         let drawing = draw(workload, kind)?;
         return Ok(drawing.map(|(title, svg)| {
             let svg =
@@ -151,10 +149,9 @@ fn labelled(
             parts.push(compose::Part { heading, svg: String::new() });
         }
     }
-    let note = "Rows that guarantee different things do different work, so each label has a panel of its own, \
-                with a scale of its own. To overlay them: weir report RESULT.json --allow-mixed.";
+    let note = compose::apart("weir report RESULT.json");
     Ok(title.map(|title| {
-        let svg = compose::stack(&title, note, &parts);
+        let svg = compose::stack(&title, &note, &parts);
         (title, svg)
     }))
 }

@@ -127,10 +127,7 @@ impl Summary {
             seed: result.seed,
             environment: clean_environment(&result.environment),
             settings: result.settings.iter().map(clean_setting).collect(),
-            allow_mixed: result
-                .settings
-                .iter()
-                .any(|setting| setting.name == "allow-mixed" && setting.value == "on"),
+            allow_mixed: allows_mixed(&result.settings),
             workloads: result.workloads.iter().map(WorkloadSummary::of).collect(),
         }
     }
@@ -235,6 +232,11 @@ fn reference_load(rows: &[RowSummary], loads: usize) -> Option<usize> {
     let complete = |at: &usize| paced_at(*at).count() == most;
     let all_keep_up = |at: &usize| paced_at(*at).all(|paced| paced.sustained != Some(false));
     (0..loads).rev().filter(complete).find(all_keep_up).or_else(|| (0..loads).find(complete))
+}
+
+/// Whether settings say that charts may overlay rows whose semantics differ.
+pub(crate) fn allows_mixed(settings: &[Setting]) -> bool {
+    settings.iter().any(|setting| setting.name == "allow-mixed" && setting.value == "on")
 }
 
 pub(crate) fn clean_setting(setting: &Setting) -> Setting {

@@ -2,15 +2,16 @@
 
 use super::canvas::{FONT, TEXT_PX, escaped};
 use super::panel::WIDTH;
+use crate::summary::Semantics;
 use crate::text::wrap;
 use std::fmt::Write as _;
 
 /// A drawing and what stands above it.
-pub(super) struct Part {
+pub(crate) struct Part {
     /// Empty for nothing.
-    pub(super) heading: String,
+    pub(crate) heading: String,
     /// A document of this crate's [`sheet`](super::canvas::sheet).
-    pub(super) svg: String,
+    pub(crate) svg: String,
 }
 
 /// Characters of a line that fit the sheet, with room to spare.
@@ -19,8 +20,22 @@ const PITCH: f64 = 16.0;
 const HEADING: f64 = 30.0;
 const MARGIN: f64 = 16.0;
 
-/// Puts the parts below a note.
-pub(super) fn stack(title: &str, note: &str, parts: &[Part]) -> String {
+/// What is said of rows of different labels that are not overlaid; the command overlays them.
+pub(crate) fn apart(command: &str) -> String {
+    format!(
+        "Rows that guarantee different things do different work, so each label has a panel of its own, with a \
+         scale of its own. To overlay them: {command} --allow-mixed."
+    )
+}
+
+/// What is said of those that are; each label with its rows.
+pub(crate) fn mixed<'a>(labels: impl Iterator<Item = (&'a Semantics, Vec<&'a str>)>) -> String {
+    let each = labels.map(|(label, rows)| format!("{label}: {}", rows.join(", ")));
+    format!("Mixed: the rows do different work. {}.", each.collect::<Vec<_>>().join("; "))
+}
+
+/// Puts the parts below a note, if there is one.
+pub(crate) fn stack(title: &str, note: &str, parts: &[Part]) -> String {
     let mut inner = String::new();
     let mut y = MARGIN;
     let mut say = |text: &str, y: f64, colour: &str, weight: &str| {
@@ -31,7 +46,7 @@ pub(super) fn stack(title: &str, note: &str, parts: &[Part]) -> String {
              font-weight=\"{weight}\" fill=\"{colour}\">{text}</text>"
         );
     };
-    for line in wrap(note, LINE, "") {
+    for line in wrap(note, LINE, "").into_iter().filter(|line| !line.is_empty()) {
         say(&line, y, "#666666", "normal");
         y += PITCH;
     }

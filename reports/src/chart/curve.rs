@@ -89,6 +89,13 @@ impl CurveLook {
     }
 }
 
+impl CurveLine {
+    /// Whether there is anything to draw.
+    pub(crate) fn has_points(&self) -> bool {
+        self.points.iter().any(Option::is_some)
+    }
+}
+
 impl CurveChart {
     /// The document; `None` if no line has a point.
     ///

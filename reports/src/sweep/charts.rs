@@ -1,13 +1,15 @@
 //! The curves of a sweep as SVG. Rows without numbers are gaps, never points.
 
-use super::curves::{CellSummary, Curves, Point};
-use super::estimate::Estimate;
+use super::curves::{CellRow, CellSummary, Curves};
+use super::estimate::{Estimate, Sureness};
+use super::point::Point;
 use super::schema::{AxisValue, Unit};
-use crate::chart::ChartError;
 use crate::chart::curve::{
     CurveChart, CurveLine, CurveLook, CurvePanel, CurvePoint, Horizontal, Vertical,
 };
 use crate::chart::look::looks_of;
+use crate::chart::{ChartError, compose};
+use crate::summary::Semantics;
 use crate::text::slug;
 use crate::units;
 
@@ -28,6 +30,7 @@ const MOST_PLACES: usize = 12;
 const MOST_TICKS: usize = 7;
 
 /// All charts that a sweep has the numbers for: for each axis of numbers, at each place on the other one.
+/// Rows of different labels share no panel, unless they may be mixed.
 ///
 /// # Errors
 /// [`ChartError`] if the drawing library refuses.
@@ -44,14 +47,14 @@ pub fn charts(curves: &Curves) -> Result<Vec<SweepChart>, ChartError> {
             None => vec![None],
         };
         for place in places {
-            let slice = Slice { curves, axis, other, place };
-            for (kind, chart) in slice.charts() {
-                let Some(svg) = chart.draw()? else { continue };
+            let slice = Slice { curves, axis, other, place, label: None };
+            for (kind, of) in slice.kinds() {
+                let Some((title, svg)) = slice.labelled(of)? else { continue };
                 let stem = format!("{CHART_PREFIX}{}", slug(&format!("{kind}{}", slice.suffix())));
                 let taken = drawn.iter().any(|chart| chart.file_name == format!("{stem}.svg"));
                 let again = if taken { format!("-{}", drawn.len()) } else { String::new() };
                 let file_name = format!("{stem}{again}.svg");
-                drawn.push(SweepChart { title: chart.title, file_name, svg });
+                drawn.push(SweepChart { title, file_name, svg });
             }
         }
     }
@@ -62,17 +65,81 @@ pub fn charts(curves: &Curves) -> Result<Vec<SweepChart>, ChartError> {
 pub(crate) const CHART_PREFIX: &str = "sweep-";
 
 /// The cells along one axis, at one place on the other.
+#[derive(Clone, Copy)]
 struct Slice<'a> {
     curves: &'a Curves,
     axis: usize,
     other: Option<usize>,
     place: Option<&'a AxisValue>,
+    /// Whose rows are drawn; all if there is none.
+    label: Option<&'a Semantics>,
+}
+
+/// What a chart shows.
+#[derive(Clone, Copy)]
+enum Kind<'a> {
+    /// Latency against throughput, a point per rate.
+    ByThroughput,
+    /// Throughput at saturation.
+    Throughput,
+    /// Latency at a load.
+    Latency(&'a str),
 }
 
 /// What a line shows of a point.
 type Of = fn(&Point) -> Option<Estimate>;
 
 impl<'a> Slice<'a> {
+    /// A chart with a panel for each label, or with one for all if they may be mixed.
+    fn labelled(&self, kind: Kind<'_>) -> Result<Option<(String, String)>, ChartError> {
+        let labels = Curves::labels(self.cells().map(|(_, cell)| cell));
+        let title = self.chart(kind).title;
+        if self.curves.allow_mixed && labels.len() > 1 {
+            let note = compose::mixed(labels.iter().map(|label| (*label, self.names(label))));
+            let Some(svg) = self.chart(kind).draw()? else { return Ok(None) };
+            let part = compose::Part { heading: String::new(), svg };
+            return Ok(Some((title.clone(), compose::stack(&title, &note, &[part]))));
+        }
+        let mut parts = Vec::new();
+        for label in &labels {
+            let alone = Slice { label: Some(label), ..*self };
+            let part = match alone.chart(kind).draw()? {
+                Some(svg) => compose::Part { heading: label.to_string(), svg },
+                None => {
+                    let rows = self.names(label).join(", ");
+                    let heading = format!("{label}: {rows} (no numbers: see the tables)");
+                    compose::Part { heading, svg: String::new() }
+                }
+            };
+            parts.push(part);
+        }
+        if parts.iter().all(|part| part.svg.is_empty()) {
+            return Ok(None);
+        }
+        let several = labels.len() > 1;
+        let note = several.then(|| compose::apart("weir report sweep.json --out FOLDER"));
+        let svg = compose::stack(&title, &note.unwrap_or_default(), &parts);
+        Ok(Some((title, svg)))
+    }
+
+    /// The series that have rows of a label.
+    fn names(&self, label: &Semantics) -> Vec<&'a str> {
+        let has = |at: usize| {
+            let rows = self.cells().flat_map(|(_, cell)| &cell.rows);
+            rows.filter(|row| row.series == at).any(|row| row.semantics == *label)
+        };
+        let series = self.curves.series.iter().enumerate();
+        series.filter(|(at, _)| has(*at)).map(|(_, series)| series.name.as_str()).collect()
+    }
+
+    fn chart(&self, kind: Kind<'_>) -> CurveChart {
+        match kind {
+            Kind::ByThroughput => self.by_throughput(),
+            Kind::Throughput => self.throughput(),
+            Kind::Latency(load) => self.latency(load),
+        }
+    }
+
     fn setting(&self) -> &'a str {
         &self.curves.axes[self.axis].setting
     }
@@ -106,26 +173,22 @@ impl<'a> Slice<'a> {
         cells.filter_map(move |cell| Some((cell.at.get(axis)?.number?, cell)))
     }
 
-    fn charts(&self) -> Vec<(String, CurveChart)> {
-        let mut charts = Vec::new();
+    /// What is drawn, and how the names of the files begin.
+    fn kinds(&self) -> Vec<(String, Kind<'a>)> {
         if self.setting() == "rate" {
-            charts.push(("latency-by-throughput".to_owned(), self.by_throughput()));
-            return charts;
+            return vec![("latency-by-throughput".to_owned(), Kind::ByThroughput)];
         }
-        charts.push((format!("throughput-by-{}", self.setting()), self.throughput()));
-        let loads = self.curves.loads();
+        let mut kinds = vec![(format!("throughput-by-{}", self.setting()), Kind::Throughput)];
         // With the rate on the other axis each place has its own load.
-        let here: Vec<&str> = loads
-            .into_iter()
-            .filter(|load| {
-                self.cells().any(|(_, cell)| points(cell).any(|p| p.load.as_deref() == Some(*load)))
-            })
-            .collect();
+        let has = |load: &str| {
+            self.cells().any(|(_, cell)| points(cell).any(|p| p.load.as_deref() == Some(load)))
+        };
+        let here: Vec<&str> = self.curves.loads().into_iter().filter(|load| has(load)).collect();
         for (at, load) in here.iter().enumerate() {
             let which = if here.len() > 1 { format!("-{}", at + 1) } else { String::new() };
-            charts.push((format!("latency-by-{}{which}", self.setting()), self.latency(load)));
+            kinds.push((format!("latency-by-{}{which}", self.setting()), Kind::Latency(load)));
         }
-        charts
+        kinds
     }
 
     /// Latency against throughput, a point per rate.
@@ -143,7 +206,7 @@ impl<'a> Slice<'a> {
                 self.curves.workload,
                 self.at_place()
             ),
-            about: self.about("a point per rate offered, in its order; hollow: did not keep up"),
+            about: self.about("a point per rate, in its order; hollow: did not keep up"),
             x_name: format!("{noun} completed per second"),
             x: Horizontal { log: true, ticks: Vec::new(), label: units::quantity_short },
             panels: vec![
@@ -157,7 +220,7 @@ impl<'a> Slice<'a> {
         let mut lines =
             self.lines(|point| point.load.is_none(), |point| point.per_s, |x, _| Some(x));
         // The loop alone is no result of the axis.
-        if lines.iter().any(|line| line.points.iter().any(Option::is_some)) {
+        if lines.iter().any(CurveLine::has_points) {
             let cost = |(x, cell): (f64, &CellSummary)| Some(point(x, cell.cost?, false));
             lines.push(CurveLine {
                 name: "COST: single loop".to_owned(),
@@ -172,7 +235,7 @@ impl<'a> Slice<'a> {
                 self.setting(),
                 self.at_place()
             ),
-            about: self.about("COST: a hand-written single-threaded loop, measured in every cell"),
+            about: self.about("COST: a hand-written single-threaded loop, run in every cell"),
             x_name: self.setting().to_owned(),
             x: self.horizontal(),
             panels: vec![CurvePanel {
@@ -194,9 +257,8 @@ impl<'a> Slice<'a> {
             panel("99th percentile of latency", |point| point.p99_ns),
         ];
         let mut about = "hollow: did not keep up";
-        if self.setting() == "batch-interval" {
-            about =
-                "a record waits for half an interval at the median before its batch is complete";
+        if self.setting() == "batch-interval" && self.draws_batches(&panels[0]) {
+            about = "a median record waits half an interval; hollow: did not keep up";
             panels[0].lines.push(self.half_the_interval());
         }
         CurveChart {
@@ -213,11 +275,17 @@ impl<'a> Slice<'a> {
         }
     }
 
+    /// Whether a line of a panel is of an engine that waits for a batch.
+    fn draws_batches(&self, panel: &CurvePanel) -> bool {
+        let lines = panel.lines.iter().zip(&self.curves.series);
+        lines.filter(|(_, series)| series.batched).any(|(line, _)| line.has_points())
+    }
+
     /// The floor of micro-batch's median.
     fn half_the_interval(&self) -> CurveLine {
         let half = |(x, _): (f64, &CellSummary)| {
-            let half = Estimate { low: x / 2.0, value: x / 2.0, high: x / 2.0, rounds: 1 };
-            Some(point(x, half, false))
+            let (low, value, high) = (x / 2.0, x / 2.0, x / 2.0);
+            Some(CurvePoint { x, low, value, high, hollow: false })
         };
         CurveLine {
             name: "half the interval".to_owned(),
@@ -227,12 +295,19 @@ impl<'a> Slice<'a> {
     }
 
     fn about(&self, what: &str) -> String {
-        let rounds =
-            self.cells().flat_map(|(_, cell)| points(cell)).filter_map(|point| point.per_s);
-        match rounds.map(|per_s| per_s.rounds).max() {
-            Some(n) if n > 1 => format!("median of {n} rounds, bars: 95 % interval; {what}"),
+        let rows = self.cells().flat_map(|(_, cell)| &cell.rows).filter(|row| self.shows(row));
+        let numbers = rows.flat_map(|row| &row.points).flat_map(Point::numbers);
+        match Sureness::of(numbers) {
+            Some(sure) if sure.has_intervals() => {
+                format!("median of {}, bars: interval, {sure} sure; {what}", sure.rounds())
+            }
             _ => format!("single rounds, without intervals; {what}"),
         }
+    }
+
+    /// Whether a row is drawn.
+    fn shows(&self, row: &CellRow) -> bool {
+        self.label.is_none_or(|label| row.semantics == *label)
     }
 
     fn horizontal(&self) -> Horizontal {
@@ -263,7 +338,7 @@ impl<'a> Slice<'a> {
             looks_of(&series.iter().map(|series| series.engine.as_str()).collect::<Vec<_>>());
         let line = |(at, look): (usize, _)| {
             let found = |(x, cell): (f64, &CellSummary)| {
-                let row = cell.rows.iter().find(|row| row.series == at)?;
+                let row = cell.rows.iter().find(|row| row.series == at && self.shows(row))?;
                 let found = row.points.iter().find(|point| which(point))?;
                 Some(point(x_of(x, found)?, of(found)?, found.sustained == Some(false)))
             };

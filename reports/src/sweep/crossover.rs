@@ -2,14 +2,17 @@
 //!
 //! At a rate that both were run at, one of the two **leads** if it keeps up and the other does not, or if
 //! both keep up and all of its interval of the 99th percentile lies below all of the other's. If neither
-//! holds (neither keeps up, or the intervals overlap), nobody leads.
+//! holds (neither keeps up, or the intervals overlap), nobody leads. Few rounds can lie apart by chance: a
+//! sentence that rests on such says so ([`Doubt`]).
 //!
 //! The **crossover** is the lowest rate at which micro-batch leads and above which record-at-a-time leads
 //! nowhere. All that is known of it is that it lies above the highest rate below it at which
 //! record-at-a-time leads, and at most at that rate: its uncertainty is that interval of the grid.
 
-use super::curves::{Curves, Point, Series};
+use super::chance::Doubt;
+use super::curves::{Curves, Series};
 use super::estimate::Estimate;
+use super::point::Point;
 use super::schema::AxisValue;
 use crate::units;
 
@@ -51,6 +54,9 @@ impl Lead {
 pub enum Crossover {
     /// Fewer than two rates at which both were run, and have numbers.
     TooFew,
+    /// There are rates at which both have numbers, but at fewer than two of them both rows' runs were long
+    /// enough to say whether they kept up.
+    TooShort,
     /// Micro-batch leads nowhere.
     Never {
         /// Whether record-at-a-time leads at all rates.
@@ -129,8 +135,8 @@ pub struct Pair {
     pub place: Option<String>,
     /// Where.
     pub crossover: Crossover,
-    /// Whether some rate had a single round, and so no interval.
-    pub single_rounds: bool,
+    /// Why chance is not ruled out, if it is not.
+    pub doubt: Option<Doubt>,
     noun: String,
 }
 
@@ -141,11 +147,13 @@ impl Pair {
         let Self { record, batch, noun, .. } = self;
         let per_s = |rate: f64| format!("{} {noun}/s", units::quantity_short(rate));
         let text = match self.crossover {
-            Crossover::TooFew => {
-                format!(
-                    "{batch} and {record} have numbers at fewer than two common rates: no crossover can be looked for"
-                )
-            }
+            Crossover::TooFew => format!(
+                "{batch} and {record} have numbers at fewer than two common rates: no crossover can be looked for"
+            ),
+            Crossover::TooShort => format!(
+                "{batch} and {record} were run too briefly to say at two common rates whether they keep up: no \
+                 crossover can be looked for without a longer --duration"
+            ),
             Crossover::Never { record_everywhere, from, to } => {
                 let (from, to) = (per_s(from), per_s(to));
                 if record_everywhere {
@@ -188,9 +196,11 @@ impl Pair {
             Some(rest) if at.is_empty() => format!("No {rest}"),
             _ => text,
         };
-        let rounds =
-            if self.single_rounds { " (single rounds: chance is not ruled out)" } else { "" };
-        format!("{at}{text}{rounds}.")
+        let compared = !matches!(self.crossover, Crossover::TooFew | Crossover::TooShort);
+        match self.doubt.filter(|_| compared) {
+            Some(doubt) => format!("{at}{text} {doubt}."),
+            None => format!("{at}{text}."),
+        }
     }
 }
 
@@ -211,19 +221,13 @@ pub fn crossovers(curves: &Curves) -> Vec<Pair> {
         for (record_at, record) in of(|series| series.record_at_a_time) {
             for (batch_at, batch) in of(|series| series.micro_batch) {
                 let both = both(curves, other, place, (record_at, batch_at));
-                let lead = |(rate, record, batch): &(f64, &Point, &Point)| {
-                    let side = |point: &Point| (point.sustained == Some(true), point.p99_ns);
-                    (*rate, Lead::of(side(record), side(batch)))
-                };
-                let points = || both.iter().flat_map(|(_, record, batch)| [record, batch]);
-                let single = |point: &&&Point| point.per_s.is_some_and(|per_s| per_s.rounds < 2);
                 let setting = other.map_or("", |other| curves.axes[other].setting.as_str());
                 pairs.push(Pair {
                     record: record.name.clone(),
                     batch: batch.name.clone(),
                     place: place.map(|value| format!("{setting} {}", value.text)),
-                    crossover: Crossover::of(&both.iter().map(lead).collect::<Vec<_>>()),
-                    single_rounds: points().any(|point| single(&point)),
+                    crossover: crossover(&both),
+                    doubt: both.iter().filter_map(Meeting::doubt).reduce(Doubt::worse),
                     noun: curves.noun.clone(),
                 });
             }
@@ -232,13 +236,47 @@ pub fn crossovers(curves: &Curves) -> Vec<Pair> {
     pairs
 }
 
-/// The rates at which both have numbers and a word on whether they kept up.
+/// Two rows at a rate that both have numbers at.
+struct Meeting<'a> {
+    rate: f64,
+    record: &'a Point,
+    batch: &'a Point,
+}
+
+impl Meeting<'_> {
+    /// Who leads, if both say whether they kept up.
+    fn lead(&self) -> Option<Lead> {
+        let side = |point: &Point| Some((point.sustained?, point.p99_ns));
+        Some(Lead::of(side(self.record)?, side(self.batch)?))
+    }
+
+    /// Why chance is not ruled out.
+    fn doubt(&self) -> Option<Doubt> {
+        let lead = self.lead()?;
+        let divided = |point: &Point| point.behind > 0 && point.behind < point.rounds;
+        let by_keeping_up = self.record.sustained != self.batch.sustained;
+        let divided = by_keeping_up && (divided(self.record) || divided(self.batch));
+        Doubt::of(self.record.rounds, self.batch.rounds)
+            .or((lead != Lead::Nobody && divided).then_some(Doubt::Divided))
+    }
+}
+
+fn crossover(both: &[Meeting<'_>]) -> Crossover {
+    let leads: Vec<(f64, Lead)> =
+        both.iter().filter_map(|meeting| Some((meeting.rate, meeting.lead()?))).collect();
+    match Crossover::of(&leads) {
+        Crossover::TooFew if both.len() > 1 => Crossover::TooShort,
+        found => found,
+    }
+}
+
+/// The rates at which both have numbers.
 fn both<'a>(
     curves: &'a Curves,
     other: Option<usize>,
     place: Option<&AxisValue>,
     (record, batch): (usize, usize),
-) -> Vec<(f64, &'a Point, &'a Point)> {
+) -> Vec<Meeting<'a>> {
     let here = |cell: &&super::curves::CellSummary| match (other, place) {
         (Some(other), Some(place)) => cell.at.get(other) == Some(place),
         _ => true,
@@ -247,12 +285,12 @@ fn both<'a>(
     for cell in curves.cells.iter().filter(here) {
         let paced = |series: usize| {
             let row = cell.rows.iter().find(|row| row.series == series)?;
-            row.points.iter().find(|point| point.sustained.is_some())
+            row.points.iter().find(|point| point.load.is_some() && point.rounds > 0)
         };
         if let (Some(record), Some(batch)) = (paced(record), paced(batch))
             && let Some(rate) = record.offered_per_s
         {
-            found.push((rate, record, batch));
+            found.push(Meeting { rate, record, batch });
         }
     }
     found

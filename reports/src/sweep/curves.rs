@@ -1,9 +1,12 @@
 //! What a sweep says: a point for each cell, row and load.
 
-use super::estimate::Estimate;
+use super::estimate::{Estimate, Sureness};
+use super::point::{Point, State};
 use super::schema::{Axis, AxisValue, Cell, SweepFile};
-use crate::schema::{Mode, ResultFile, Row, Run, Setting};
-use crate::summary::{Load, RowSummary, Status, Summary, WorkloadSummary, clean_setting};
+use crate::schema::{Row, Setting};
+use crate::summary::{
+    RowSummary, Semantics, Summary, WorkloadSummary, allows_mixed, clean_setting,
+};
 use crate::text::clean;
 
 /// A sweep, worked out. Every text in it has been through [`clean`].
@@ -23,6 +26,8 @@ pub struct Curves {
     pub cells: Vec<CellSummary>,
     /// What is drawn as a line: a row by what is not varied of it.
     pub series: Vec<Series>,
+    /// Whether charts may overlay rows whose semantics differ: the setting `allow-mixed`.
+    pub allow_mixed: bool,
     /// The first result, for what all cells share.
     pub base: Option<Summary>,
 }
@@ -38,6 +43,8 @@ pub struct Series {
     pub record_at_a_time: bool,
     /// Whether it processes batches.
     pub micro_batch: bool,
+    /// Whether it has a batch interval, which micro-batch on a topology has too.
+    pub batched: bool,
 }
 
 /// One cell.
@@ -51,6 +58,8 @@ pub struct CellSummary {
     pub gap: Option<String>,
     /// Throughput of the hand-written loop, records per second.
     pub cost: Option<Estimate>,
+    /// Rounds of the loop and of the null engine that do not count, and why, without an end.
+    pub reference_notes: Vec<String>,
     /// Its rows.
     pub rows: Vec<CellRow>,
 }
@@ -62,65 +71,12 @@ pub struct CellRow {
     pub series: usize,
     /// Its own name.
     pub id: String,
+    /// What its numbers are numbers of.
+    pub semantics: Semantics,
     /// Whether its numbers count, and whether it kept up.
     pub state: State,
     /// At saturation and at each rate, in this order.
     pub points: Vec<Point>,
-}
-
-/// A row in a cell at one load.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Point {
-    /// The load; `None` at saturation.
-    pub load: Option<String>,
-    /// Records per second that the load offers.
-    pub offered_per_s: Option<f64>,
-    /// Whether the engine kept up in every round that says; `None` at saturation.
-    pub sustained: Option<bool>,
-    /// Records per second that were completed.
-    pub per_s: Option<Estimate>,
-    /// Median latency, nanoseconds.
-    pub p50_ns: Option<Estimate>,
-    /// 99th percentile of latency, nanoseconds.
-    pub p99_ns: Option<Estimate>,
-}
-
-/// What became of a row in a cell.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Its numbers count.
-    Ok,
-    /// They count, and it did not keep up with a rate.
-    Behind,
-    /// Its output differed from the oracle's; says how.
-    Invalid(String),
-    /// A run ended early; says why.
-    Failed(String),
-    /// It was not run.
-    NotRun,
-}
-
-impl State {
-    /// In a word.
-    #[must_use]
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Behind => "behind",
-            Self::Invalid(_) => "INVALID",
-            Self::Failed(_) => "FAILED",
-            Self::NotRun => "not run",
-        }
-    }
-
-    /// Why there are no numbers, if there is more to say than the word.
-    #[must_use]
-    pub fn reason(&self) -> Option<&str> {
-        match self {
-            Self::Invalid(why) | Self::Failed(why) => Some(why),
-            _ => None,
-        }
-    }
 }
 
 impl Curves {
@@ -141,6 +97,7 @@ impl Curves {
             axes,
             cells,
             series,
+            allow_mixed: allows_mixed(&sweep.settings),
             base,
         }
     }
@@ -160,6 +117,23 @@ impl Curves {
     #[must_use]
     pub fn axis(&self, setting: &str) -> Option<usize> {
         self.axes.iter().position(|axis| axis.setting == setting)
+    }
+
+    /// How sure the intervals of all its numbers are.
+    pub(super) fn sureness(&self) -> Option<Sureness> {
+        let points = self.cells.iter().flat_map(|cell| &cell.rows).flat_map(|row| &row.points);
+        Sureness::of(points.flat_map(Point::numbers))
+    }
+
+    /// The labels of some cells' rows, in the order in which they first come.
+    pub(super) fn labels<'a>(cells: impl Iterator<Item = &'a CellSummary>) -> Vec<&'a Semantics> {
+        let mut labels: Vec<&Semantics> = Vec::new();
+        for row in cells.flat_map(|cell| &cell.rows) {
+            if !labels.contains(&&row.semantics) {
+                labels.push(&row.semantics);
+            }
+        }
+        labels
     }
 
     /// The loads that rows were paced at, in the order in which they first come, other than those that
@@ -202,6 +176,7 @@ fn cell_of(cell: &Cell, axes: &[Axis], series: &mut Vec<Series>) -> CellSummary 
         at: axes.iter().enumerate().map(place).collect(),
         gap: None,
         cost: None,
+        reference_notes: Vec::new(),
         rows: Vec::new(),
     };
     let Some(result) = &cell.result else {
@@ -213,15 +188,12 @@ fn cell_of(cell: &Cell, axes: &[Axis], series: &mut Vec<Series>) -> CellSummary 
         summary.gap = Some("the result has no workload".to_owned());
         return summary;
     };
-    summary.cost = cost(result);
+    let loops = raw.cost.iter().flat_map(|reference| &reference.records_per_s);
+    summary.cost = Estimate::of(loops.copied());
+    summary.reference_notes.clone_from(&workload.reference_notes);
     let both = raw.rows.iter().zip(&workload.rows);
     summary.rows = both.map(|(raw, row)| row_of(raw, row, workload, axes, series)).collect();
     summary
-}
-
-fn cost(result: &ResultFile) -> Option<Estimate> {
-    let loops = result.workloads.first()?.cost.as_ref()?;
-    Estimate::of(loops.records_per_s.iter().copied())
 }
 
 fn row_of(
@@ -236,22 +208,15 @@ fn row_of(
         engine: row.engine.clone(),
         record_at_a_time: row.is_record_at_a_time(),
         micro_batch: row.is_micro_batch(),
+        batched: row.batch_interval_ms.is_some(),
     };
     let at = all.iter().position(|known| known.name == series.name).unwrap_or(all.len());
     if at == all.len() {
         all.push(series);
     }
-    let counted: &[Run] = if row.status.has_numbers() { &raw.runs } else { &[] };
-    let points = points(counted, workload);
-    let behind = points.iter().any(|point| point.sustained == Some(false));
-    let state = match &row.status {
-        Status::Valid if behind => State::Behind,
-        Status::Valid => State::Ok,
-        Status::Invalid(how) => State::Invalid(how.clone()),
-        Status::Failed(why) => State::Failed(why.clone()),
-        Status::NotRun => State::NotRun,
-    };
-    CellRow { series: at, id: row.id.clone(), state, points }
+    let points = Point::all(raw, row, workload);
+    let state = State::of(&row.status, &points);
+    CellRow { series: at, id: row.id.clone(), semantics: row.semantics.clone(), state, points }
 }
 
 /// A row's name less what the axes say of it: `microbatch 10ms` is `microbatch` where the batch interval
@@ -271,28 +236,4 @@ fn name_without(id: &str, axes: &[Axis]) -> String {
         words.retain(|word| !axis.values.iter().any(|value| value.text == *word));
     }
     words.join(" ")
-}
-
-fn points(runs: &[Run], workload: &WorkloadSummary) -> Vec<Point> {
-    let of = |load: Option<&Load>| {
-        let under = |run: &&Run| match load {
-            None => run.mode == Mode::Saturation,
-            Some(load) => load.holds(run),
-        };
-        let runs: Vec<&Run> = runs.iter().filter(under).collect();
-        let first = runs.first()?;
-        let said: Vec<bool> = runs.iter().filter_map(|run| run.sustained).collect();
-        let latency = |of: fn(&Run) -> Option<u64>| {
-            Estimate::of(runs.iter().filter_map(|run| of(run)).map(|ns| ns as f64))
-        };
-        Some(Point {
-            load: load.map(|load| load.label(workload.noun())),
-            offered_per_s: first.offered_per_s.filter(|_| load.is_some()),
-            sustained: (!said.is_empty()).then(|| said.iter().all(|kept_up| *kept_up)),
-            per_s: Estimate::of(runs.iter().map(|run| run.achieved_per_s)),
-            p50_ns: latency(|run| Some(run.latency?.p50_ns.max(1))),
-            p99_ns: latency(|run| Some(run.latency?.p99_ns.max(1))),
-        })
-    };
-    std::iter::once(None).chain(workload.loads.iter().map(Some)).filter_map(of).collect()
 }

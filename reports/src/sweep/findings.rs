@@ -1,5 +1,6 @@
 //! What a sweep comes to, in sentences, and what is missing from it.
 
+use super::chance::Doubt;
 use super::crossover::{Pair, crossovers};
 use super::curves::{CellSummary, Curves};
 use super::schema::AxisValue;
@@ -13,6 +14,8 @@ pub struct Findings {
     pub against_loop: Vec<String>,
     /// Cells and rows without numbers, and why.
     pub missing: Vec<String>,
+    /// Rounds that never settled or were cut, without an end.
+    pub settling: Vec<String>,
 }
 
 impl Findings {
@@ -23,6 +26,7 @@ impl Findings {
             crossovers: crossovers(curves).iter().map(Pair::sentence).collect(),
             against_loop: against_loop(curves),
             missing: missing(curves),
+            settling: settling(curves),
         }
     }
 }
@@ -44,38 +48,85 @@ fn against_loop(curves: &Curves) -> Vec<String> {
             .filter(|cell| other.is_none_or(|other| cell.at.get(other) == place))
             .filter_map(|cell| Some((cell.at.get(axis)?.number?, cell)))
             .collect();
-        for (at, series) in curves.series.iter().enumerate() {
-            let beats = |(x, cell): &(f64, &CellSummary)| {
-                let row = cell.rows.iter().find(|row| row.series == at)?;
-                let full = row.points.iter().find(|point| point.load.is_none())?;
-                Some((*x, cell.cost?.is_below(&full.per_s?)))
-            };
-            let said: Vec<(f64, bool)> = here.iter().filter_map(beats).collect();
-            let (Some((from, _)), Some((to, _))) = (said.first(), said.last()) else { continue };
-            let settled = said.iter().rposition(|(_, beats)| !beats).map_or(0, |at| at + 1);
-            let place = match (other, place) {
-                (Some(other), Some(value)) => {
-                    format!("At {} {}: ", curves.axes[other].setting, value.text)
-                }
-                _ => String::new(),
-            };
-            sentences.push(match said.get(settled) {
-                Some((tasks, _)) => format!(
-                    "{place}{} beats the single-threaded loop from parallelism {tasks} on.",
-                    series.name
-                ),
-                None if said.iter().any(|(_, beats)| *beats) => format!(
-                    "{place}{} beats the single-threaded loop at some parallelism, but not for sure at {to}.",
-                    series.name
-                ),
-                None => format!(
-                    "{place}{} beats the single-threaded loop for sure at no parallelism from {from} to {to}.",
-                    series.name
-                ),
-            });
+        let at = match (other, place) {
+            (Some(other), Some(value)) => {
+                format!("At {} {}: ", curves.axes[other].setting, value.text)
+            }
+            _ => String::new(),
+        };
+        for (series, known) in curves.series.iter().enumerate() {
+            let contest = |(x, cell): &(f64, &CellSummary)| Contest::of(*x, cell, series);
+            let contests: Vec<Contest> = here.iter().filter_map(contest).collect();
+            sentences.extend(beats(&known.name, &contests).map(|text| format!("{at}{text}")));
         }
     }
     sentences
+}
+
+/// A row against the loop of its cell.
+struct Contest {
+    parallelism: f64,
+    won: bool,
+    doubt: Option<Doubt>,
+}
+
+impl Contest {
+    fn of(parallelism: f64, cell: &CellSummary, series: usize) -> Option<Self> {
+        let row = cell.rows.iter().find(|row| row.series == series)?;
+        let full = row.points.iter().find(|point| point.load.is_none())?;
+        let (cost, own) = (cell.cost?, full.per_s?);
+        let doubt = Doubt::of(own.rounds, cost.rounds);
+        Some(Self { parallelism, won: cost.is_below(&own), doubt })
+    }
+}
+
+/// From where on it wins, by ascending parallelism.
+fn beats(name: &str, contests: &[Contest]) -> Option<String> {
+    let (from, to) = (contests.first()?.parallelism, contests.last()?.parallelism);
+    let lasting = contests.iter().rposition(|contest| !contest.won).map_or(0, |at| at + 1);
+    let said = match contests.get(lasting) {
+        Some(Contest { parallelism, .. }) => {
+            format!("{name} beats the single-threaded loop from parallelism {parallelism} on")
+        }
+        None if contests.iter().any(|contest| contest.won) => {
+            format!("{name} beats the single-threaded loop at some parallelism, but not at {to}")
+        }
+        None => {
+            format!("{name} beats the single-threaded loop at no parallelism from {from} to {to}")
+        }
+    };
+    let doubt = contests.iter().filter_map(|contest| contest.doubt).reduce(Doubt::worse);
+    Some(match doubt {
+        Some(doubt) => format!("{said} {doubt}."),
+        None => format!("{said}."),
+    })
+}
+
+/// What the rounds' steady states are worth saying.
+fn settling(curves: &Curves) -> Vec<String> {
+    let mut notes = Vec::new();
+    let (mut short, mut all) = (0, 0);
+    for cell in &curves.cells {
+        notes.extend(cell.reference_notes.iter().map(|note| format!("{}: {note}", cell.name)));
+        for row in &cell.rows {
+            let name = format!("{}: {}", cell.name, row.id);
+            for point in &row.points {
+                notes.extend(point.settling.notes(&name, &point.place()));
+                all += 1;
+                short += usize::from(point.settling.too_short > 0);
+            }
+        }
+    }
+    if short > 0 {
+        notes.insert(
+            0,
+            format!(
+                "rounds of {short} of {all} lines of the tables were too short to tell whether they settled, \
+                 for which it takes ten intervals"
+            ),
+        );
+    }
+    notes
 }
 
 fn missing(curves: &Curves) -> Vec<String> {

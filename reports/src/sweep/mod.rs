@@ -8,6 +8,7 @@
 pub mod schema;
 
 mod bundle;
+pub mod chance;
 mod charts;
 pub mod crossover;
 mod csv;
@@ -16,6 +17,7 @@ mod estimate;
 mod file;
 mod findings;
 mod page;
+mod point;
 mod rows;
 mod terminal;
 
@@ -23,11 +25,12 @@ pub use bundle::{Written, write_all};
 pub(crate) use charts::CHART_PREFIX;
 pub use charts::{SweepChart, charts};
 pub use csv::csv;
-pub use curves::{CellRow, CellSummary, Curves, Point, Series, State};
+pub use curves::{CellRow, CellSummary, Curves, Series};
 pub use estimate::Estimate;
 pub use file::{parse, save};
 pub use findings::Findings;
 pub use page::html;
+pub use point::{Point, State};
 pub use terminal::render;
 
 #[cfg(test)]

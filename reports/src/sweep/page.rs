@@ -3,8 +3,7 @@
 use super::charts::SweepChart;
 use super::curves::Curves;
 use super::findings::Findings;
-use super::rows::{lines, shows_load};
-use super::terminal::LEGEND;
+use super::rows::{Part, legend, parts, shows_load};
 use crate::page::background;
 use crate::units;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -40,16 +39,20 @@ pub fn html(curves: &Curves, charts: &[SweepChart]) -> String {
                             }
                         }
                     }
-                    @if !findings.missing.is_empty() {
-                        ul.notes { @for note in &findings.missing { li { (note) "." } } }
+                    @if !findings.missing.is_empty() || !findings.settling.is_empty() {
+                        ul.notes {
+                            @for note in findings.missing.iter().chain(&findings.settling) {
+                                li { (note) "." }
+                            }
+                        }
                     }
                     div.charts {
                         @for chart in charts { figure { (PreEscaped(&chart.svg)) } }
                     }
                     section aria-labelledby="cells" {
                         h2 #cells { "Every cell" }
-                        p.soft { (LEGEND) }
-                        @for series in 0..curves.series.len() { (table(curves, series)) }
+                        p.soft { (legend(curves)) }
+                        @for part in parts(curves) { (table(curves, &part)) }
                     }
                     (background::how_to_read())
                     section aria-labelledby="repeat" {
@@ -65,12 +68,13 @@ pub fn html(curves: &Curves, charts: &[SweepChart]) -> String {
     .into_string()
 }
 
-fn table(curves: &Curves, series: usize) -> Markup {
+fn table(curves: &Curves, part: &Part<'_>) -> Markup {
     let load = shows_load(curves);
-    let all = lines(curves, series);
+    let all = &part.lines;
     let saturated = all.iter().any(|line| line.cost_multiple.is_some());
     html! {
-        h3 { (curves.series[series].name) }
+        h3 { (part.series.name) }
+        p.soft { (part.label) }
         div.scroll tabindex="0" {
             table.results {
                 thead {
@@ -78,17 +82,17 @@ fn table(curves: &Curves, series: usize) -> Markup {
                         @for axis in &curves.axes { th.n scope="col" { (axis.setting) } }
                         @if load { th scope="col" { "load" } }
                         th.n scope="col" { "rec/s" }
-                        th scope="col" { "95 %" }
+                        th scope="col" { "interval" }
                         @if saturated { th.n scope="col" { "x COST" } }
                         th.n scope="col" { "p50" }
-                        th scope="col" { "95 %" }
+                        th scope="col" { "interval" }
                         th.n scope="col" { "p99" }
-                        th scope="col" { "95 %" }
+                        th scope="col" { "interval" }
                         th scope="col" { "verdict" }
                     }
                 }
                 tbody {
-                    @for line in &all {
+                    @for line in all {
                         tr {
                             @for value in &line.cell.at { th.n scope="row" { (value.text) } }
                             @if load { td { (line.load().unwrap_or_default()) } }
@@ -121,7 +125,7 @@ fn with_bounds((value, bounds): (Option<String>, Option<String>)) -> Markup {
 fn class_of(word: &str) -> &'static str {
     match word {
         "ok" => "ok",
-        "INVALID" | "FAILED" | "no result" => "bad",
+        "INVALID" | "FAILED" | "never settled" | "no result" => "bad",
         _ => "warn",
     }
 }

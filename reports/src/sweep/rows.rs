@@ -1,8 +1,41 @@
 //! The lines of a sweep's tables: the same for the terminal and the page.
 
-use super::curves::{CellRow, CellSummary, Curves, Point, State};
+use super::curves::{CellRow, CellSummary, Curves, Series};
 use super::estimate::Estimate;
+use super::point::Point;
+use crate::summary::Semantics;
 use crate::units;
+
+/// How the numbers are made, for terminal and page.
+pub(super) fn legend(curves: &Curves) -> String {
+    let intervals = match curves.sureness() {
+        Some(sure) if sure.has_intervals() => format!(
+            "with intervals of order statistics, which hold the true median with a confidence of {sure} \
+             ({})",
+            sure.rounds()
+        ),
+        _ => "without intervals, which take two rounds or more".to_owned(),
+    };
+    format!(
+        "Numbers are medians of the rounds of a cell that settled, {intervals}; the percentiles are each \
+         round's own. rec/s: records completed per second; x COST: multiple of the hand-written \
+         single-threaded loop of the same cell; untimed: results do not depend on time."
+    )
+}
+
+/// The lines of one series that have the same semantics.
+pub(super) struct Part<'a> {
+    pub(super) series: &'a Series,
+    pub(super) label: &'a Semantics,
+    pub(super) lines: Vec<Line<'a>>,
+}
+
+impl Part<'_> {
+    /// What it is called: `topology: at least once, acking on, checkpointing off, untimed`.
+    pub(super) fn heading(&self) -> String {
+        format!("{}: {}", self.series.name, self.label)
+    }
+}
 
 /// A line: a row in a cell at one load, or a cell or row without numbers.
 pub(super) struct Line<'a> {
@@ -14,17 +47,30 @@ pub(super) struct Line<'a> {
     pub(super) verdict: &'static str,
 }
 
-/// The lines of one series, in the order of the cells; a cell without a result is in every series.
-pub(super) fn lines(curves: &Curves, series: usize) -> Vec<Line<'_>> {
-    let of_cell = |cell: &'_ CellSummary| -> bool {
-        cell.gap.is_some() || cell.rows.iter().any(|row| row.series == series)
-    };
+/// All tables: one for each series and label, in the order of the series.
+pub(super) fn parts(curves: &Curves) -> Vec<Part<'_>> {
+    let labels = Curves::labels(curves.cells.iter());
+    let mut parts = Vec::new();
+    for (at, series) in curves.series.iter().enumerate() {
+        let is = |row: &CellRow, label: &Semantics| row.series == at && row.semantics == *label;
+        for label in &labels {
+            if curves.cells.iter().flat_map(|cell| &cell.rows).any(|row| is(row, label)) {
+                let lines = lines(curves, |row| is(row, label));
+                parts.push(Part { series, label, lines });
+            }
+        }
+    }
+    parts
+}
+
+/// The lines of some rows, in the order of the cells; a cell without a result is a line of any.
+fn lines<'a>(curves: &'a Curves, which: impl Fn(&CellRow) -> bool) -> Vec<Line<'a>> {
     let mut lines = Vec::new();
-    for cell in curves.cells.iter().filter(|cell| of_cell(cell)) {
+    for cell in &curves.cells {
         if cell.gap.is_some() {
             lines.push(Line { cell, point: None, cost_multiple: None, verdict: "no result" });
         }
-        for row in cell.rows.iter().filter(|row| row.series == series) {
+        for row in cell.rows.iter().filter(|row| which(row)) {
             lines.extend(of_row(cell, row));
         }
     }
@@ -43,10 +89,7 @@ fn of_row<'a>(cell: &'a CellSummary, row: &'a CellRow) -> Vec<Line<'a>> {
             (true, Some(per_s), Some(cost)) => Some(per_s.value / cost.value),
             _ => None,
         },
-        verdict: match point.sustained {
-            Some(false) => State::Behind.word(),
-            _ => State::Ok.word(),
-        },
+        verdict: point.state().word(),
     };
     row.points.iter().map(line).collect()
 }

@@ -2,16 +2,14 @@
 
 use super::curves::Curves;
 use super::findings::Findings;
-use super::rows::{Line, lines, shows_load};
+use super::rows::{Line, Part, legend, parts, shows_load};
 use crate::terminal::table::{Align, Cell, Column, Table, Tone};
 use crate::terminal::{Colour, MIN_COLUMNS, verdict};
 use crate::text::wrap;
 use crate::units;
 
-/// How the intervals are made, for terminal and page.
-pub(super) const LEGEND: &str = "Numbers are medians of the rounds of a cell, with 95 % bootstrap \
-    intervals; the percentiles are each round's own. rec/s: records completed per second; x COST: \
-    multiple of the hand-written single-threaded loop of the same cell.";
+/// Notes on rounds that did not settle, or not at once: so many are shown here, and all on the page.
+const MOST_NOTES: usize = 20;
 
 /// The whole sweep, for a terminal of so many columns.
 #[must_use]
@@ -22,17 +20,24 @@ pub fn render(curves: &Curves, columns: usize, colour: Colour) -> String {
     if let Some(workload) = curves.base.as_ref().and_then(|base| base.workloads.first()) {
         page.prose(&format!("  {}.", workload.summary), "  ");
     }
-    for (at, series) in curves.series.iter().enumerate() {
+    for part in parts(curves) {
         page.line("");
-        page.line(&Tone::of_engine(&series.engine).paint(&format!("  {}", series.name), colour));
-        page.table(&table(curves, at));
+        page.coloured(&format!("  {}", part.heading()), Tone::of_engine(&part.series.engine));
+        page.table(&table(curves, &part));
     }
     page.line("");
     let findings = Findings::of(curves);
     for note in &findings.missing {
         page.prose(&format!("! {note}"), "  ");
     }
-    page.prose(LEGEND, "");
+    for note in findings.settling.iter().take(MOST_NOTES) {
+        page.prose(&format!("! {note}"), "  ");
+    }
+    if findings.settling.len() > MOST_NOTES {
+        let more = findings.settling.len() - MOST_NOTES;
+        page.prose(&format!("! and {more} more of the last kind, which the page has"), "  ");
+    }
+    page.prose(&legend(curves), "");
     for sentence in findings.crossovers.iter().chain(&findings.against_loop) {
         page.prose(sentence, "  ");
     }
@@ -62,8 +67,12 @@ impl Page {
     }
 
     fn heading(&mut self, text: &str) {
+        self.coloured(text, Tone::Strong);
+    }
+
+    fn coloured(&mut self, text: &str, tone: Tone) {
         for line in wrap(text, self.columns, "  ") {
-            let line = Tone::Strong.paint(&line, self.colour);
+            let line = tone.paint(&line, self.colour);
             self.line(&line);
         }
     }
@@ -80,8 +89,8 @@ impl Page {
     }
 }
 
-fn table(curves: &Curves, series: usize) -> Table {
-    let all = lines(curves, series);
+fn table(curves: &Curves, part: &Part<'_>) -> Table {
+    let all = &part.lines;
     let saturated = all.iter().any(|line| line.cost_multiple.is_some());
     let paced = all.iter().any(|line| line.p50().0.is_some());
     let mut columns: Vec<Column> = Vec::new();
@@ -92,19 +101,19 @@ fn table(curves: &Curves, series: usize) -> Table {
         columns.push(Column::new("load", Align::Left).drop_at(5));
     }
     columns.push(Column::new("rec/s", Align::Right));
-    columns.push(Column::new("95 % of rec/s", Align::Right).drop_at(2));
+    columns.push(Column::new("rec/s interval", Align::Right).drop_at(2));
     if saturated {
         columns.push(Column::new("x COST", Align::Right).drop_at(4));
     }
     if paced {
         columns.push(Column::new("p50", Align::Right));
-        columns.push(Column::new("95 % of p50", Align::Right).drop_at(1));
+        columns.push(Column::new("p50 interval", Align::Right).drop_at(1));
         columns.push(Column::new("p99", Align::Right));
-        columns.push(Column::new("95 % of p99", Align::Right).drop_at(3));
+        columns.push(Column::new("p99 interval", Align::Right).drop_at(3));
     }
     columns.push(Column::new("verdict", Align::Left));
     let mut table = Table::new(columns);
-    for line in &all {
+    for line in all {
         table.push(cells(line, shows_load(curves), saturated, paced));
     }
     table

@@ -4,7 +4,7 @@ use super::*;
 use proptest::prelude::*;
 
 fn p99(low: f64, high: f64) -> Option<Estimate> {
-    Some(Estimate { low, value: f64::midpoint(low, high), high, rounds: 3 })
+    Some(Estimate { low, value: f64::midpoint(low, high), high, confidence: 0.875, rounds: 4 })
 }
 
 #[test]
@@ -67,6 +67,7 @@ fn where_the_lead_changes() {
 
 #[test]
 fn sentences() {
+    let few = Some(Doubt::FewRounds(2));
     let said: Vec<String> = ["R", "RRR", "RR-", "-SS", "RRK", "RR-S", "RSR", "SRK"]
         .iter()
         .enumerate()
@@ -76,7 +77,7 @@ fn sentences() {
                 batch: "microbatch 100ms".to_owned(),
                 place: (at == 4).then(|| "parallelism 2".to_owned()),
                 crossover: of(leads),
-                single_rounds: at == 4,
+                doubt: [None, None, None, None, few, None, Some(Doubt::Divided), None][at],
                 noun: "lines".to_owned(),
             };
             format!("{leads}: {}", pair.sentence())
@@ -94,6 +95,7 @@ proptest! {
         let above = |rate: f64| leads.chars().skip(rate as usize);
         match of(&leads) {
             Crossover::TooFew => prop_assert!(leads.len() < 2),
+            Crossover::TooShort => prop_assert!(false, "leads are said of all"),
             Crossover::Never { record_everywhere, .. } => {
                 prop_assert!(!leads.chars().any(is_batch));
                 prop_assert_eq!(record_everywhere, leads.chars().all(|c| c == 'R'));
