@@ -22,7 +22,7 @@ mod text;
 pub use aspects::{Aspect, Difference, Incomparable};
 pub use document::{Comparison, Finding, Machine};
 pub use measures::Metric;
-pub use settings::settings_of;
+pub use settings::{is_told, settings_of};
 pub use text::{markdown, terminal};
 
 use crate::file::tame_json;

@@ -7,7 +7,9 @@
 mod config;
 mod resolve;
 mod table;
+mod uses;
 
 pub use config::{Config, ConfigError, EngineKind, Input, Parallelism, RateChoice};
 pub use resolve::{Layers, Origin, ResolveError, Resolved, Value, resolve};
 pub use table::{Def, TABLE, find};
+pub use uses::without_effect;

@@ -1,7 +1,7 @@
 //! The grid: which settings take which values.
 
 use super::value::{AxisPoint, Kind, SWEPT};
-use crate::settings::{Config, ConfigError, Origin, Resolved};
+use crate::settings::{Config, ConfigError, Origin, Resolved, without_effect};
 use thiserror::Error;
 use weir_reports::sweep::schema::{self, AxisValue};
 
@@ -49,6 +49,14 @@ pub enum GridError {
     TooLarge {
         /// How many there would be.
         cells: usize,
+    },
+    /// It would change nothing, and what it was charted with would be noise.
+    #[error("--over {name}: {problem}")]
+    NoEffect {
+        /// Which setting.
+        name: &'static str,
+        /// Why, and what would.
+        problem: String,
     },
     /// A cell's settings make no sense.
     #[error("cell {cell}: {source}")]
@@ -164,11 +172,23 @@ impl Grid {
         if cells > Self::MOST {
             return Err(GridError::TooLarge { cells });
         }
-        for cell in grid.cells() {
+        // Which of them no cell has used so far, and why not.
+        let mut idle: Vec<Option<String>> = vec![None; grid.axes.len()];
+        for (at, cell) in grid.cells().into_iter().enumerate() {
             let config = Config::new(&grid.settings(&cell, resolved))
                 .map_err(|source| GridError::Cell { cell: cell.name.clone(), source })?;
             if config.workloads.len() != 1 {
                 return Err(GridError::Workloads { found: config.workloads.len() });
+            }
+            for (axis, idle) in grid.axes.iter().zip(&mut idle) {
+                if at == 0 || idle.is_some() {
+                    *idle = without_effect(axis.setting, &config);
+                }
+            }
+        }
+        for (axis, idle) in grid.axes.iter().zip(idle) {
+            if let Some(problem) = idle {
+                return Err(GridError::NoEffect { name: axis.setting, problem });
             }
         }
         Ok(grid)
@@ -268,10 +288,30 @@ mod tests {
             (&["parallelism=1..300+2"], &[], "from 1 to 256"),
             (&["rate=1..100+1", "skew=0..9+0.1"], &[], "9100 cells is too large"),
             (&["rate=1k"], &["workload=word-count,stateful"], "one workload, and there are 2"),
+            (
+                &["rate=1k", "state-size=8,64"],
+                &[],
+                "--over state-size: word-count does not use it, keyed-state does",
+            ),
+            (
+                &["acking=on,off"],
+                &["engine=microbatch"],
+                "topology does: choose such with --engine",
+            ),
+            (&["batch-interval=1ms,1s"], &["engine=topology"], "microbatch and trident do"),
+            (&["max-spout-pending=1,9", "acking=off"], &[], "give --acking on"),
         ] {
             let message = grid(over, sets).expect_err(part).to_string();
             assert!(message.contains(part), "{over:?}: {message:?} lacks {part:?}");
             assert!(!message.contains('\n'), "{message:?} is one line");
+        }
+    }
+
+    /// It is enough that there are cells with an effect: the others show that elsewhere there is none.
+    #[test]
+    fn a_setting_may_be_idle_in_some_cells() {
+        for over in [["max-spout-pending=1,9", "acking=on,off"], ["acking=off,on", "rate=1k"]] {
+            assert!(grid(&over, &[]).is_ok(), "{over:?}");
         }
     }
 

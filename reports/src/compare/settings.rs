@@ -38,6 +38,15 @@ pub fn settings_of(workload: &str) -> Option<&'static [&'static str]> {
     TOLD.iter().find(|(name, _)| *name == workload).map(|(_, settings)| *settings)
 }
 
+/// Whether a workload is told a setting, of a text that was made up or of another. One that is not known here
+/// may be told any.
+#[must_use]
+pub fn is_told(workload: &str, setting: &str, generated: bool) -> bool {
+    let Some(told) = settings_of(workload) else { return true };
+    let of_text = told.contains(&"input") && GENERATED.contains(&setting);
+    told.contains(&setting) && (generated || !of_text)
+}
+
 /// What a setting bears on.
 enum Bearing {
     /// Nothing that is compared; or what rows say themselves, by name or by their engine's own account.
@@ -107,7 +116,7 @@ impl<'a> Common<'a> {
             Bearing::Workload => self
                 .workloads
                 .iter()
-                .any(|(of, _)| self.told(&of.name, setting))
+                .any(|(of, _)| is_told(&of.name, setting, self.generated))
                 .then_some(Aspect::Workload),
             Bearing::Runs(mode) => {
                 let has = |row: &Row| row.runs.iter().any(|run| run.mode == mode);
@@ -115,12 +124,6 @@ impl<'a> Common<'a> {
             }
             Bearing::All(aspect) => Some(aspect),
         }
-    }
-
-    fn told(&self, workload: &str, setting: &str) -> bool {
-        let Some(told) = settings_of(workload) else { return true };
-        let of_text = told.contains(&"input") && GENERATED.contains(&setting);
-        told.contains(&setting) && (self.generated || !of_text)
     }
 }
 
