@@ -130,9 +130,13 @@ fn report(matches: &ArgMatches) -> Result<u8, Failure> {
     let Some(path) = matches.get_one::<PathBuf>("result") else {
         return Err(Failure::usage("name a result file"));
     };
+    let mixed = matches.get_flag("allow-mixed");
     let mut result = match load_document(&super::place::document(path)?)? {
         Document::Runs(result) => result,
-        Document::Sweep(sweep) => {
+        Document::Sweep(mut sweep) => {
+            if mixed {
+                allow_mixed(&mut sweep.settings);
+            }
             let out = matches.get_one::<PathBuf>("out").map(PathBuf::as_path);
             return super::sweep::report(&sweep, out);
         }
@@ -145,11 +149,8 @@ fn report(matches: &ArgMatches) -> Result<u8, Failure> {
             return Ok(exit::OK);
         }
     };
-    if matches.get_flag("allow-mixed") {
-        // Recorded, so that what is written can be made from it again.
-        result.settings.retain(|setting| setting.name != "allow-mixed");
-        let (name, value) = ("allow-mixed".to_owned(), "on".to_owned());
-        result.settings.push(Setting { name, value, origin: "flag".to_owned() });
+    if mixed {
+        allow_mixed(&mut result.settings);
     }
     print_tables(&result)?;
     if let Some(folder) = matches.get_one::<PathBuf>("out") {
@@ -157,6 +158,13 @@ fn report(matches: &ArgMatches) -> Result<u8, Failure> {
         writeln!(stdout(), "Report: {}", absolute(&written.report).display())?;
     }
     Ok(exit::OK)
+}
+
+/// Recorded, so that what is written can be made from it again.
+fn allow_mixed(settings: &mut Vec<Setting>) {
+    settings.retain(|setting| setting.name != "allow-mixed");
+    let (name, value) = ("allow-mixed".to_owned(), "on".to_owned());
+    settings.push(Setting { name, value, origin: "flag".to_owned() });
 }
 
 fn explain(matches: &ArgMatches) -> Result<u8, Failure> {

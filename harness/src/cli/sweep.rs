@@ -51,6 +51,10 @@ fn show(bar: &Bar, event: &SweepEvent, quiet: bool) {
             let kept = if *kept == 0 { String::new() } else { format!(", {kept} of them kept") };
             Some(format!("{cells} cells{kept}; every run is checked"))
         }
+        SweepEvent::Broken { path, why } => Some(format!(
+            "{} is not a complete result file ({why}): the cell is run again",
+            path.display()
+        )),
         SweepEvent::CellEnded { name, done, failed: None } => Some(format!("{done} {name} done")),
         SweepEvent::CellEnded { name, done, failed: Some(why) } => {
             Some(format!("{done} {name} FAILED: {why}"))

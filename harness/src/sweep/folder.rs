@@ -14,6 +14,17 @@ pub(super) struct Folder {
     _lock: File,
 }
 
+/// What there is of a cell.
+#[derive(Debug, PartialEq)]
+pub(super) enum Kept {
+    /// Its result.
+    Result(Box<ResultFile>),
+    /// A file that is no whole result; says what is wrong with it.
+    Broken(String),
+    /// No file.
+    Nothing,
+}
+
 /// Why a folder cannot be had.
 pub(super) enum Refusal {
     /// Another process has it.
@@ -53,10 +64,21 @@ impl Folder {
         self.path.join("cells").join(format!("{name}.json"))
     }
 
-    /// The result of a cell, if it is there.
-    pub(super) fn load(&self, name: &str) -> Result<Option<ResultFile>, FileError> {
+    /// The result of a cell, if it is there. A file that is no whole document is nothing that could be gone
+    /// on with, nor lost.
+    ///
+    /// # Errors
+    /// It cannot be read, or is a document of something else, which is not ours to throw away.
+    pub(super) fn load(&self, name: &str) -> Result<Kept, FileError> {
         let path = self.cell(name);
-        if path.try_exists().unwrap_or(true) { load(&path).map(Some) } else { Ok(None) }
+        if !path.try_exists().unwrap_or(true) {
+            return Ok(Kept::Nothing);
+        }
+        match load(&path) {
+            Ok(result) => Ok(Kept::Result(Box::new(result))),
+            Err(FileError::Format { message, .. }) => Ok(Kept::Broken(message)),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) fn save(&self, name: &str, result: &ResultFile) -> Result<(), FileError> {
@@ -115,14 +137,28 @@ mod tests {
     fn only_results_of_sweeps_are_cleared() {
         let place = tempfile::tempdir().expect("a folder");
         let Ok(folder) = Folder::open(place.path()) else { panic!("a new folder") };
-        assert!(folder.load("rate-1k").expect("none").is_none());
+        assert_eq!(folder.load("rate-1k").expect("none"), Kept::Nothing);
         folder.save("rate-1k", &example()).expect("written");
-        assert_eq!(folder.load("rate-1k").expect("read"), Some(example()));
+        assert_eq!(folder.load("rate-1k").expect("read"), Kept::Result(Box::new(example())));
         for other in ["notes.json", "rate-1k.txt"] {
             std::fs::write(place.path().join("cells").join(other), "mine").expect("a file");
         }
         folder.clear().expect("cleared");
         assert_eq!(names(place.path()), ["notes.json", "rate-1k.txt"]);
+    }
+
+    #[test]
+    fn a_part_of_a_result_is_none_and_a_document_of_something_else_is_left_alone() {
+        let place = tempfile::tempdir().expect("a folder");
+        let Ok(folder) = Folder::open(place.path()) else { panic!("a new folder") };
+        for text in ["", "{", "{\"schema_version\": 1}", "[]"] {
+            std::fs::write(folder.cell("rate-1k"), text).expect("a file");
+            assert!(matches!(folder.load("rate-1k"), Ok(Kept::Broken(_))), "{text:?}");
+        }
+        for text in ["{\"schema_version\": 999}", "{\"kind\": \"sweep\", \"schema_version\": 1}"] {
+            std::fs::write(folder.cell("rate-1k"), text).expect("a file");
+            assert!(folder.load("rate-1k").is_err(), "{text:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Runs what is left of a sweep, and puts all cells together.
 
-use super::folder::{Folder, Refusal};
+use super::folder::{Folder, Kept, Refusal};
 use super::grid::{Cell, Grid, GridError};
 use super::identity::Identity;
 use super::plan::{Mismatch, Step, plan};
@@ -25,6 +25,13 @@ pub enum SweepEvent {
         cells: usize,
         /// How many of them are there already.
         kept: usize,
+    },
+    /// There is a file of a cell that is no whole result: the cell is run again.
+    Broken {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
     },
     /// A cell begins.
     Cell {
@@ -113,9 +120,11 @@ impl Sweep<'_> {
     pub fn run(&mut self) -> Result<SweepFile, SweepError> {
         let folder = self.open()?;
         let cells = self.grid.cells();
-        let kept =
-            cells.iter().map(|cell| folder.load(&cell.name)).collect::<Result<Vec<_>, _>>()?;
+        let (kept, broken) = kept(&folder, &cells)?;
         let steps = self.plan(&cells, &kept)?;
+        for event in broken {
+            (self.listener)(event);
+        }
         let mut done = steps.iter().filter(|step| **step == Step::Keep).count();
         (self.listener)(SweepEvent::Begin { cells: cells.len(), kept: done });
         let mut all = Vec::new();
@@ -225,6 +234,25 @@ pub fn command(resolved: &Resolved, grid: &Grid) -> String {
     words.extend(resolved.to_arguments());
     words.extend(grid.axes.iter().map(|axis| format!("--over={}", axis.text())));
     command_line(&words)
+}
+
+/// The results that are there, and an event for each file that is none.
+fn kept(
+    folder: &Folder,
+    cells: &[Cell],
+) -> Result<(Vec<Option<ResultFile>>, Vec<SweepEvent>), FileError> {
+    let (mut results, mut broken) = (Vec::new(), Vec::new());
+    for cell in cells {
+        results.push(match folder.load(&cell.name)? {
+            Kept::Result(result) => Some(*result),
+            Kept::Nothing => None,
+            Kept::Broken(why) => {
+                broken.push(SweepEvent::Broken { path: folder.cell(&cell.name), why });
+                None
+            }
+        });
+    }
+    Ok((results, broken))
 }
 
 /// What a cell's session came to: a result, or a reason that is the cell's own. What would befall every

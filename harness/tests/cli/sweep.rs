@@ -108,6 +108,13 @@ fn a_sweep_leaves_a_report_and_is_shown_again() {
     let cell = sweep.cells[0].result.as_ref().expect("a result");
     assert!(cell.command.starts_with("weir run word-count --rate=1k "), "{}", cell.command);
     assert!(sweep.command.ends_with("--over=rate=1k,2k,4k,8k"), "{}", sweep.command);
+    place.weir(["report", "swept/sweep.json", "--out", "mixed", "--allow-mixed"]).ok();
+    for (folder, mixed) in [("swept", false), ("mixed", true)] {
+        let chart = place.join(folder).join("charts/sweep-latency-by-throughput.svg");
+        let svg = std::fs::read_to_string(chart).expect("a chart");
+        assert_eq!(svg.contains("Mixed: "), mixed, "{folder}");
+        assert_eq!(svg.contains("panel of its own"), !mixed, "{folder}");
+    }
 }
 
 #[test]
@@ -189,9 +196,29 @@ fn cells_of_something_else_are_refused_and_thrown_away_on_request() {
     assert_eq!(std::fs::read(&path).expect("a file"), before, "it is still there");
     place.weir(TINY.iter().chain(&["--over=rate=1k", "--seed=7", "--fresh", "-q"])).ok();
     assert_eq!(weir_reports::load(&path).expect("a result").seed, 7);
-    std::fs::write(&path, &before[..before.len() / 2]).expect("a file");
-    let line = place.weir(TINY.iter().chain(&["--over=rate=1k", "--seed=7"])).refused(2);
-    assert!(line.contains("rate-1k.json") && line.contains("not a complete"), "{line:?}");
+}
+
+#[test]
+fn a_cell_that_is_cut_off_is_run_again() {
+    let place = Place::new();
+    let arguments = || TINY.iter().chain(&["--over=rate=1k,2k"]);
+    place.weir(arguments()).ok();
+    let (cut, whole) =
+        (place.join("swept/cells/rate-1k.json"), place.join("swept/cells/rate-2k.json"));
+    let before = stamp(&whole);
+    let bytes = std::fs::read(&cut).expect("a file");
+    std::fs::write(&cut, &bytes[..bytes.len() / 2]).expect("a file");
+    let done = place.weir(arguments());
+    assert_eq!(done.code, Some(0), "{done:?}");
+    let said: Vec<&str> = done.stderr.lines().collect();
+    assert!(said[0].contains("rate-1k.json is not a complete result file"), "{said:?}");
+    assert!(said[0].ends_with("the cell is run again"), "{said:?}");
+    assert_eq!(
+        said[1..],
+        ["weir: 2 cells, 1 of them kept; every run is checked", "weir: 2 rate-1k done"]
+    );
+    weir_reports::load(&cut).expect("a whole result");
+    assert_eq!(stamp(&whole), before, "the other cell was kept");
 }
 
 #[test]
@@ -202,6 +229,8 @@ fn what_is_no_grid_is_refused() {
         ("colour=red", "there are rate"),
         ("rate=1k..2k", "FROM..TO*FACTOR"),
         ("window=1s,fast", "cell window-fast"),
+        ("window=1s,2s", "word-count does not use it, windowed does"),
+        ("state-size=8,64", "word-count does not use it, keyed-state does"),
         ("batch-interval=1ms", "leave one of them out"),
     ] {
         let line = place.weir(TINY.iter().chain(&["--over", over])).refused(2);
