@@ -146,13 +146,12 @@ fn compare_throughput(
         ((a_name, a), (b_name.as_str(), b))
     };
     let ratio = units::multiple_spoken(first.1.per_s.median / second.1.per_s.median);
-    let single = first.1.per_s.rounds < 2 || second.1.per_s.rounds < 2;
-    let verdict = if single {
-        format!("{ratio} as much, in a single round")
-    } else if a.per_s.overlaps(&b.per_s) {
-        "their rounds overlap, so neither is ahead".to_owned()
-    } else {
-        format!("{ratio} as much")
+    let verdict = match first.1.per_s.rounds.min(second.1.per_s.rounds) {
+        1 => format!("{ratio} as much, in a single round"),
+        _ if a.per_s.overlaps(&b.per_s) => "their rounds overlap, so neither is ahead".to_owned(),
+        // Fewer rounds than it takes to rule out chance: how many there were is for the reader to weigh.
+        rounds @ 2..4 => format!("{ratio} as much, in all of {rounds} rounds"),
+        _ => format!("{ratio} as much"),
     };
     format!(
         "At saturation {} processes {}, {} {}: {verdict}.",
