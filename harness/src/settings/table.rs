@@ -53,8 +53,14 @@ pub const TABLE: &[Def] = &[
     ),
     one("schedule", "SHAPE", "constant", "When records are due; see `weir list schedules`"),
     one("duration", "TIME", "1s", "Length of the measured phase of each run at a rate"),
-    one("saturation", "TIME", "500ms", "Length of the measured phase of each run at max"),
-    one("warmup", "TIME", "150ms", "Load before the measured phase; not part of any figure"),
+    one(
+        "saturation",
+        "TIME",
+        "500ms",
+        "Length of the measured phase of each run at max; where that is no twelve batches, as long as they \
+         take, up to four times that",
+    ),
+    one("warmup", "TIME", "150ms", "Load before the measured phase; in no latency or throughput"),
     one("rounds", "N", "2", "Times that every run is repeated, in the order A B B A"),
     many("batch-interval", "TIME", "1ms,10ms,100ms", "Batch intervals of microbatch and trident"),
     one(
