@@ -31,8 +31,8 @@ pub fn html(curves: &Curves, charts: &[SweepChart]) -> String {
                     }
                     @if let Some(base) = &curves.base {
                         p.soft {
-                            "Measured from " (base.created) " on, on " (base.environment.cpu_model)
-                            " (" (base.environment.cpus) " processors), weir "
+                            "Measured on " (base.environment.cpu_model)
+                            " (" (base.environment.cpus) " processors), begun " (base.created) ", weir "
                             (base.weir_version) ", seed " (base.seed) "."
                             @if let Some(workload) = base.workloads.first() {
                                 " Input: " (workload.input) "."
