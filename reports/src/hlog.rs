@@ -155,14 +155,7 @@ mod tests {
     fn runs_whose_numbers_may_not_be_stated_are_comments() {
         type Change = fn(&mut Run);
         let unsettled: Change = |run| {
-            run.steady = Some(crate::schema::Steady {
-                series: "throughput".to_owned(),
-                state: crate::schema::Steadiness::StillChanging,
-                intervals: 50,
-                interval_ms: 10.0,
-                cut_s: 0.3,
-                drift: None,
-            });
+            run.steady = Some(testing::steady(crate::schema::Steadiness::StillChanging));
         };
         let rows: [(Change, &str); 3] = [
             (|run| run.verdict.valid = false, "INVALID"),

@@ -332,11 +332,14 @@ impl Run {
         self.verdict.valid && self.error.is_none() && !self.never_settled()
     }
 
+    /// What the load is called if everything was due at once.
+    pub(crate) const SATURATION: &str = "saturation";
+
     /// The load as its schedule describes it; `saturation` if everything was due at once.
     #[must_use]
     pub fn load(&self) -> &str {
         match self.mode {
-            Mode::Saturation => "saturation",
+            Mode::Saturation => Self::SATURATION,
             Mode::Paced => &self.schedule,
         }
     }

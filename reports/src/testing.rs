@@ -4,5 +4,5 @@
 mod example;
 mod hostile;
 
-pub use example::example;
+pub use example::{example, steady};
 pub use hostile::hostile;

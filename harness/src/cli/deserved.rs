@@ -63,8 +63,7 @@ fn unproven(run: &Run) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use weir_reports::schema::Steady;
-    use weir_reports::testing::example;
+    use weir_reports::testing::{example, steady};
 
     /// A result without a fault, whose loop and null engine have the runs of the first row.
     fn right() -> ResultFile {
@@ -79,18 +78,13 @@ mod tests {
         result
     }
 
-    fn steady(state: Steadiness) -> Option<Steady> {
-        let series = "throughput".to_owned();
-        Some(Steady { series, state, intervals: 5, interval_ms: 1.0, cut_s: 0.0, drift: None })
-    }
-
     #[test]
     fn what_a_result_deserves() {
         let wrong = |run: &mut Run| run.verdict.valid = false;
         let failed = |run: &mut Run| run.error = Some("a panic".to_owned());
-        let changing = |run: &mut Run| run.steady = steady(Steadiness::StillChanging);
-        let short = |run: &mut Run| run.steady = steady(Steadiness::TooShort);
-        let behind = |run: &mut Run| run.steady = steady(Steadiness::Behind);
+        let changing = |run: &mut Run| run.steady = Some(steady(Steadiness::StillChanging));
+        let short = |run: &mut Run| run.steady = Some(steady(Steadiness::TooShort));
+        let behind = |run: &mut Run| run.steady = Some(steady(Steadiness::Behind));
         let rows: [(fn(&mut Run), u8, u8, &str); 5] = [
             (wrong, exit::WRONG_OUTPUT, exit::WRONG_OUTPUT, "INVALID"),
             (failed, exit::UNEXPECTED, exit::UNEXPECTED, "a panic"),

@@ -49,14 +49,7 @@ fn drop_mode(result: &mut ResultFile, prefix: &str, mode: crate::schema::Mode) {
 fn unsettle(result: &mut ResultFile, prefix: &str, mode: crate::schema::Mode) {
     for row in rows(result).iter_mut().filter(|row| row.id.starts_with(prefix)) {
         for run in row.runs.iter_mut().filter(|run| run.mode == mode) {
-            run.steady = Some(crate::schema::Steady {
-                series: "median latency".to_owned(),
-                state: crate::schema::Steadiness::StillChanging,
-                intervals: 50,
-                interval_ms: 10.0,
-                cut_s: 0.4,
-                drift: None,
-            });
+            run.steady = Some(testing::steady(crate::schema::Steadiness::StillChanging));
         }
     }
 }

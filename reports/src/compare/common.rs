@@ -130,8 +130,8 @@ fn nothing_counts(old: &[ResultFile], new: &[ResultFile]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::{Mode, Steadiness, Steady};
-    use crate::testing::{example, hostile};
+    use crate::schema::{Mode, Steadiness};
+    use crate::testing::{example, hostile, steady};
 
     /// Something that a result is without.
     type Change = fn(&mut ResultFile);
@@ -142,14 +142,7 @@ mod tests {
     }
 
     fn unsettle(run: &mut Run) {
-        run.steady = Some(Steady {
-            series: "throughput".to_owned(),
-            state: Steadiness::StillChanging,
-            intervals: 50,
-            interval_ms: 10.0,
-            cut_s: 0.3,
-            drift: None,
-        });
+        run.steady = Some(steady(Steadiness::StillChanging));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::document::{Comparison, Finding};
 use super::judged::{Sides, ratio, several, share};
 use super::machine::{Loops, Yardstick};
-use crate::schema::{Mode, ResultFile, Run};
+use crate::schema::{ResultFile, Run};
 use crate::text::clean;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -82,16 +82,6 @@ impl Metric {
     }
 }
 
-/// A load: how it is called, and whether a run was under it.
-const SATURATION: &str = "saturation";
-
-fn load_of(run: &Run) -> &str {
-    match run.mode {
-        Mode::Saturation => SATURATION,
-        Mode::Paced => &run.schedule,
-    }
-}
-
 /// Workload and row.
 type Name<'a> = (&'a str, &'a str);
 
@@ -132,15 +122,15 @@ impl<'a> Side<'a> {
     fn loads(&self) -> Vec<&'a str> {
         let mut loads = Vec::new();
         for (run, _) in &self.rounds {
-            if !loads.contains(&load_of(run)) {
-                loads.push(load_of(run));
+            if !loads.contains(&run.load()) {
+                loads.push(run.load());
             }
         }
         loads
     }
 
     fn under(&self, load: &str) -> impl Iterator<Item = &(&'a Run, Option<f64>)> {
-        self.rounds.iter().filter(move |(run, _)| load_of(run) == load)
+        self.rounds.iter().filter(move |(run, _)| run.load() == load)
     }
 
     /// A value for each round that has one, and the multiple of the loop's for each that has that.
@@ -233,13 +223,11 @@ impl Pair<'_> {
             let finding = self.finding(load, metric, old, new);
             Sides { finding, to_loop: (old_to_loop, new_to_loop) }
         };
-        let compared = |metric: Metric| {
-            let unsettled = (unsettled(self.old, load), unsettled(self.new, load));
-            ratio(sides(metric), unsettled, loops, judge)
-        };
+        let unsettled = (unsettled(self.old, load), unsettled(self.new, load));
+        let compared = |metric: Metric| ratio(sides(metric), unsettled, loops, judge);
         let valid = share(sides(Metric::Valid).finding, "the output was the oracle's", judge);
         let mut found: Vec<Finding> = valid.into_iter().collect();
-        if load == SATURATION {
+        if load == Run::SATURATION {
             found.extend(
                 [Metric::Throughput, Metric::CpuPerMillion].into_iter().filter_map(compared),
             );

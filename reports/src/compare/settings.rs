@@ -67,8 +67,7 @@ fn bearing(name: &str) -> Bearing {
         | "parallelism" => Bearing::Nothing,
         // A row's settings have them, if its engine has.
         "flush-interval" | "max-spout-pending" | "message-timeout" => Bearing::Nothing,
-        "input" | "cardinality" | "skew" | "words-per-line" | "state-size" | "window" | "slide"
-        | "lateness" | "disorder" | "stragglers" | "straggle" => Bearing::Workload,
+        _ if TOLD.iter().any(|(_, settings)| settings.contains(&name)) => Bearing::Workload,
         "schedule" | "duration" => Bearing::Runs(Mode::Paced),
         "saturation" => Bearing::Runs(Mode::Saturation),
         "warmup" => Bearing::All(Aspect::Schedule),

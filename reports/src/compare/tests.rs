@@ -1,9 +1,9 @@
 //! Comparisons of the made-up result with changed copies of itself.
 
 use super::*;
-use crate::schema::{Mode, Reference, Row, Run, Steadiness, Steady};
+use crate::schema::{Mode, Reference, Row, Run, Steadiness};
 use crate::terminal::Colour;
-use crate::testing::{example, hostile};
+use crate::testing::{example, hostile, steady};
 use crate::text::width;
 
 /// The example with eight rounds, each a little different from the others.
@@ -182,14 +182,7 @@ fn a_row_that_no_longer_settles_does_not_vanish() {
     let unsettled = rounds(|row, run| {
         if row.id == "topology" && run.mode == Mode::Saturation {
             run.achieved_per_s *= 0.3;
-            run.steady = Some(Steady {
-                series: "throughput".to_owned(),
-                state: Steadiness::Drifting,
-                intervals: 50,
-                interval_ms: 10.0,
-                cut_s: 0.0,
-                drift: Some(-0.5),
-            });
+            run.steady = Some(steady(Steadiness::Drifting));
         }
     });
     let comparison = found(rounds(same), unsettled.clone());

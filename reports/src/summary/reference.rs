@@ -45,8 +45,8 @@ pub(super) fn notes(result: &WorkloadResult) -> Vec<String> {
 mod tests {
     use super::*;
     use crate::Summary;
-    use crate::schema::{ResultFile, Steadiness, Steady};
-    use crate::testing::example;
+    use crate::schema::{ResultFile, Steadiness};
+    use crate::testing::{example, steady};
 
     /// The example, whose null engine has the runs of the second row.
     fn kept() -> ResultFile {
@@ -96,14 +96,7 @@ mod tests {
         assert!(invalid.starts_with("the null engine is INVALID in 1 of "), "{invalid}");
         assert!(!invalid.contains('\n'));
         let changing = said(|run| {
-            run.steady = Some(Steady {
-                series: "throughput".to_owned(),
-                state: Steadiness::StillChanging,
-                intervals: 50,
-                interval_ms: 10.0,
-                cut_s: 0.3,
-                drift: None,
-            });
+            run.steady = Some(steady(Steadiness::StillChanging));
         });
         assert!(changing.contains("the null engine never settled in 1 of 3 rounds"), "{changing}");
     }

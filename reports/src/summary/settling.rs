@@ -105,14 +105,7 @@ mod tests {
 
     #[test]
     fn notes_say_what_was_cut_and_what_never_settled() {
-        let steady = |state, cut_s, drift| Steady {
-            series: "throughput".to_owned(),
-            state,
-            intervals: 50,
-            interval_ms: 10.0,
-            cut_s,
-            drift,
-        };
+        let steady = |state, cut_s, drift| Steady { cut_s, drift, ..crate::testing::steady(state) };
         let ok = steady(Steadiness::Settled, 0.0, None);
         let cut = steady(Steadiness::Settled, 0.12, None);
         let more = steady(Steadiness::Settled, 1.2, None);

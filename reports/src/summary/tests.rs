@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::histogram;
-use crate::schema::{Mode, Row, Run, Steadiness, Steady};
+use crate::schema::{Mode, Row, Run, Steadiness};
 use crate::testing;
 use hdrhistogram::Histogram;
 use proptest::prelude::*;
@@ -291,14 +291,7 @@ proptest! {
 
 #[test]
 fn a_load_at_which_no_round_settled_has_no_numbers_anywhere() {
-    let changing = Steady {
-        series: "throughput".to_owned(),
-        state: Steadiness::StillChanging,
-        intervals: 50,
-        interval_ms: 10.0,
-        cut_s: 0.3,
-        drift: None,
-    };
+    let changing = testing::steady(Steadiness::StillChanging);
     let mut result = testing::example();
     // All rounds at saturation of one row, all at one rate of the next, one round of the third.
     let unsettled = |row: &mut Row, mode: Mode, rounds: usize| {

@@ -1,7 +1,7 @@
 //! What a person sees on a terminal.
 
 use super::*;
-use crate::schema::{Mode, ResultFile, Run, Steadiness, Steady};
+use crate::schema::{Mode, ResultFile, Run, Steadiness};
 use crate::testing;
 use crate::text::{is_hostile, width};
 
@@ -76,14 +76,7 @@ fn a_column_is_of_one_kind_of_run() {
     assert!(cpu(&settled).parse::<f64>().is_ok(), "{settled:?}");
     let saturated = |run: &&mut Run| run.mode == Mode::Saturation;
     for run in result.workloads[0].rows[0].runs.iter_mut().filter(saturated) {
-        run.steady = Some(Steady {
-            series: "throughput".to_owned(),
-            state: Steadiness::StillChanging,
-            intervals: 50,
-            interval_ms: 10.0,
-            cut_s: 0.3,
-            drift: None,
-        });
+        run.steady = Some(testing::steady(Steadiness::StillChanging));
     }
     let unsettled = row(&result);
     assert_eq!((cpu(&unsettled).as_str(), unsettled.len()), ("-", settled.len()));

@@ -3,7 +3,8 @@
 use crate::histogram::{encode, percentiles};
 use crate::schema::{
     Batches, Component, Environment, Fitness, Mode, Percentiles, Phases, Reference, Resources,
-    ResultFile, Row, Run, SCHEMA_VERSION, SeriesPoint, Setting, Verdict, WorkloadResult,
+    ResultFile, Row, Run, SCHEMA_VERSION, SeriesPoint, Setting, Steadiness, Steady, Verdict,
+    WorkloadResult,
 };
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
@@ -12,6 +13,13 @@ use std::sync::OnceLock;
 const ROUNDS: u32 = 3;
 const MEASURED_S: f64 = 3.0;
 const WARM_UP_S: f64 = 1.0;
+
+/// What a run at saturation says of whether it settled.
+#[must_use]
+pub fn steady(state: Steadiness) -> Steady {
+    let series = "throughput".to_owned();
+    Steady { series, state, intervals: 50, interval_ms: 10.0, cut_s: 0.3, drift: None }
+}
 
 /// Three workloads on five rows in three rounds each. `word-count` is complete, has a second load,
 /// and one row is generator bound; `stateful` has an INVALID row and a FAILED one; `windowed` has a

@@ -5,14 +5,7 @@ use crate::schema::{Reference, Setting, Steadiness, Steady};
 use crate::sweep::chance::Doubt;
 
 fn steady(state: Steadiness, cut_s: f64) -> Steady {
-    Steady {
-        series: "throughput".to_owned(),
-        state,
-        intervals: 50,
-        interval_ms: 10.0,
-        cut_s,
-        drift: None,
-    }
+    Steady { cut_s, ..crate::testing::steady(state) }
 }
 
 /// The first row's runs of a mode.
