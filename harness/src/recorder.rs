@@ -24,8 +24,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use weir_dataflow::{Meter, Recorder, Sample};
 
-/// The longest latency that a histogram holds; longer ones are counted as
-/// [`overflow`](LatencyResult::overflow).
+/// The longest latency that a histogram is asked to hold, an hour. It holds all that have as many bits, up to 73
+/// minutes; longer ones are counted as [`overflow`](LatencyResult::overflow).
 pub const HIGHEST_NS: u64 = 3_600_000_000_000;
 /// Significant decimal digits of the run's histograms.
 const DIGITS: u8 = 3;
@@ -159,7 +159,7 @@ pub struct LatencyResult {
     /// Scheduled-time latency of all phases, by the interval that records were scheduled in. Empty
     /// intervals are left out.
     pub intervals: Vec<IntervalLatency>,
-    /// Records with a latency above [`HIGHEST_NS`], which no histogram holds: a run with any has no
+    /// Records with a latency so far above [`HIGHEST_NS`] that no histogram holds it: a run with any has no
     /// percentiles to trust.
     pub overflow: u64,
     /// Records that were visible before they were due or taken, in no histogram. Normal at

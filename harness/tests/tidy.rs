@@ -222,6 +222,76 @@ fn the_front_page_of_a_crate_or_module_only_shows_the_way() {
     none("items in lib.rs or mod.rs", &violations.collect::<Vec<_>>());
 }
 
+/// The commands of cargo in a document, in words: up to the end of the code they stand in, or to a remark.
+fn commands(text: &str) -> Vec<Vec<&str>> {
+    let whole = |command: &'static str| text.match_indices(command).map(|(at, _)| &text[at..]);
+    let found = ["cargo test ", "cargo bench ", "cargo run "].into_iter().flat_map(whole);
+    let ends = |rest: &str| rest.find(['`', '#', '\n']).unwrap_or(rest.len());
+    found.map(|rest| rest[..ends(rest)].split_whitespace().collect()).collect()
+}
+
+/// What is wrong with a command: a crate or a target that is not there, or a filter that no test of the crate has.
+fn fault(command: &[&str], metadata: &Metadata, sources: &[(PathBuf, String)]) -> Option<String> {
+    let mut words = command[2..].iter().take_while(|word| **word != "--");
+    let (mut package, mut target, mut filter) = (None, None, None);
+    while let Some(word) = words.next() {
+        match *word {
+            "-p" => package = words.next(),
+            "--test" | "--bench" | "--example" => target = Some((&word[2..], words.next()?)),
+            other if !other.starts_with('-') => filter = Some(other),
+            _ => {}
+        }
+    }
+    let name = package?;
+    let Some(package) = metadata.packages.iter().find(|package| package.name.as_str() == *name)
+    else {
+        return Some(format!("there is no crate {name}"));
+    };
+    if let Some((kind, name)) = target {
+        let is_it = |target: &cargo_metadata::Target| {
+            target.name == **name && target.kind.iter().any(|is| is.to_string() == kind)
+        };
+        // NAME stands for any of them.
+        if **name != name.to_uppercase() && !package.targets.iter().any(is_it) {
+            return Some(format!("there is no {kind} {name}"));
+        }
+    }
+    let filter = filter.filter(|_| command[1] == "test")?;
+    let home = package.manifest_path.parent()?.as_std_path();
+    let tests = |(path, text): &(PathBuf, String)| {
+        let heads = text.lines().map(str::trim_start).filter(|line| line.starts_with("fn "));
+        let path = path.strip_prefix(home).ok().map(short);
+        path.is_some_and(|path| {
+            path.contains(filter) || heads.clone().any(|line| line.contains(filter))
+        })
+    };
+    (!sources.iter().any(tests)).then(|| format!("no test is called {filter}"))
+}
+
+#[test]
+fn commands_of_the_documents_run_something() {
+    let (metadata, sources) = (metadata(), sources());
+    let documents = files().into_iter().filter(|path| path.extension().is_some_and(|e| e == "md"));
+    let (mut count, mut faults) = (0, Vec::new());
+    for path in documents {
+        let text = std::fs::read_to_string(&path).expect("UTF-8");
+        for command in commands(&text) {
+            count += 1;
+            let fault = fault(&command, &metadata, &sources);
+            faults
+                .extend(fault.map(|why| format!("{}: {}: {why}", short(&path), command.join(" "))));
+        }
+    }
+    assert!(count > 30, "only {count} commands");
+    none("commands that run nothing", &faults);
+    for broken in
+        ["-p weir-lost", "-p weir-harness --bench lost", "-p weir-harness --lib lost_and_gone"]
+    {
+        let command: Vec<&str> = ["cargo", "test"].into_iter().chain(broken.split(' ')).collect();
+        assert!(fault(&command, &metadata, &sources).is_some(), "{broken}");
+    }
+}
+
 /// Put together from halves, so that this file does not hold them.
 fn forbidden() -> Vec<String> {
     [("to", "do!("), ("unimple", "mented!("), ("FIX", "ME"), ("#[ig", "nore"), ("X", "XX")]

@@ -194,8 +194,9 @@ fn list(what: Option<&str>) -> Result<u8, Failure> {
     };
     if wanted("workloads") {
         title(&mut out, "workloads")?;
+        let width = NAMES.iter().map(|name| name.len()).max().unwrap_or_default();
         for name in NAMES {
-            writeln!(out, "  {name:12} {}", describe(name, &settings)?.summary)?;
+            writeln!(out, "  {name:width$} {}", describe(name, &settings)?.summary)?;
         }
     }
     if wanted("engines") {

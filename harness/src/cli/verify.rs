@@ -105,14 +105,14 @@ fn say(
             let late = if *late_found > 0 { format!(", {late_found} late") } else { String::new() };
             writeln!(
                 stdout(),
-                "{workload:12} {row:28} ok    {records} records, {rows} keys{late}"
+                "{workload:16} {row:28} ok    {records} records, {rows} keys{late}"
             )?;
         }
         return Ok(());
     }
     writeln!(
         stdout(),
-        "{workload:12} {row:28} WRONG {missing} missing, {extra} extra, {wrong} wrong of {rows} keys; \
+        "{workload:16} {row:28} WRONG {missing} missing, {extra} extra, {wrong} wrong of {rows} keys; \
          late {late_found} of {late_expected}"
     )?;
     for example in &verdict.examples {
