@@ -8,7 +8,7 @@
 use crate::bootstrap::Bootstrap;
 use crate::error::StatisticsError;
 use crate::sample::{check, mean, median, spread};
-use crate::trend::{LEAST_POINTS, slope};
+use crate::trend::{LEAST_POINTS, Line, by_blocks, inflation};
 
 /// Points that are averaged before the rule is applied.
 pub const BATCH: usize = 5;
@@ -28,6 +28,9 @@ const FENCE: f64 = 4.5;
 fn clear(n: usize) -> f64 {
     4.0 * (1.0 + 8.0 / n as f64)
 }
+
+/// How much of what neighbours have in common a few values hide, by their number ([`inflation`]).
+const HIDDEN: f64 = 2.0;
 
 /// What [`settle_averages`] takes for a change.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -142,25 +145,18 @@ fn drifting(
     if rest.len() < LEAST_POINTS {
         return Ok(None);
     }
-    let growth = slope(rest, bootstrap)?;
+    let growth = by_blocks(rest, bootstrap)?;
     let steps = (rest.len() - 1) as f64;
     let rise = growth.estimate * steps;
     let drift = rise / mean(rest).abs();
-    let by_chance =
-        growth.contains(0.0) || rise.abs() < clear(rest.len()) * rise_error(rest, growth.estimate);
+    let by_chance = growth.contains(0.0) || rise.abs() < clear(rest.len()) * rise_error(rest);
     Ok(Some(drift).filter(|drift| !by_chance && drift.abs() > tolerance))
 }
 
-/// Standard error of a rise over all of `rest`, by the textbook. Resampling a few values understates it.
-fn rise_error(rest: &[f64], slope: f64) -> f64 {
-    let n = rest.len() as f64;
-    let centre = (n - 1.0) / 2.0;
-    let middle = mean(rest);
-    let left = |(x, y): (usize, &f64)| y - middle - slope * (x as f64 - centre);
-    let left: Vec<f64> = rest.iter().enumerate().map(left).collect();
-    let squares: f64 = left.iter().map(|value| value * value).sum();
-    let error = (squares / (n - 2.0) * 12.0 / (n * (n * n - 1.0))).sqrt();
-    error * (n - 1.0) * inflation(&left)
+/// Standard error of a rise over all of `rest`. Resampling a few values understates it.
+fn rise_error(rest: &[f64]) -> f64 {
+    let left = Line::through(rest).residuals(rest);
+    Line::error(&left) * (rest.len() as f64 - 1.0) * inflation(&left, HIDDEN)
 }
 
 /// The values, none further from the middle of the second half than its fence.
@@ -181,21 +177,8 @@ fn unlike((beginning, rest): (&[f64], &[f64]), tolerance: f64) -> bool {
     };
     let left = [of(beginning), of(rest)].concat();
     let parts = 1.0 / beginning.len() as f64 + 1.0 / rest.len() as f64;
-    let chance = clear(left.len()) * spread(&left) * parts.sqrt() * inflation(&left);
+    let chance = clear(left.len()) * spread(&left) * parts.sqrt() * inflation(&left, HIDDEN);
     (median(beginning) - middle).abs() > chance.max(tolerance * middle.abs())
-}
-
-/// By how much the standard error of a mean exceeds that of independent values, if neighbours resemble each
-/// other as here (an autoregressive series of first order).
-fn inflation(values: &[f64]) -> f64 {
-    let middle = mean(values);
-    let square = |value: &f64| (value - middle).powi(2);
-    let all: f64 = values.iter().map(square).sum();
-    let with_next: f64 = values.windows(2).map(|w| (w[0] - middle) * (w[1] - middle)).sum();
-    // A few values show less of it than there is.
-    let memory = if all > 0.0 { with_next / all + 2.0 / values.len() as f64 } else { 0.0 };
-    let memory = memory.clamp(0.0, 0.9);
-    ((1.0 + memory) / (1.0 - memory)).sqrt()
 }
 
 /// The number of leading values without which the mean of the rest has the least standard error. The last

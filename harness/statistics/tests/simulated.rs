@@ -119,6 +119,29 @@ fn a_series_grows_if_it_does() {
     assert!(found >= 95, "{found} of 100 found");
 }
 
+/// Backlogs are told by 8 to 40 windows, and neighbours of these resemble each other.
+#[test]
+fn a_slope_is_known_as_well_as_its_interval_says() {
+    for (points, memory, at_least) in [
+        (8, 0.0, 380),
+        (8, 0.5, 372),
+        (8, 0.8, 348),
+        (10, 0.0, 380),
+        (10, 0.5, 372),
+        (10, 0.8, 348),
+        (40, 0.0, 380),
+        (40, 0.5, 372),
+        (40, 0.8, 348),
+    ] {
+        let holds = holding(|noise| {
+            // What came before the first point is as much a part of the series.
+            let series = &noise.wandering(points + 30, memory)[30..];
+            slope(series, &quick()).expect("values").contains(0.0)
+        });
+        assert!(holds >= at_least, "{points} points, memory {memory}: {holds} of 400");
+    }
+}
+
 #[test]
 fn the_beginning_is_cut_where_it_ends() {
     for seed in 0..20 {
