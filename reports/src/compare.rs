@@ -81,6 +81,13 @@ impl Comparison {
         self.findings.iter().any(|finding| finding.verdict == Verdict::Regressed)
     }
 
+    /// Whether the rounds are so few that no throughput or latency could have changed for sure.
+    #[must_use]
+    pub fn has_too_few_rounds(&self) -> bool {
+        let mut levels = self.findings.iter().filter_map(|finding| finding.confidence).peekable();
+        levels.peek().is_some() && levels.all(|level| level < self.confidence)
+    }
+
     /// As a JSON document.
     #[must_use]
     pub fn to_json(&self) -> String {

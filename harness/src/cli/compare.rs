@@ -24,9 +24,15 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let comparison = compare(&old, &new, &options)
         .map_err(|error| Failure { code: exit::INCOMPARABLE, message: error.to_string() })?;
     print(&comparison, matches.get_one::<String>("format").map(String::as_str))?;
-    let fail_on = texts(matches, "fail-on");
+    let on_regression = texts(matches, "fail-on").iter().any(|what| what == "regression");
+    if on_regression && comparison.has_too_few_rounds() {
+        // Whoever asks for a gate has to know that it stands open.
+        let line =
+            "no figure can regress for sure in so few rounds: --fail-on regression needs more";
+        writeln!(stderr(), "weir: {line}")?;
+    }
     let strict = matches.get_flag("strict");
-    Ok(if comparison.has_regressed() && fail_on.iter().any(|what| what == "regression") {
+    Ok(if comparison.has_regressed() && on_regression {
         exit::REGRESSION
     } else if comparison.is_inconclusive() && strict {
         exit::INCONCLUSIVE

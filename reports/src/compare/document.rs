@@ -10,7 +10,7 @@ use weir_statistics::verdict::Verdict;
 pub struct Comparison {
     /// What all findings come to, in a word.
     pub verdict: String,
-    /// How sure each interval is.
+    /// How sure an interval has to be.
     pub confidence: f64,
     /// Relative differences up to this are noise.
     pub noise_band: f64,
@@ -33,9 +33,11 @@ pub struct Machine {
     pub workload: String,
     /// Relative change of the loop's throughput: lower bound, estimate, upper bound.
     pub change: [f64; 3],
+    /// How sure that interval is: less than was asked for, of few rounds.
+    pub confidence: f64,
     /// Whether it is beyond noise: throughput and processor time are then compared as multiples of the loop.
     pub differs: bool,
-    /// Whether it may be: a change of these counts then only if it shows beside the loop, too.
+    /// Whether it may be, or its rounds are too few to say.
     pub open: bool,
 }
 
@@ -56,8 +58,11 @@ pub struct Finding {
     pub old: Vec<f64>,
     /// Likewise.
     pub new: Vec<f64>,
-    /// Relative change of the new side: lower bound, estimate, upper bound. `None` if there is no ratio.
+    /// Relative change of the new side: lower bound, estimate, upper bound. The estimate is the median of the ratios
+    /// of all pairs of rounds (Hodges and Lehmann), not the ratio of two medians. `None` if there is no ratio.
     pub change: Option<[f64; 3]>,
+    /// How sure that interval is: less than was asked for, of few rounds.
+    pub confidence: Option<f64>,
     /// How often chance alone makes a difference as large (Mann-Whitney, two-sided).
     pub p: Option<f64>,
     /// The share of false ones among all findings that are at least as sure as this (Benjamini and Hochberg's

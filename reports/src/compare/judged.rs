@@ -30,12 +30,16 @@ pub(super) fn share(mut finding: Finding, what: &str, judge: &Judge) -> Option<F
     if old.1 == 0 || new.1 == 0 {
         return Some(finding);
     }
-    let chance = fisher(old, new);
     // A single wrong output is one too many, whatever chance makes of it.
     if finding.metric == Metric::Valid && old.0 == old.1 {
         finding.verdict = Verdict::Regressed;
         return Some(finding);
     }
+    if finding.metric == Metric::KeptUp && old.0 + new.0 == 0 {
+        finding.verdict = Verdict::Unchanged;
+        return Some(finding);
+    }
+    let chance = fisher(old, new);
     (finding.p, finding.q) = (Some(chance), Some(chance));
     let better = new.0 * old.1 > old.0 * new.1;
     finding.verdict = match chance <= 1.0 - judge.confidence {
@@ -46,31 +50,56 @@ pub(super) fn share(mut finding: Finding, what: &str, judge: &Judge) -> Option<F
     Some(finding)
 }
 
-/// Of values that are compared by their ratio. `None` if neither side has any.
-///
-/// `unsettled` is how many runs of each side never settled: a side of which no round is left is
-/// something to say.
-pub(super) fn ratio(
-    mut sides: Sides,
-    unsettled: (usize, usize),
-    loops: &Loops,
+/// The same of what a machine can decide.
+pub(super) fn share_by_machine(
+    finding: Finding,
+    what: &str,
+    beside: &Beside<'_>,
     judge: &Judge,
 ) -> Option<Finding> {
+    let mut finding = share(finding, what, judge)?;
+    let improved = finding.verdict == Verdict::Improved;
+    let changed = improved || finding.verdict == Verdict::Regressed;
+    if changed && beside.loops.decides(improved, beside.utilisation) {
+        finding.verdict = Verdict::Inconclusive;
+        let note = finding.note.unwrap_or_default();
+        finding.note = Some(format!("{note}: it may be the machine"));
+    }
+    Some(finding)
+}
+
+/// What a row is judged beside.
+pub(super) struct Beside<'a> {
+    pub(super) loops: &'a Loops,
+    /// The load as a share of what the row could do before, if that is known.
+    pub(super) utilisation: Option<f64>,
+    /// How many runs of each side never settled.
+    pub(super) unsettled: (usize, usize),
+}
+
+/// Of values that are compared by their ratio. `None` if neither side has any, nor ever had.
+///
+/// A side of which no round is left is something to say.
+pub(super) fn ratio(mut sides: Sides, beside: &Beside<'_>, judge: &Judge) -> Option<Finding> {
     let finding = &mut sides.finding;
-    match (finding.old.is_empty(), finding.new.is_empty()) {
-        (true, true) => return None,
-        (false, false) => {}
-        (old_is_empty, _) => {
-            let (side, never) =
-                if old_is_empty { ("old", unsettled.0) } else { ("new", unsettled.1) };
-            let why = if never > 0 { format!(": {never} never settled") } else { String::new() };
-            finding.note = Some(format!("no round of the {side} result counts{why}"));
-            return Some(sides.finding);
-        }
+    let (old, new) = beside.unsettled;
+    let none = |side: &str, never: usize| {
+        let why = if never > 0 { format!(": {never} never settled") } else { String::new() };
+        Some(format!("no round of {side} counts{why}"))
+    };
+    finding.note = match (finding.old.is_empty(), finding.new.is_empty()) {
+        (true, true) if old + new == 0 => return None,
+        (true, true) => none("either result", old + new),
+        (true, false) => none("the old result", old),
+        (false, true) => none("the new result", new),
+        (false, false) => None,
+    };
+    if finding.note.is_some() {
+        return Some(sides.finding);
     }
     let better = finding.metric.better();
     let to_loop = judge.groups(better, &sides.to_loop.0, &sides.to_loop.1).ok();
-    if let (true, Some(to_loop)) = (loops.differ(), to_loop) {
+    if let (true, Some(to_loop)) = (beside.loops.differ(), to_loop) {
         (finding.old, finding.new) = sides.to_loop;
         finding.relative = true;
         judged(finding, &to_loop, judge);
@@ -78,7 +107,7 @@ pub(super) fn ratio(
     }
     let found = judge.groups(better, &finding.old, &finding.new).ok()?;
     judged(finding, &found, judge);
-    if let Some(why) = doubt(finding, &found, to_loop.as_ref(), loops) {
+    if let Some(why) = doubt(finding, to_loop.as_ref(), beside) {
         finding.verdict = Verdict::Inconclusive;
         finding.note = Some(why);
     }
@@ -87,6 +116,7 @@ pub(super) fn ratio(
 
 fn judged(finding: &mut Finding, found: &Comparison, judge: &Judge) {
     finding.change = Some([found.change.low, found.change.estimate, found.change.high]);
+    finding.confidence = Some(found.change.confidence);
     finding.p = Some(found.p);
     finding.q = Some(found.chance);
     finding.dominance = Some(found.dominance);
@@ -114,33 +144,26 @@ fn enough_rounds(confidence: f64) -> usize {
 const ROUNDS: usize = 30;
 
 /// Why a change may be the machine's, if it may.
-fn doubt(
-    finding: &Finding,
-    found: &Comparison,
-    to_loop: Option<&Comparison>,
-    loops: &Loops,
-) -> Option<String> {
-    let improved = match found.verdict {
+fn doubt(finding: &Finding, to_loop: Option<&Comparison>, beside: &Beside<'_>) -> Option<String> {
+    let improved = match finding.verdict {
         Verdict::Improved => true,
         Verdict::Regressed => false,
         _ => return None,
     };
-    match (loops.speed(), to_loop) {
-        (None, _) => None,
-        // Where both could be held against each other and the machine has changed, they were.
-        (Some(_), Some(to_loop)) if to_loop.verdict == found.verdict => None,
-        (Some(_), Some(to_loop)) => Some(format!(
+    if !finding.metric.has_multiple() {
+        let machine = beside.loops.explains(improved, beside.utilisation)?;
+        let [least, _, most] = finding.change?;
+        let explained = if improved { most >= machine } else { least <= machine };
+        return explained.then(|| "the machine may have changed as much".to_owned());
+    }
+    match to_loop {
+        // Even loops that are the same but for noise may have moved by as much as that.
+        Some(to_loop) if to_loop.verdict == finding.verdict => None,
+        Some(to_loop) => Some(format!(
             "beside the hand-written loop of the same rounds it is {}: it may be the machine",
             to_loop.verdict
         )),
-        (Some([slowest, _, fastest]), None) => {
-            let [least, _, most] = finding.change?;
-            // What takes a time takes 1 / speed of it.
-            let machine = if improved { fastest } else { slowest };
-            let machine = 1.0 / (1.0 + machine) - 1.0;
-            let explained = if improved { most >= machine } else { least <= machine };
-            explained.then(|| "the machine may have changed as much".to_owned())
-        }
+        None => Some("no hand-written loop was run beside both: it may be the machine".to_owned()),
     }
 }
 

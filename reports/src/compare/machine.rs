@@ -69,9 +69,10 @@ impl Loops {
         let machine = found.map(|found| {
             let differs = matches!(found.verdict, Verdict::Improved | Verdict::Regressed);
             let change = [found.change.low, found.change.estimate, found.change.high];
-            let enough = found.change.confidence >= judge.confidence;
-            let open = enough && found.verdict == Verdict::Inconclusive;
-            Machine { workload: clean(workload), change, differs, open }
+            // Too few rounds to say are no reason to believe that it is the same.
+            let open = found.verdict == Verdict::Inconclusive;
+            let confidence = found.change.confidence;
+            Machine { workload: clean(workload), change, confidence, differs, open }
         });
         Self { machine }
     }
@@ -83,8 +84,40 @@ impl Loops {
 
     /// By how much the machine's speed has changed, or may have: lower bound, estimate, upper bound. `None` if it
     /// is the same, or nothing says otherwise.
-    pub(super) fn speed(&self) -> Option<[f64; 3]> {
+    fn speed(&self) -> Option<[f64; 3]> {
         let machine = self.machine.as_ref()?;
         (machine.differs || machine.open).then_some(machine.change)
     }
+
+    /// How much of a change of latency the machine explains: one to the better, or to the worse, of at most so
+    /// much. Infinity if there is no saying, and `None` if the machine is the same.
+    pub(super) fn explains(&self, improved: bool, utilisation: Option<f64>) -> Option<f64> {
+        let [slowest, _, fastest] = self.speed()?;
+        let speed = if improved { fastest } else { slowest };
+        let unbounded = if improved { -1.0 } else { f64::INFINITY };
+        Some(stretch(1.0 + speed, utilisation).map_or(unbounded, |factor| factor - 1.0))
+    }
+
+    /// Whether it may be the machine that a load is kept up with, or no longer.
+    pub(super) fn decides(&self, improved: bool, utilisation: Option<f64>) -> bool {
+        let Some([slowest, _, fastest]) = self.speed() else { return false };
+        let speed = 1.0 + if improved { fastest } else { slowest };
+        (if improved { speed > 1.0 } else { speed < 1.0 }) && stretch(speed, utilisation).is_none()
+    }
 }
+
+/// From this share of its capacity on a row is so near its limit that there is no saying what becomes of its
+/// latency on another machine: what it can do at saturation is not quite what it sustains.
+const NEAR: f64 = 0.8;
+
+/// How many times as long a record takes on a machine of so many times the speed. What takes a time takes 1 / speed
+/// of it, and waiting for others takes more by 1 / (1 - utilisation), as in a queue of random arrivals (M/M/1).
+/// `None` near the limit, or if the share of its capacity that a row is used to is not known.
+fn stretch(speed: f64, utilisation: Option<f64>) -> Option<f64> {
+    let before = utilisation?;
+    let after = before / speed;
+    (before.max(after) < NEAR).then(|| (1.0 - before) / (1.0 - after) / speed)
+}
+
+#[cfg(test)]
+mod tests;

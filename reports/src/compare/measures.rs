@@ -1,12 +1,13 @@
 //! What the rounds of both sides came to.
 
 use super::document::{Comparison, Finding};
-use super::judged::{Sides, ratio, several, share};
+use super::judged::{Beside, Sides, ratio, several, share, share_by_machine};
 use super::machine::{Loops, Yardstick};
 use crate::schema::{ResultFile, Run};
 use crate::text::clean;
 use serde::Serialize;
 use std::collections::HashMap;
+use weir_statistics::sample::median;
 use weir_statistics::verdict::{Better, Judge, Verdict};
 
 /// What is compared.
@@ -23,7 +24,9 @@ pub enum Metric {
     LatencyP99,
     /// Share of the rounds in which the engine kept up with the rate.
     KeptUp,
-    /// Share of the runs whose output was the oracle's.
+    /// Share of the runs that settled.
+    Settled,
+    /// Share of the runs that came to their end with the oracle's output.
     Valid,
 }
 
@@ -37,15 +40,26 @@ impl Metric {
             Self::LatencyP50 => "p50",
             Self::LatencyP99 => "p99",
             Self::KeptUp => "kept up",
+            Self::Settled => "settled",
             Self::Valid => "valid",
         }
     }
 
     pub(super) const fn better(self) -> Better {
         match self {
-            Self::Throughput | Self::KeptUp | Self::Valid => Better::Higher,
+            Self::Throughput | Self::KeptUp | Self::Settled | Self::Valid => Better::Higher,
             Self::CpuPerMillion | Self::LatencyP50 | Self::LatencyP99 => Better::Lower,
         }
+    }
+
+    /// Whether there is a multiple of what the hand-written loop did.
+    pub(super) const fn has_multiple(self) -> bool {
+        matches!(self, Self::Throughput | Self::CpuPerMillion)
+    }
+
+    /// Whether it is a share of rounds that did.
+    const fn is_share(self) -> bool {
+        matches!(self, Self::KeptUp | Self::Settled | Self::Valid)
     }
 
     /// The same as a multiple of what the hand-written loop did in that round, in which the machine's speed
@@ -55,7 +69,7 @@ impl Metric {
             Self::Throughput => Some(value / loop_per_s),
             // Seconds per million records, over those of the loop.
             Self::CpuPerMillion => Some(value * loop_per_s / 1e6),
-            Self::LatencyP50 | Self::LatencyP99 | Self::KeptUp | Self::Valid => None,
+            _ => None,
         }
     }
 
@@ -73,12 +87,14 @@ impl Metric {
             Self::LatencyP50 => latency?.p50_ns as f64,
             Self::LatencyP99 => latency?.p99_ns as f64,
             Self::KeptUp => f64::from(u8::from(run.sustained?)),
+            Self::Settled => {
+                run.steady.as_ref()?;
+                f64::from(u8::from(!run.never_settled()))
+            }
             Self::Valid => f64::from(u8::from(run.verdict.valid && run.error.is_none())),
         };
         // Ratios are of positive numbers.
-        let sound =
-            value.is_finite() && (value > 0.0 || matches!(self, Self::KeptUp | Self::Valid));
-        sound.then_some(value)
+        (value.is_finite() && (value > 0.0 || self.is_share())).then_some(value)
     }
 }
 
@@ -106,6 +122,14 @@ impl<'a> Rows<'a> {
                 side.rounds.extend(row.runs.iter().map(|run| (run, yardstick.in_round(run.round))));
             }
         }
+        // What is of one workload stands together, whichever of the results it is from.
+        let mut workloads: Vec<&str> = Vec::new();
+        for (workload, _) in &all.names {
+            if !workloads.contains(workload) {
+                workloads.push(workload);
+            }
+        }
+        all.names.sort_by_key(|(name, _)| workloads.iter().position(|other| other == name));
         all
     }
 }
@@ -133,10 +157,20 @@ impl<'a> Side<'a> {
         self.rounds.iter().filter(move |(run, _)| run.load() == load)
     }
 
+    /// A load as a share of what was done at saturation, if that was measured. What comes in bursts is more for a
+    /// time than its rate says.
+    fn utilisation(&self, load: &str) -> Option<f64> {
+        let (capacity, _) = self.values(Run::SATURATION, Metric::Throughput);
+        let (run, _) = self.under(load).next()?;
+        let even = ["constant", "poisson"].iter().any(|shape| run.schedule.starts_with(shape));
+        let offered = run.offered_per_s.filter(|_| even && !capacity.is_empty())?;
+        Some(offered / median(&capacity))
+    }
+
     /// A value for each round that has one, and the multiple of the loop's for each that has that.
     fn values(&self, load: &str, metric: Metric) -> (Vec<f64>, Vec<f64>) {
         // A run that never settled has no numbers, but it can be right, and can keep up.
-        let counts = matches!(metric, Metric::Valid | Metric::KeptUp);
+        let counts = metric.is_share();
         let valid = |run: &Run| {
             metric == Metric::Valid
                 || Metric::Valid.of(run) == Some(1.0) && (counts || !run.never_settled())
@@ -223,17 +257,26 @@ impl Pair<'_> {
             let finding = self.finding(load, metric, old, new);
             Sides { finding, to_loop: (old_to_loop, new_to_loop) }
         };
-        let unsettled = (unsettled(self.old, load), unsettled(self.new, load));
-        let compared = |metric: Metric| ratio(sides(metric), unsettled, loops, judge);
-        let valid = share(sides(Metric::Valid).finding, "the output was the oracle's", judge);
+        let beside = Beside {
+            loops,
+            utilisation: self.old.utilisation(load),
+            unsettled: (unsettled(self.old, load), unsettled(self.new, load)),
+        };
+        let compared = |metric: Metric| ratio(sides(metric), &beside, judge);
+        let valid = share(sides(Metric::Valid).finding, "runs ended, and were right,", judge);
         let mut found: Vec<Finding> = valid.into_iter().collect();
+        // One round in some that does not settle is nothing to go by; all of them are.
+        let none = |finding: &Finding| finding.old.contains(&1.0) != finding.new.contains(&1.0);
+        let settled = share(sides(Metric::Settled).finding, "runs settled", judge).filter(none);
+        found.extend(settled.filter(|finding| finding.p.is_some()));
         if load == Run::SATURATION {
             found.extend(
                 [Metric::Throughput, Metric::CpuPerMillion].into_iter().filter_map(compared),
             );
             return found;
         }
-        let kept_up = share(sides(Metric::KeptUp).finding, "the engine kept up", judge);
+        let kept_up = sides(Metric::KeptUp).finding;
+        let kept_up = share_by_machine(kept_up, "the engine kept up", &beside, judge);
         let behind = kept_up.is_some();
         found.extend(kept_up);
         let latencies = [Metric::LatencyP50, Metric::LatencyP99].into_iter().filter_map(compared);
@@ -253,6 +296,7 @@ impl Pair<'_> {
             old,
             new,
             change: None,
+            confidence: None,
             p: None,
             q: None,
             dominance: None,

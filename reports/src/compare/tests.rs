@@ -1,13 +1,13 @@
 //! Comparisons of the made-up result with changed copies of itself.
 
 use super::*;
-use crate::schema::{Mode, Reference, Row, Run, Steadiness};
+use crate::schema::{Mode, Row, Run, Steadiness};
 use crate::terminal::Colour;
 use crate::testing::{example, hostile, steady};
 use crate::text::width;
 
 /// The example with eight rounds, each a little different from the others.
-fn rounds(change: impl Fn(&Row, &mut Run)) -> ResultFile {
+pub(super) fn rounds(change: impl Fn(&Row, &mut Run)) -> ResultFile {
     let mut result = example();
     for workload in &mut result.workloads {
         for row in &mut workload.rows {
@@ -39,7 +39,7 @@ fn rounds(change: impl Fn(&Row, &mut Run)) -> ResultFile {
     result
 }
 
-fn same(_: &Row, _: &mut Run) {}
+pub(super) fn same(_: &Row, _: &mut Run) {}
 
 fn slower(row: &Row, run: &mut Run) {
     if row.id == "topology" && run.mode == Mode::Saturation {
@@ -47,11 +47,11 @@ fn slower(row: &Row, run: &mut Run) {
     }
 }
 
-fn found(old: ResultFile, new: ResultFile) -> Comparison {
+pub(super) fn found(old: ResultFile, new: ResultFile) -> Comparison {
     compare(&[old], &[new], &Options::default()).expect("comparable")
 }
 
-fn of<'a>(comparison: &'a Comparison, row: &str, metric: Metric) -> &'a Finding {
+pub(super) fn of<'a>(comparison: &'a Comparison, row: &str, metric: Metric) -> &'a Finding {
     let mut findings = comparison.findings.iter();
     findings
         .find(|f| f.workload == "word-count" && f.row == row && f.metric == metric)
@@ -85,33 +85,6 @@ fn a_tenth_less_is_a_regression_and_a_tenth_more_latency_too() {
     let comparison = found(rounds(same), late);
     assert_eq!(of(&comparison, "topology", Metric::LatencyP99).verdict, Verdict::Regressed);
     assert_eq!(of(&comparison, "topology", Metric::LatencyP50).verdict, Verdict::Unchanged);
-}
-
-/// Everything is a tenth slower, the hand-written loop too: it is the machine.
-#[test]
-fn a_slower_machine_is_no_regression() {
-    let speed = |factor: f64| {
-        let mut result = rounds(|_, run| {
-            run.achieved_per_s *= factor;
-            if let Some(latency) = &mut run.latency {
-                latency.p99_ns = (latency.p99_ns as f64 / factor) as u64;
-            }
-        });
-        for workload in &mut result.workloads {
-            let rates = (0..8).map(|k| (1.0 + 0.001 * f64::from(k)) * 1e6 * factor).collect();
-            workload.cost =
-                Some(Reference { records_per_s: rates, latency: None, runs: Vec::new() });
-        }
-        result
-    };
-    let comparison = found(speed(1.0), speed(0.9));
-    assert!(comparison.machines.iter().all(|machine| machine.differs));
-    let throughput = of(&comparison, "topology", Metric::Throughput);
-    assert!(throughput.relative);
-    assert_eq!(throughput.verdict, Verdict::Unchanged, "{throughput:?}");
-    let late = of(&comparison, "topology", Metric::LatencyP99);
-    assert_eq!(late.verdict, Verdict::Inconclusive, "{late:?}");
-    assert!(!comparison.has_regressed());
 }
 
 #[test]
@@ -156,7 +129,7 @@ fn rounds_that_kept_up_are_counted() {
         (8, 1, Verdict::Regressed),
         (1, 8, Verdict::Improved),
         (8, 5, Verdict::Inconclusive),
-        (0, 0, Verdict::Inconclusive),
+        (0, 0, Verdict::Unchanged),
     ] {
         let comparison = found(of_8(old), of_8(new));
         let finding = of(&comparison, "topology", Metric::KeptUp);
@@ -195,53 +168,98 @@ fn a_row_that_no_longer_settles_does_not_vanish() {
     assert!(note.contains("the old result"), "{note}");
 }
 
-/// What a slower machine explains of a latency is what it takes longer itself.
 #[test]
-fn a_latency_of_ten_times_as_much_is_not_a_machine_that_is_a_little_slower() {
-    let session = |speed: f64, latency: f64| {
-        let mut result = rounds(|_, run| {
-            if let Some(points) = &mut run.latency {
-                points.p50_ns = (points.p50_ns as f64 * latency) as u64;
-            }
-        });
-        for workload in &mut result.workloads {
-            let rates = (0..8).map(|k| (1.0 + 0.001 * f64::from(k)) * 1e6 * speed).collect();
-            workload.cost =
-                Some(Reference { records_per_s: rates, latency: None, runs: Vec::new() });
+fn a_row_that_settles_on_neither_side_does_not_vanish() {
+    let unsettled = rounds(|row, run| {
+        if row.id == "topology" && run.mode == Mode::Saturation {
+            run.steady = Some(steady(Steadiness::Drifting));
         }
-        result
+    });
+    let comparison = found(unsettled.clone(), unsettled);
+    let finding = of(&comparison, "topology", Metric::Throughput);
+    let note = "no round of either result counts: 16 never settled";
+    assert_eq!((finding.verdict, finding.note.as_deref()), (Verdict::Inconclusive, Some(note)));
+}
+
+/// One round that does not settle says nothing; that none does any more is worse.
+#[test]
+fn rounds_that_settled_are_counted() {
+    let of_8 = |settle: u32| {
+        rounds(move |row, run| {
+            let settled = row.id != "topology" || run.round <= settle;
+            let state = if settled { Steadiness::Settled } else { Steadiness::Drifting };
+            run.steady = Some(steady(state));
+        })
     };
-    for (latency, verdict) in
-        [(10.0, Verdict::Regressed), (1.06, Verdict::Inconclusive), (1.0, Verdict::Unchanged)]
-    {
-        let comparison = found(session(1.0, 1.0), session(0.95, latency));
-        assert_eq!(of(&comparison, "topology", Metric::LatencyP50).verdict, verdict, "{latency}");
+    for (old, new, verdict) in [
+        (8, 0, Some(Verdict::Regressed)),
+        (0, 8, Some(Verdict::Improved)),
+        (8, 1, None),
+        (8, 8, None),
+        (0, 0, None),
+    ] {
+        let comparison = found(of_8(old), of_8(new));
+        let settled = |f: &&Finding| f.row == "topology" && f.metric == Metric::Settled;
+        let found = comparison.findings.iter().find(settled);
+        assert_eq!(found.map(|finding| finding.verdict), verdict, "{old} and {new}");
+    }
+    // Of a result that does not say, nothing is known.
+    let silent = rounds(|_, run| run.steady = None);
+    for (old, new) in [(silent.clone(), of_8(8)), (of_8(8), silent)] {
+        let comparison = found(old, new);
+        assert!(comparison.findings.iter().all(|finding| finding.metric != Metric::Settled));
     }
 }
 
-/// Each run is held against the loop of its own round.
+/// A run that failed is not one whose output was wrong.
 #[test]
-fn a_machine_that_changes_from_round_to_round_cancels_out() {
-    let session = |slower: f64| {
-        let speed = |round: u32| if round.is_multiple_of(2) { 1.0 } else { 1.4 };
-        let mut result = rounds(|_, run| {
-            run.achieved_per_s *= speed(run.round) / slower;
-            run.resources.user_s *= slower / speed(run.round);
-            run.resources.system_s = 0.0;
-        });
-        for workload in &mut result.workloads {
-            let rates = (1..=8).map(|round| 1e6 * speed(round) / slower).collect();
-            workload.cost =
-                Some(Reference { records_per_s: rates, latency: None, runs: Vec::new() });
+fn a_run_that_failed_is_said_to_have() {
+    let failed = rounds(|row, run| {
+        if row.id == "topology" && run.round == 3 {
+            run.error = Some("a worker ended".to_owned());
         }
+    });
+    let comparison = found(rounds(same), failed);
+    let finding = of(&comparison, "topology", Metric::Valid);
+    let note = "runs ended, and were right, in 8 of 8 rounds, and now in 7 of 8 rounds";
+    assert_eq!((finding.verdict, finding.note.as_deref()), (Verdict::Regressed, Some(note)));
+}
+
+#[test]
+fn intervals_of_few_rounds_say_how_sure_they_are() {
+    let of = |count: u32| {
+        let mut result = rounds(same);
+        let rows = result.workloads.iter_mut().flat_map(|workload| &mut workload.rows);
+        rows.for_each(|row| row.runs.retain(|run| run.round <= count));
         result
     };
-    // Everything takes a quarter longer, and by itself the loop cannot tell that from its ups and downs.
-    let comparison = found(session(1.0), session(1.25));
-    for metric in [Metric::Throughput, Metric::CpuPerMillion] {
-        let finding = of(&comparison, "topology", metric);
-        assert!(!matches!(finding.verdict, Verdict::Regressed), "{finding:?}");
+    for (rounds, sure) in [(2, Some(", 67 % sure")), (3, Some(", 90 % sure")), (4, None)] {
+        let comparison = found(of(rounds), of(rounds));
+        let text = terminal(&comparison, 120, Colour::Plain);
+        let line = text.lines().find(|line| line.contains("rec/s")).expect("a line");
+        let said = line.find(" % sure").map(|at| &line[at - 4..at + 7]);
+        assert_eq!(said, sure, "{line}");
+        assert_eq!(comparison.has_too_few_rounds(), sure.is_some());
     }
+}
+
+/// Results of several workloads each, whose rows are not all in the same one.
+#[test]
+fn each_workload_has_one_table() {
+    let part = |keep: fn(&str) -> bool| {
+        let mut result = rounds(same);
+        result.workloads.iter_mut().for_each(|of| of.rows.retain(|row| keep(&row.id)));
+        result.workloads.retain(|of| !of.rows.is_empty());
+        result
+    };
+    let sides = || [part(|row| row.starts_with("topology")), part(|row| row.starts_with("micro"))];
+    let comparison = compare(&sides(), &sides(), &Options::default()).expect("comparable");
+    let mut workloads: Vec<&str> =
+        comparison.findings.iter().map(|finding| finding.workload.as_str()).collect();
+    workloads.dedup();
+    assert_eq!(workloads, ["word-count", "stateful", "windowed"]);
+    let machines: Vec<&str> = comparison.machines.iter().map(|m| m.workload.as_str()).collect();
+    assert_eq!(machines, ["word-count", "stateful"]);
 }
 
 #[test]

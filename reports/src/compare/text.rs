@@ -24,7 +24,7 @@ pub fn terminal(comparison: &Comparison, columns: usize, colour: Colour) -> Stri
         say(workload, "");
         let findings = || comparison.findings.iter().filter(|f| f.workload == workload);
         let mut table = table();
-        findings().for_each(|finding| table.push(cells(finding)));
+        findings().for_each(|finding| table.push(cells(finding, comparison)));
         let (lines, left_out) = table.lines(columns, colour);
         lines.iter().for_each(|line| say_line(&mut say, line));
         if !left_out.is_empty() {
@@ -70,7 +70,7 @@ fn table() -> Table {
     ])
 }
 
-fn cells(finding: &Finding) -> Vec<Cell> {
+fn cells(finding: &Finding, of: &Comparison) -> Vec<Cell> {
     let change = finding.change.map(|[_, estimate, _]| percent(estimate));
     vec![
         Cell::new(finding.row.clone()),
@@ -79,7 +79,7 @@ fn cells(finding: &Finding) -> Vec<Cell> {
         Cell::new(value(finding, &finding.old)),
         Cell::new(value(finding, &finding.new)),
         Cell::of(change),
-        Cell::of(range(finding)),
+        Cell::of(range(finding, of)),
         Cell::of(finding.p.map(chance)),
         Cell::of(finding.q.map(chance)),
         Cell::new(rounds(finding)),
@@ -109,7 +109,7 @@ fn value(finding: &Finding, values: &[f64]) -> String {
         Metric::CpuPerMillion if finding.relative => units::multiple(middle),
         Metric::CpuPerMillion => units::seconds(middle),
         Metric::LatencyP50 | Metric::LatencyP99 => units::duration(middle as u64),
-        Metric::KeptUp | Metric::Valid => {
+        Metric::KeptUp | Metric::Settled | Metric::Valid => {
             let count = values.iter().filter(|value| **value > 0.0).count();
             format!("{count} of {}", values.len())
         }
@@ -121,10 +121,17 @@ fn percent(change: f64) -> String {
     if change >= 9.0 { units::multiple(change + 1.0) } else { format!("{:+.1} %", change * 100.0) }
 }
 
-/// The interval, which one round has none of.
-fn range(finding: &Finding) -> Option<String> {
+/// The interval, which one round has none of, with how sure it is if that is not as was asked for.
+fn range(finding: &Finding, of: &Comparison) -> Option<String> {
     let [low, _, high] = finding.change?;
-    (finding.old.len().min(finding.new.len()) > 1).then(|| interval(low, high))
+    let level = level(finding.confidence?, of);
+    let several = finding.old.len().min(finding.new.len()) > 1;
+    several.then(|| format!("{}{level}", interval(low, high)))
+}
+
+fn level(confidence: f64, of: &Comparison) -> String {
+    let less = confidence < of.confidence;
+    if less { format!(", {:.0} % sure", 100.0 * confidence) } else { String::new() }
 }
 
 fn interval(low: f64, high: f64) -> String {
@@ -181,11 +188,19 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
     for machine in comparison.machines.iter().filter(|machine| machine.open) {
         let [low, change, high] = machine.change;
         lines.push(format!(
-            "! the hand-written loop of {} went {} ({}), so that the machine may have changed: a change counts \
+            "! the hand-written loop of {} went {} ({}{}), so that the machine may have changed: a change counts \
              only if it is clear of that, too",
             machine.workload,
             percent(change),
             interval(low, high),
+            level(machine.confidence, comparison),
+        ));
+    }
+    let known = |workload: &&str| comparison.machines.iter().any(|of| of.workload == **workload);
+    for workload in workloads(comparison).into_iter().filter(|workload| !known(workload)) {
+        lines.push(format!(
+            "! no hand-written loop of {workload} was run on both sides, so that nothing says whether the machine \
+             was as fast: run with max among --rate"
         ));
     }
     lines.extend(comparison.unmatched.iter().map(|text| format!("! {text}")));
@@ -198,8 +213,8 @@ fn remarks(comparison: &Comparison) -> Vec<String> {
 fn conclusion(comparison: &Comparison) -> String {
     let band = percent(comparison.noise_band);
     format!(
-        "{}: {}. A change counts if all of its {} % interval lies beyond {} either way and it is no chance \
-         among so many (q); the replicate is the round.",
+        "{}: {}. A change is the median ratio of new to old over all pairs of rounds; it counts if all of its {} % \
+         interval lies beyond {} either way and it is no chance among so many (q).",
         comparison.verdict.to_uppercase(),
         counts(comparison),
         comparison.confidence * 100.0,
@@ -234,7 +249,7 @@ pub fn markdown(comparison: &Comparison) -> String {
         let findings = || comparison.findings.iter().filter(|f| f.workload == workload);
         for finding in findings() {
             let change = finding.change.map_or("-".to_owned(), |[_, change, _]| percent(change));
-            let range = range(finding).unwrap_or_else(|| "-".to_owned());
+            let range = range(finding, comparison).unwrap_or_else(|| "-".to_owned());
             let strong = matches!(finding.verdict, Verdict::Improved | Verdict::Regressed);
             let mark = if strong { "**" } else { "" };
             let _ = writeln!(
