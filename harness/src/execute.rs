@@ -117,12 +117,12 @@ struct Samples {
 
 impl Samples {
     /// What is wrong with the latencies of a paced run that went to its end, if anything is: each record has
-    /// one, none sampled and none clamped. An engine that hands over none at all states nothing.
+    /// one, none sampled and none clamped.
     fn fault(self, latency: &LatencyResult) -> Option<String> {
         let LatencyResult { overflow, early, unfinished, .. } = latency;
         let Self { due, taken } = self;
         let lost = overflow + early + *unfinished as u64;
-        if lost == 0 && (taken == due || taken == 0) {
+        if lost == 0 && taken == due {
             return None;
         }
         Some(format!(
@@ -324,6 +324,17 @@ impl Executed {
         self.samples.fault(&self.latency).filter(|_| !self.offer.is_saturation())
     }
 
+    /// Records per second due in the measured phase. What is due evenly has its rate, and Poisson's arrivals have it
+    /// on average; of bursts and ramps the phase may hold any part, so that they are counted.
+    fn offered_per_s(&self) -> f64 {
+        match self.offer.shape {
+            Shape::Burst(_) | Shape::Ramp { .. } => {
+                self.samples.due as f64 / self.offer.measured.as_secs_f64()
+            }
+            Shape::Constant | Shape::Poisson | Shape::Max => self.offer.rate.as_f64(),
+        }
+    }
+
     /// The run as a result file has it.
     #[must_use]
     pub fn into_run(self, round: u32, sequence: u32, mut verdict: Verdict) -> Run {
@@ -344,7 +355,7 @@ impl Executed {
             sequence,
             mode: if saturation { Mode::Saturation } else { Mode::Paced },
             schedule: self.offer.describe(),
-            offered_per_s: (!saturation).then(|| self.offer.rate.as_f64()),
+            offered_per_s: (!saturation).then(|| self.offered_per_s()),
             achieved_per_s: self.achieved_per_s(),
             records: summary.records,
             verdict,
@@ -437,7 +448,7 @@ mod tests {
         for (of, due, taken, says) in [
             (with(|_| ()), 10, 10, None),
             (with(|_| ()), 0, 0, None),
-            (with(|_| ()), 10, 0, None),
+            (with(|_| ()), 10, 0, Some("0 latencies of 10 records")),
             (with(|_| ()), 10, 9, Some("9 latencies of 10 records")),
             (with(|_| ()), 10, 11, Some("11 latencies of 10 records")),
             (with(|of| of.early = 2), 10, 10, Some("2 visible before they were due")),

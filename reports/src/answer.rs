@@ -5,6 +5,7 @@ use crate::summary::{Paced, RowSummary, Saturation, Settling, Summary, WorkloadS
 use crate::text::capitalised;
 use crate::units;
 use std::fmt;
+use weir_statistics::ranks::mann_whitney;
 
 /// What a result says about the two models, in two sentences.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,6 +129,9 @@ fn median_ns(paced: &Paced) -> u64 {
     paced.latency.as_ref().map_or(0, |latency| latency.points.p50_ns)
 }
 
+/// How often chance may put two rows in an order that is stated.
+const BY_CHANCE: f64 = 0.05;
+
 fn compare_throughput(
     workload: &WorkloadSummary,
     records: &RowSummary,
@@ -148,10 +152,14 @@ fn compare_throughput(
     let ratio = units::multiple_spoken(first.1.per_s.median / second.1.per_s.median);
     let verdict = match first.1.per_s.rounds.min(second.1.per_s.rounds) {
         1 => format!("{ratio} as much, in a single round"),
-        _ if a.per_s.overlaps(&b.per_s) => "their rounds overlap, so neither is ahead".to_owned(),
         // Fewer rounds than it takes to rule out chance: how many there were is for the reader to weigh.
-        rounds @ 2..4 => format!("{ratio} as much, in all of {rounds} rounds"),
-        _ => format!("{ratio} as much"),
+        rounds @ 2..4 if !a.per_s.overlaps(&b.per_s) => {
+            format!("{ratio} as much, in all of {rounds} rounds")
+        }
+        4.. if mann_whitney(&a.rates, &b.rates).is_ok_and(|test| test.p <= BY_CHANCE) => {
+            format!("{ratio} as much")
+        }
+        rounds => format!("by {rounds} rounds of each it is not certain which is ahead"),
     };
     format!(
         "At saturation {} processes {}, {} {}: {verdict}.",

@@ -74,6 +74,7 @@ fn classic_row(
         model: model.name(),
         like: match model {
             Model::RecordAtATime => "Storm-like",
+            Model::MicroBatch if row.is_some_and(|row| row.is_on_topology()) => "Trident-like",
             Model::MicroBatch => "Spark-like",
         },
         engine: row.map(|row| row.engine.clone()).unwrap_or_default(),

@@ -28,14 +28,18 @@ impl Model {
 
 /// The row that stands for a model, or why none does, as the end of a sentence about the model.
 ///
-/// For micro-batch it is the one whose interval is nearest to 100 ms; for record at a time the first
+/// For micro-batch it is the one whose interval is nearest to 100 ms, of an engine of its own before one on a
+/// topology; for record at a time the first
 /// with acking, whose guarantee is the nearest to micro-batch's. Rows without numbers stand back.
 pub(crate) fn pick(workload: &WorkloadSummary, model: Model) -> Result<&RowSummary, String> {
     let rows: Vec<&RowSummary> = workload.rows.iter().filter(|row| model.has(row)).collect();
     let with_numbers = rows.iter().copied().filter(|row| row.status.has_numbers());
     let picked = match model {
         Model::RecordAtATime => with_numbers.min_by_key(|row| row.acking == Some(false)),
-        Model::MicroBatch => with_numbers.min_by(|a, b| off_100_ms(a).total_cmp(&off_100_ms(b))),
+        Model::MicroBatch => with_numbers.min_by(|a, b| {
+            let off = off_100_ms(a).total_cmp(&off_100_ms(b));
+            a.is_on_topology().cmp(&b.is_on_topology()).then(off)
+        }),
     };
     picked.ok_or_else(|| {
         let statuses = || rows.iter().map(|row| &row.status);
@@ -55,7 +59,7 @@ fn off_100_ms(row: &RowSummary) -> f64 {
 
 /// What a row is called in a sentence: `micro-batch at 100 ms`, `record at a time with acking`.
 pub(crate) fn spoken(model: Model, row: &RowSummary) -> String {
-    let name = model.name();
+    let name = if row.is_on_topology() { &*row.model } else { model.name() };
     match (model, interval(row), row.acking) {
         (Model::MicroBatch, Some(interval), _) => format!("{name} at {interval}"),
         (Model::RecordAtATime, _, Some(true)) => format!("{name} with acking"),

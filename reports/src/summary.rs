@@ -109,7 +109,7 @@ impl Spread {
         Some(Self { median, min, max, rounds: sorted.len() })
     }
 
-    /// Whether two spreads have a value in common: their order is then not established.
+    /// Whether two spreads have a value in common: of few rounds their order is not established then.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         self.min <= other.max && other.min <= self.max

@@ -70,14 +70,14 @@ pub fn multiple(value: f64) -> String {
     format!("{value:.decimals$}x")
 }
 
-/// A multiple as said in a sentence, in two digits: `1.4x`, `14x`, `300x`.
+/// A multiple as said in a sentence, in two digits: `0.25x`, `1.4x`, `14x`, `300x`.
 #[must_use]
 pub fn multiple_spoken(value: f64) -> String {
     if !value.is_finite() || value < 0.0 {
         return "-".to_owned();
     }
     if value < 9.95 {
-        return if value < 0.095 { format!("{value:.2}x") } else { format!("{value:.1}x") };
+        return if value < 0.995 { format!("{value:.2}x") } else { format!("{value:.1}x") };
     }
     if value >= 1e6 {
         return format!("{value:.0e}x");
@@ -207,7 +207,8 @@ mod tests {
     fn multiples() {
         for (value, exact, spoken) in [
             (0.041, "0.04x", "0.04x"),
-            (0.9, "0.90x", "0.9x"),
+            (0.9, "0.90x", "0.90x"),
+            (0.996, "1.00x", "1.0x"),
             (1.414, "1.41x", "1.4x"),
             (9.97, "9.97x", "10x"),
             (14.1, "14.1x", "14x"),

@@ -1,5 +1,6 @@
 //! `weir sweep`: the same comparison at every point of a grid.
 
+use super::deserved::deserved;
 use super::failure::{Failure, both};
 use super::interrupt;
 use super::place::ready;
@@ -11,7 +12,7 @@ use clap::ArgMatches;
 use std::io::{Write, stderr, stdout};
 use std::path::Path;
 use weir_reports::sweep::schema::SweepFile;
-use weir_reports::sweep::{Curves, State, render, write_all};
+use weir_reports::sweep::{Curves, render, write_all};
 use weir_reports::text::clean;
 
 /// Runs what is left of the sweep, shows it, and says the exit code.
@@ -90,14 +91,17 @@ pub(super) fn report(sweep: &SweepFile, out: Option<&Path>) -> Result<u8, Failur
     Ok(exit::OK)
 }
 
-/// The exit code that a sweep deserves; the tables have said why.
+/// The exit code that a sweep deserves: as `weir run` for the worst of its cells. The tables have said why.
 fn verdict(sweep: &SweepFile) -> u8 {
-    let curves = Curves::of(sweep);
-    let has = |which: fn(&State) -> bool| curves.states().any(which);
-    if has(|state| matches!(state, State::Invalid(_))) {
+    let codes = sweep.cells.iter().map(|cell| match &cell.result {
+        Some(result) => deserved(result, false).0,
+        None => exit::UNEXPECTED,
+    });
+    let codes: Vec<u8> = codes.collect();
+    if codes.contains(&exit::WRONG_OUTPUT) {
         let _ = writeln!(stderr(), "weir: some runs are INVALID: see the tables");
         exit::WRONG_OUTPUT
-    } else if has(|state| matches!(state, State::Failed(_))) || curves.has_gaps() {
+    } else if codes.contains(&exit::UNEXPECTED) {
         let _ = writeln!(stderr(), "weir: some runs FAILED: see the tables");
         exit::UNEXPECTED
     } else {

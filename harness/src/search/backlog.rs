@@ -4,9 +4,8 @@
 //! a slope: it rises through an interval and falls at its end, and single looks at it say more about when
 //! one looked than about the engine. So the measured phase is cut into windows of a **whole number of batch
 //! intervals**, and the **mean** over each is taken: what rises and falls within an interval is the same in
-//! each of them. The line of least squares through the means is the growth, and its interval comes from
-//! blocks of residuals ([`weir_statistics::trend`]: Lahiri, *Resampling Methods for Dependent Data*, 2003,
-//! chapter 6), as neighbouring means are not independent of each other.
+//! each of them. The line of least squares through the means is the growth, and its interval
+//! ([`weir_statistics::trend`]) is one of few points that are not independent of each other.
 //!
 //! No interval of a measured slope ends below zero where the slope *is* zero. So it is not asked whether the
 //! backlog grows at all but, as in a test of equivalence (Schuirmann, J. Pharmacokinet. Biopharm. 15, 1987),

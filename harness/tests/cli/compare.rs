@@ -40,6 +40,20 @@ fn copies_of_a_result_are_no_rounds() {
     }
 }
 
+/// A gate that nothing can close is said to stand open.
+#[test]
+fn a_gate_of_too_few_rounds_says_so() {
+    let place = Place::new();
+    keep(&place, "old.json", &example());
+    keep(&place, "new.json", &example());
+    let gate = ["compare", "old.json", "new.json", "--fail-on", "regression"];
+    let done = place.weir(gate);
+    assert_eq!(done.code, Some(0), "{done:?}");
+    assert!(done.stderr.contains("--fail-on regression needs more"), "{done:?}");
+    assert_eq!(place.weir(["compare", "old.json", "new.json"]).stderr, "");
+    assert_eq!(place.weir(gate.into_iter().chain(["--confidence", "75"])).stderr, "");
+}
+
 #[test]
 fn documents_of_another_kind_are_left_out_of_a_folder_and_named() {
     let place = Place::new();

@@ -72,6 +72,33 @@ fn a_run_leaves_a_report_and_says_where() {
     assert_eq!(result.workloads.len(), 2);
 }
 
+/// Of what does not come evenly the offered rate is what was due in the measured phase.
+#[test]
+fn an_offered_rate_was_offered() {
+    let place = Place::new();
+    for (schedule, per_s) in [("burst:100ms,0.1,5", None), ("ramp:1k..5k", Some(3_333.0..3_700.0))]
+    {
+        let mut arguments = vec!["run", "word-count", "--schedule", schedule, "--rate", "2k"];
+        if per_s.is_some() {
+            arguments.truncate(4);
+        }
+        let more =
+            ["--duration=250ms", "--warmup=100ms", "--rounds=1", "--queue-batch=1", "--out=r"];
+        arguments.extend(more.iter().chain(&["--acking=on", "--engine=topology"]));
+        place.weir(arguments).ok();
+        let result = load(&place.join("r"));
+        let runs = result.workloads[0].rows[0].runs.iter();
+        let paced: Vec<_> = runs.filter(|run| run.mode == Mode::Paced).collect();
+        assert_eq!(paced.len(), 1, "{schedule}");
+        for run in paced {
+            let offered = run.offered_per_s.expect("a rate");
+            let due = run.latency.expect("latencies").count as f64;
+            assert!((offered - due / run.phases.measured_s).abs() < 1e-6, "{schedule}: {offered}");
+            assert!(per_s.as_ref().is_none_or(|range| range.contains(&offered)), "{offered}");
+        }
+    }
+}
+
 #[test]
 fn every_run_is_verified_and_none_is_empty() {
     for workload in &ran().result.workloads {

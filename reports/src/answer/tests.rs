@@ -117,11 +117,33 @@ fn what_never_settled_was_run() {
     }
 }
 
+/// So many rounds of each row at saturation, the last of which is so many times what the others are.
+fn several_rounds(result: &mut ResultFile, count: u32, last: f64) {
+    for row in rows(result) {
+        let mut first = row.runs.clone();
+        first.retain(|run| run.round == 1);
+        row.runs.clear();
+        for round in 1..=count {
+            for mut run in first.iter().cloned() {
+                run.round = round;
+                let noise = 1.0 + 0.01 * f64::from(round);
+                run.achieved_per_s *= match (round == count, last > 1.0) {
+                    (true, false) => last,
+                    // Of equal ones: nothing that tells them apart.
+                    (_, true) => noise * 1e6 / run.achieved_per_s,
+                    (false, false) => noise,
+                };
+                row.runs.push(run);
+            }
+        }
+    }
+}
+
 #[test]
 fn answers() {
     use crate::schema::Mode::{Paced, Saturation};
     type Change = fn(&mut ResultFile);
-    let cases: [(&str, Change); 20] = [
+    let cases: [(&str, Change); 23] = [
         ("both keep up", |_| ()),
         ("two loads", |r| *r = testing::example()),
         ("nothing was run", |r| r.workloads.clear()),
@@ -144,6 +166,13 @@ fn answers() {
         ("no COST loop", |r| r.workloads[0].cost = None),
         ("rounds overlap", |r| {
             each_run(r, "", |run| run.achieved_per_s = 1e6 + f64::from(run.round) * 1e3);
+        }),
+        ("ten rounds and an outlier", |r| several_rounds(r, 10, 0.3)),
+        ("ten rounds alike", |r| several_rounds(r, 10, 1e3)),
+        ("batches on a topology alone", |r| {
+            drop_row(r, "topology");
+            let batches = rows(r).iter_mut();
+            batches.for_each(|row| row.model = "micro-batch on a topology".to_owned());
         }),
         ("a single round", |r| rows(r).iter_mut().for_each(|row| row.runs.truncate(2))),
     ];

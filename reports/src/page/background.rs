@@ -18,7 +18,7 @@ const TERMS: [(&str, &str); 13] = [
     ),
     (
         "Percentiles",
-        "Taken from the merged histograms of all rounds, never averaged. The 99.9th is left out below 10,000 records, the 99.99th below 100,000.",
+        "Of a run: taken from the merged histograms of all its rounds, never averaged. Where rounds are held against each other, in sweeps and comparisons, each has percentiles of its own, and the median of the rounds is shown. The 99.9th is left out below 10,000 records, the 99.99th below 100,000.",
     ),
     (
         "Saturation",
@@ -38,7 +38,7 @@ const TERMS: [(&str, &str); 13] = [
     ),
     (
         "CPU s/M",
-        "Processor seconds, user and system, of the whole process per million records at saturation.",
+        "Processor seconds, user and system, of the whole process per million records: at saturation, or of the load that a table is of where it says so, or where nothing was run at saturation.",
     ),
     (
         "Sustained, behind",

@@ -15,7 +15,9 @@ pub(super) fn latency(reference: &Reference, load: Option<&Load>) -> Option<Perc
         return reference.latency;
     }
     let load = load?;
-    let runs: Vec<&Run> = reference.runs.iter().filter(|run| load.holds(run)).collect();
+    let right = |run: &&Run| run.verdict.valid && run.error.is_none();
+    let runs = reference.runs.iter().filter(|run| load.holds(run)).filter(right);
+    let runs: Vec<&Run> = runs.collect();
     Some(Paced::of(&runs, &[])?.latency?.points)
 }
 

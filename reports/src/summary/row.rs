@@ -70,6 +70,8 @@ impl Status {
 pub struct Saturation {
     /// Records per second.
     pub per_s: Spread,
+    /// The same of every round.
+    pub rates: Vec<f64>,
     /// Median throughput as a multiple of the COST loop's.
     pub cost_multiple: Option<f64>,
     /// Median throughput as a share of the null engine's.
@@ -91,6 +93,7 @@ impl Saturation {
         let per_s = Spread::of(&rates)?;
         Some(Self {
             per_s,
+            rates,
             cost_multiple: cost.map(|cost| per_s.median / cost.median),
             null_share: null.map(|null| per_s.median / null.median),
             cpu_s_per_million: cpu_s_per_million(runs),
@@ -153,10 +156,16 @@ impl RowSummary {
         self.model == "record at a time"
     }
 
-    /// Whether it processes batches.
+    /// Whether it processes batches, on a topology too.
     #[must_use]
     pub fn is_micro_batch(&self) -> bool {
-        self.model == "micro-batch"
+        self.model.starts_with("micro-batch")
+    }
+
+    /// Whether it processes batches on a topology, as Trident does.
+    #[must_use]
+    pub fn is_on_topology(&self) -> bool {
+        self.model == "micro-batch on a topology"
     }
 
     /// Whether it was paced, and settled at none of the loads.

@@ -70,6 +70,8 @@ pub enum Crossover {
     Below {
         /// The lowest rate at which micro-batch leads.
         rate: f64,
+        /// Of the rates above.
+        above: Above,
     },
     /// It lies above one rate and at most at the other.
     Between {
@@ -81,6 +83,8 @@ pub enum Crossover {
         lead: Lead,
         /// Whether micro-batch also led somewhere below `above`.
         unsteady: bool,
+        /// Of the rates above `at_most`.
+        beyond: Above,
     },
     /// Micro-batch leads somewhere, and record-at-a-time leads again above.
     NotLasting {
@@ -89,6 +93,37 @@ pub enum Crossover {
         /// The highest rate at which record-at-a-time leads.
         record: f64,
     },
+}
+
+/// Of the rates above one, at how many micro-batch leads; at the others nobody does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Above {
+    /// Micro-batch leads at so many ...
+    pub led: usize,
+    /// ... of so many.
+    pub of: usize,
+}
+
+impl Above {
+    fn those(leads: &[(f64, Lead)], rate: f64) -> Self {
+        let above = || leads.iter().filter(|(at, _)| *at > rate);
+        Self { led: above().filter(|(_, lead)| lead.is_batch()).count(), of: above().count() }
+    }
+
+    const fn all(self) -> bool {
+        self.led == self.of
+    }
+
+    /// Nothing where micro-batch leads at all of them.
+    fn said(self, start: &str) -> String {
+        let Self { led, of } = self;
+        match (self.all(), led, of) {
+            (true, ..) => String::new(),
+            (false, 0, 1) => format!("{start} no rate"),
+            (false, 0, _) => format!("{start} none of {of} rates"),
+            (false, ..) => format!("{start} {led} of {of} rates"),
+        }
+    }
 }
 
 impl Crossover {
@@ -107,12 +142,15 @@ impl Crossover {
         let first_batch = leads[above..].iter().find(|lead| batch(lead));
         let batch_below = leads[..above].iter().rfind(|lead| batch(lead));
         match (last_record, first_batch, batch_below) {
-            (None, Some((rate, _)), _) => Self::Below { rate: *rate },
+            (None, Some((rate, _)), _) => {
+                Self::Below { rate: *rate, above: Above::those(&leads, *rate) }
+            }
             (Some(at), Some((rate, lead)), below) => Self::Between {
                 above: leads[at].0,
                 at_most: *rate,
                 lead: *lead,
                 unsteady: below.is_some(),
+                beyond: Above::those(&leads, *rate),
             },
             (Some(at), None, Some((rate, _))) => {
                 Self::NotLasting { batch: *rate, record: leads[at].0 }
@@ -166,19 +204,25 @@ impl Pair {
                     )
                 }
             }
-            Crossover::Below { rate } => format!(
+            Crossover::Below { rate, above } if above.all() => format!(
                 "{batch} is ahead of {record} from {} on, and {record} is ahead at no rate of the range: the crossover is below it, or there is none",
                 per_s(rate)
             ),
-            Crossover::Between { above, at_most, lead, unsteady } => {
+            Crossover::Below { rate, above } => format!(
+                "{batch} is ahead of {record} at {}{}, and {record} is ahead at no rate of the range: no crossover is to be seen",
+                per_s(rate),
+                above.said(", and above that at")
+            ),
+            Crossover::Between { above, at_most, lead, unsteady, beyond } => {
                 let why = match lead {
                     Lead::BatchKeepsUp => format!("{record} no longer keeps up and {batch} does"),
                     _ => format!("both keep up and {batch} has the lower p99"),
                 };
                 let again =
                     if unsteady { "; below that the lead changes more than once" } else { "" };
+                let beyond = beyond.said("; above that it is ahead at");
                 format!(
-                    "{batch} overtakes {record} between {} and {}: at {} {why}{again}",
+                    "{batch} overtakes {record} between {} and {}: at {} {why}{beyond}{again}",
                     per_s(above),
                     per_s(at_most),
                     per_s(at_most)

@@ -2,7 +2,7 @@
 
 use super::estimate::Estimate;
 use crate::schema::{Mode, Row, Run};
-use crate::summary::{Load, RowSummary, Settling, Status, WorkloadSummary};
+use crate::summary::{Load, RowSummary, Saturation, Settling, Status, WorkloadSummary};
 
 /// A row in a cell at one load. A round that never settled is in none of its numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,8 @@ pub struct Point {
     pub rounds: usize,
     /// Whether the engine kept up in every round that says; `None` at saturation.
     pub sustained: Option<bool>,
+    /// Whether the harness may have been the limit, at saturation.
+    pub generator_bound: bool,
     /// In how many rounds it did not keep up.
     pub behind: usize,
     /// Records per second that were completed.
@@ -34,6 +36,8 @@ pub enum State {
     Ok,
     /// They count, and it did not keep up with a rate.
     Behind,
+    /// They count, and say as much of the harness as of the engine.
+    GeneratorBound,
     /// No round of a load settled, so that there are no numbers for that load.
     NeverSettled,
     /// Its output differed from the oracle's; says how.
@@ -51,6 +55,7 @@ impl State {
         match status {
             Status::Valid if has(Self::NeverSettled) => Self::NeverSettled,
             Status::Valid if has(Self::Behind) => Self::Behind,
+            Status::Valid if has(Self::GeneratorBound) => Self::GeneratorBound,
             Status::Valid => Self::Ok,
             Status::Invalid(how) => Self::Invalid(how.clone()),
             Status::Failed(why) => Self::Failed(why.clone()),
@@ -64,6 +69,7 @@ impl State {
         match self {
             Self::Ok => "ok",
             Self::Behind => "behind",
+            Self::GeneratorBound => "gen-bound",
             Self::NeverSettled => "never settled",
             Self::Invalid(_) => "INVALID",
             Self::Failed(_) => "FAILED",
@@ -90,7 +96,11 @@ impl Point {
         std::iter::once((None, Some(&row.settling)))
             .chain(paced)
             .filter_map(|(load, settling)| Some((load, settling.filter(|s| s.rounds > 0)?)))
-            .map(|(load, settling)| Self::of(runs, load, settling, workload.noun()))
+            .map(|(load, settling)| {
+                let point = Self::of(runs, load, settling, workload.noun());
+                let bound = row.saturation.as_ref().is_some_and(Saturation::generator_bound);
+                Self { generator_bound: load.is_none() && bound, ..point }
+            })
             .collect()
     }
 
@@ -111,6 +121,7 @@ impl Point {
             offered_per_s: load.and_then(|load| load.offered_per_s),
             rounds: runs.len(),
             sustained: (!said.is_empty()).then_some(behind == 0),
+            generator_bound: false,
             behind,
             per_s: Estimate::of(runs.iter().map(|run| run.achieved_per_s)),
             p50_ns: latency(|run| Some(run.latency?.p50_ns.max(1))),
@@ -130,6 +141,7 @@ impl Point {
         match self.sustained {
             _ if self.settling.never_settled() => State::NeverSettled,
             Some(false) => State::Behind,
+            _ if self.generator_bound => State::GeneratorBound,
             _ => State::Ok,
         }
     }

@@ -2,8 +2,8 @@
 
 use super::curves::{CellRow, CellSummary, Curves, Series};
 use super::estimate::Estimate;
-use super::point::Point;
-use crate::summary::Semantics;
+use super::point::{Point, State};
+use crate::summary::{GENERATOR_BOUND, Semantics};
 use crate::units;
 
 /// How the numbers are made, for terminal and page.
@@ -19,7 +19,19 @@ pub(super) fn legend(curves: &Curves) -> String {
     format!(
         "Numbers are medians of the rounds of a cell that settled, {intervals}; the percentiles are each \
          round's own. rec/s: records completed per second; x COST: multiple of the hand-written \
-         single-threaded loop of the same cell; untimed: results do not depend on time."
+         single-threaded loop of the same cell; untimed: results do not depend on time.{}",
+        ceiling(curves)
+    )
+}
+
+/// What `gen-bound` means, where a row is.
+fn ceiling(curves: &Curves) -> String {
+    if !curves.states().any(|state| *state == State::GeneratorBound) {
+        return String::new();
+    }
+    let share = 100.0 * GENERATOR_BOUND;
+    format!(
+        " gen-bound: above {share:.0} % of the null engine's throughput, so that the harness may be the limit."
     )
 }
 

@@ -109,7 +109,9 @@ fn progress(rate: f64, share: f64, step_ns: u64, late_ns: u64, seconds: f64) -> 
 /// (share completed, batch interval in ms, rate, seconds, what is said)
 const TRENDS: &[(f64, u64, f64, f64, Trend)] = &[
     (1.0, 0, 1e6, 1.0, Trend::Steady),
-    (1.0, 0, 10.0, 1.0, Trend::Steady),
+    // Of ten records none can be told that is a tenth of one.
+    (1.0, 0, 10.0, 1.0, Trend::Unclear),
+    (1.0, 0, 10.0, 30.0, Trend::Steady),
     (1.0, 1, 1e6, 1.0, Trend::Steady),
     (1.0, 10, 1e6, 1.0, Trend::Steady),
     (1.0, 100, 1e6, 1.0, Trend::Steady),

@@ -15,9 +15,10 @@ use weir_dataflow::{Cancel, ManualClock, RunContext};
 use weir_reports::histogram::percentiles;
 use weir_reports::schema::{Mode, Phases, Resources, Run, Verdict};
 use weir_reports::search::schema::{Ending, Finding, Probe, Purpose};
-use weir_targets::engines::{null, oracle, slowed_null};
+use weir_targets::engines::{null, slowed_null, topology};
 use weir_targets::slowed::{Pace, Wait};
 use weir_targets::verdict::Detail;
+use weir_topology::TopologyConfig;
 use weir_workloads::{Settings, sherlock};
 
 const WARM_UP: Duration = Duration::from_millis(100);
@@ -184,7 +185,7 @@ fn an_interrupt_keeps_the_rows_that_were_searched() {
     let config = Config::new(&resolved).expect("a configuration");
     let row = |id: &str| EngineRow {
         id: id.to_owned(),
-        ..EngineRow::plain(EngineKind::Oracle, oracle())
+        ..EngineRow::plain(EngineKind::Topology, topology(TopologyConfig::default()))
     };
     // A rate so low that the first probe ends the search.
     let most = Some("1k".parse().expect("a rate"));

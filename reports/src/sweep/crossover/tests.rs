@@ -44,22 +44,36 @@ fn of(leads: &str) -> Crossover {
 fn where_the_lead_changes() {
     use Crossover::{Below, Between, Never, NotLasting, TooFew};
     let never = |record_everywhere, to| Never { record_everywhere, from: 1.0, to };
-    let between = |above, at_most, lead| Between { above, at_most, lead, unsteady: false };
+    let above = |led, of| Above { led, of };
+    let between = |above, at_most, lead, led, of| {
+        let beyond = Above { led, of };
+        Between { above, at_most, lead, unsteady: false, beyond }
+    };
     for (leads, want) in [
         ("", TooFew),
         ("R", TooFew),
         ("RRRR", never(true, 4.0)),
         ("RR-", never(false, 3.0)),
         ("--", never(false, 2.0)),
-        ("RRKK", between(2.0, 3.0, Lead::BatchKeepsUp)),
+        ("RRKK", between(2.0, 3.0, Lead::BatchKeepsUp, 1, 1)),
         // Where nobody leads, the crossover may lie: the interval is wider.
-        ("RR-S", between(2.0, 4.0, Lead::BatchIsSooner)),
-        ("RS-", between(1.0, 2.0, Lead::BatchIsSooner)),
-        ("SSS", Below { rate: 1.0 }),
-        ("-SS", Below { rate: 2.0 }),
+        ("RR-S", between(2.0, 4.0, Lead::BatchIsSooner, 0, 0)),
+        ("RS-", between(1.0, 2.0, Lead::BatchIsSooner, 0, 1)),
+        ("SSS", Below { rate: 1.0, above: above(2, 2) }),
+        ("S--S", Below { rate: 1.0, above: above(1, 3) }),
+        ("-SS", Below { rate: 2.0, above: above(1, 1) }),
         ("RSR", NotLasting { batch: 2.0, record: 3.0 }),
         ("SR-", NotLasting { batch: 1.0, record: 2.0 }),
-        ("SRK", Between { above: 2.0, at_most: 3.0, lead: Lead::BatchKeepsUp, unsteady: true }),
+        (
+            "SRK",
+            Between {
+                above: 2.0,
+                at_most: 3.0,
+                lead: Lead::BatchKeepsUp,
+                unsteady: true,
+                beyond: above(0, 0),
+            },
+        ),
     ] {
         assert_eq!(of(leads), want, "{leads}");
     }
@@ -68,21 +82,26 @@ fn where_the_lead_changes() {
 #[test]
 fn sentences() {
     let few = Some(Doubt::FewRounds(2));
-    let said: Vec<String> = ["R", "RRR", "RR-", "-SS", "RRK", "RR-S", "RSR", "SRK"]
-        .iter()
-        .enumerate()
-        .map(|(at, leads)| {
-            let pair = Pair {
-                record: "topology".to_owned(),
-                batch: "microbatch 100ms".to_owned(),
-                place: (at == 4).then(|| "parallelism 2".to_owned()),
-                crossover: of(leads),
-                doubt: [None, None, None, None, few, None, Some(Doubt::Divided), None][at],
-                noun: "lines".to_owned(),
-            };
-            format!("{leads}: {}", pair.sentence())
-        })
-        .collect();
+    let said: Vec<String> =
+        ["R", "RRR", "RR-", "-SS", "RRK", "RR-S", "RSR", "SRK", "S-", "S--S", "RK-"]
+            .iter()
+            .enumerate()
+            .map(|(at, leads)| {
+                let pair = Pair {
+                    record: "topology".to_owned(),
+                    batch: "microbatch 100ms".to_owned(),
+                    place: (at == 4).then(|| "parallelism 2".to_owned()),
+                    crossover: of(leads),
+                    doubt: match at {
+                        4 => few,
+                        6 => Some(Doubt::Divided),
+                        _ => None,
+                    },
+                    noun: "lines".to_owned(),
+                };
+                format!("{leads}: {}", pair.sentence())
+            })
+            .collect();
     insta::assert_snapshot!(said.join("\n"));
 }
 
@@ -100,7 +119,9 @@ proptest! {
                 prop_assert!(!leads.chars().any(is_batch));
                 prop_assert_eq!(record_everywhere, leads.chars().all(|c| c == 'R'));
             }
-            Crossover::Below { rate } => {
+            Crossover::Below { rate, above: found } => {
+                prop_assert_eq!(found.led, above(rate).filter(|c| is_batch(*c)).count());
+                prop_assert_eq!(found.of, above(rate).count());
                 prop_assert!(is_batch(at(rate)) && !leads.contains('R'));
                 prop_assert!(!leads.chars().take(rate as usize - 1).any(is_batch));
             }

@@ -66,6 +66,25 @@ fn rounds_that_never_settled_are_in_no_figure() {
 }
 
 #[test]
+fn a_row_near_the_null_engine_is_generator_bound() {
+    for (null_per_s, bound) in [(1e12, false), (1.0, true)] {
+        let mut sweep = over_interval_and_parallelism();
+        for result in sweep.cells.iter_mut().filter_map(|cell| cell.result.as_mut()) {
+            let null = result.workloads[0].null.as_mut().expect("null");
+            null.records_per_s = vec![null_per_s];
+        }
+        let curves = Curves::of(&sweep);
+        assert_eq!(curves.cells[0].rows[0].state == State::GeneratorBound, bound);
+        let lines = table(&curves);
+        let marked: Vec<_> = lines.iter().filter(|line| line["verdict"] == "gen-bound").collect();
+        assert!(marked.iter().all(|line| line["load"] == "max"), "of throughput alone: {marked:?}");
+        assert_eq!(!marked.is_empty(), bound);
+        let shown = render(&curves, 400, Colour::Plain);
+        assert_eq!(shown.contains("gen-bound: above 70 %"), bound, "{shown}");
+    }
+}
+
+#[test]
 fn what_was_cut_and_what_was_too_short_is_said() {
     let mut sweep = over_interval_and_parallelism();
     for (run, cut_s) in runs(&mut sweep, 0, Mode::Saturation).into_iter().zip([0.0, 0.12, 0.2]) {
