@@ -1,6 +1,6 @@
 //! What the settings mean.
 
-use super::resolve::Resolved;
+use super::resolve::{Origin, Resolved};
 use crate::schedule::{Rate, Shape, parse_duration};
 use std::fmt::Display;
 use std::num::NonZeroUsize;
@@ -208,6 +208,10 @@ impl Reader<'_> {
         self.0.get(name).map(|value| value.text.clone()).unwrap_or_default()
     }
 
+    fn is_default(&self, name: &str) -> bool {
+        self.0.get(name).is_none_or(|value| value.origin == Origin::Default)
+    }
+
     fn error(&self, name: &'static str, problem: impl Display) -> ConfigError {
         let (value, origin) = self
             .0
@@ -358,6 +362,12 @@ impl Config {
         if config.shape == Shape::Max {
             return Err(read.error("schedule", "for everything at once, give rate = max"));
         }
+        let is_ramp = matches!(config.shape, Shape::Ramp { .. });
+        let paced = config.rates.iter().any(|rate| *rate != RateChoice::Max);
+        if is_ramp && paced && !read.is_default("rate") {
+            let remedy = "a ramp brings its own rates: leave rate out, or give max alone";
+            return Err(read.error("rate", remedy));
+        }
         Ok(config)
     }
 
@@ -410,6 +420,16 @@ mod tests {
     fn config(sets: &[&str]) -> Result<Config, ConfigError> {
         let sets = sets.iter().map(|text| (*text).to_owned()).collect();
         Config::new(&resolve(&Layers { sets, ..Layers::default() }).expect("known settings"))
+    }
+
+    /// Its label would be a rate that is never offered.
+    #[test]
+    fn a_ramp_takes_no_other_rate() {
+        for (rate, fine) in [("rate=max", true), ("rate=10k", false), ("rate=10k,max", false)] {
+            let found = config(&["schedule=ramp:1k..5k", rate]);
+            assert_eq!(found.is_ok(), fine, "{rate}: {found:?}");
+        }
+        assert_eq!(config(&["schedule=ramp:1k..5k"]).expect("a ramp").rates.len(), 2);
     }
 
     #[test]

@@ -286,6 +286,7 @@ mod tests {
             (&["rate=1k,fast"], &[], "cell rate-fast: rate = \"fast\" (from sweep)"),
             (&["batch-interval=10us,1ms"], &[], "at least 1ms"),
             (&["parallelism=1..300+2"], &[], "from 1 to 256"),
+            (&["rate=1k,2k"], &["schedule=ramp:1k..5k"], "a ramp brings its own rates"),
             (&["rate=1..100+1", "skew=0..9+0.1"], &[], "9100 cells is too large"),
             (&["rate=1k"], &["workload=word-count,stateful"], "one workload, and there are 2"),
             (
