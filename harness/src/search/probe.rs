@@ -98,6 +98,12 @@ fn finding(run: &Run, growth: Option<&Growth>, level: &Level, next: &Next) -> (F
                 format!("the backlog grows by {interval} of the rate, on both sides of {most}");
             (Finding::Unclear, why)
         }
+        // What is still changing is of no state of the engine that a level could be asked of.
+        (Trend::Steady, Judged::Met) if run.never_settled() => {
+            let steady = run.steady.as_ref();
+            let what = steady.map_or("it", |steady| steady.series.as_str());
+            (Finding::Unclear, format!("no growth ({interval}), but {what} never settled"))
+        }
         (Trend::Steady, Judged::Met) => {
             let why = match run.latency.map(|latency| latency.p99_ns) {
                 Some(ns) => format!("no growth ({interval}), p99 {}", units::duration(ns)),

@@ -14,7 +14,6 @@ use crate::trial::{command_line, settings_of, surroundings, verdicts};
 use std::sync::Arc;
 use std::time::Duration;
 use weir_dataflow::{Cancel, Clock, SystemClock};
-use weir_reports::schema::Steady;
 use weir_reports::search::schema::{
     Ceiling, Ending, Finding, KIND, Probe, Rules, SEARCH_VERSION, SearchFile, SearchRow, Searched,
 };
@@ -369,14 +368,6 @@ impl Search<'_> {
         }
         for (at, held, failed) in mixed {
             out.notes.push(format!("{}/s held {held} times of {}", rate(at), held + failed));
-        }
-        let held = || out.probes.iter().filter(|probe| probe.finding == Finding::Held);
-        let unsettled = |probe: &&Probe| probe.steady.as_ref().is_some_and(Steady::never_settled);
-        let (never, all) = (held().filter(unsettled).count(), held().count());
-        if never > 0 {
-            out.notes.push(format!(
-                "the latency of {never} of the {all} probes that held never settled: measure longer with --duration"
-            ));
         }
         let failed = out.probes.iter().filter(|probe| probe.finding == Finding::Failed).count();
         if failed > 0 {

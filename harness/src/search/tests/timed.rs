@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use weir_dataflow::{Cancel, ManualClock, RunContext};
 use weir_reports::histogram::percentiles;
-use weir_reports::schema::{Mode, Phases, Resources, Run, Verdict};
+use weir_reports::schema::{Mode, Phases, Resources, Run, Steadiness, Verdict};
 use weir_reports::search::schema::{Ending, Finding, Probe, Purpose};
 use weir_targets::engines::{null, slowed_null, topology};
 use weir_targets::slowed::{Pace, Wait};
@@ -25,6 +25,11 @@ const WARM_UP: Duration = Duration::from_millis(100);
 
 /// A probe in which each record takes `service`, by a clock that moves when somebody waits.
 fn probe(service: Duration, level: &Level, next: &Next) -> Probe {
+    probe_that(None, service, level, next)
+}
+
+/// One of which it is said whether it settled.
+fn probe_that(steady: Option<Steadiness>, service: Duration, level: &Level, next: &Next) -> Probe {
     let length = measured(Duration::from_secs(1), Duration::ZERO, level, next);
     let rate = Rate::nearest(next.rate_per_s).expect("a rate");
     let schedule = Schedule::new(Shape::Constant, rate, WARM_UP + length, 1).expect("a schedule");
@@ -62,7 +67,7 @@ fn probe(service: Duration, level: &Level, next: &Next) -> Probe {
         series: Vec::new(),
         resources: Resources::default(),
         batches: None,
-        steady: None,
+        steady: steady.map(weir_reports::testing::steady),
         ran: None,
         counters: Default::default(),
         error: None,
@@ -213,6 +218,23 @@ fn an_interrupt_keeps_the_rows_that_were_searched() {
                 assert_eq!(found.len(), rows, "{:?}", (&found[0].notes, &found[0].probes));
             }
         }
+    }
+}
+
+/// A rate at which latency never settles is tried for longer, and does not hold.
+#[test]
+fn what_never_settles_does_not_hold() {
+    let next = Next { rate_per_s: 1000.0, purpose: Purpose::Ramp, doublings: 0 };
+    for (steady, want) in [
+        (None, Finding::Held),
+        (Some(Steadiness::Settled), Finding::Held),
+        (Some(Steadiness::TooShort), Finding::Held),
+        (Some(Steadiness::StillChanging), Finding::Unclear),
+        (Some(Steadiness::Drifting), Finding::Unclear),
+    ] {
+        let found = probe_that(steady, Duration::from_micros(10), &Level::default(), &next);
+        assert_eq!(found.finding, want, "{steady:?}: {}", found.why);
+        assert_eq!(found.why.contains("never settled"), want == Finding::Unclear, "{}", found.why);
     }
 }
 
