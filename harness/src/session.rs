@@ -104,6 +104,13 @@ struct Done {
     run: Executed,
 }
 
+/// Runs of what rows are held against, each with its round.
+#[derive(Default)]
+struct References {
+    loops: Vec<(u32, Executed)>,
+    nulls: Vec<(u32, Executed)>,
+}
+
 impl Session<'_> {
     /// Makes all runs and judges them.
     ///
@@ -145,8 +152,7 @@ impl Session<'_> {
         for offer in self.offers(1) {
             let references = if offer.is_saturation() { 2 } else { 1 };
             runs += rows.len() + references;
-            expected +=
-                rows.iter().map(|row| offer.warm_up + measured(row, &offer)).sum::<Duration>();
+            expected += rows.iter().map(|row| expected_of(row, &offer)).sum::<Duration>();
             expected += (offer.warm_up + offer.measured / REFERENCE) * references as u32;
         }
         let times = config.rounds as usize * config.workloads.len();
@@ -183,28 +189,31 @@ impl Session<'_> {
     ) -> Result<WorkloadResult, SessionError> {
         let described = describe(name, settings)?;
         let offers = self.offers(described.nominal_rate);
-        let (cost_loop, null) = (engines::cost_loop(), engines::null());
-        let (mut done, mut loops, mut nulls) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut done, mut references) = (Vec::new(), References::default());
         for round in 1..=self.config.rounds {
             let mut order: Vec<usize> = (0..rows.len()).collect();
-            if round % 2 == 0 {
+            // There and back: a machine that changes over the rounds does so for all alike, the loop and the null
+            // engine included.
+            let back = round % 2 == 0;
+            if back {
                 order.reverse();
             }
             for offer in &offers {
-                if offer.is_saturation() {
-                    let run = self.reference(&*cost_loop, name, settings, *offer, round)?;
-                    loops.extend(run.map(|run| (round, run)));
+                if !back {
+                    self.references(name, settings, *offer, round, &mut references)?;
                 }
-                let run = self.reference(&*null, name, settings, *offer, round)?;
-                nulls.extend(run.map(|run| (round, run)));
                 for &row in &order {
                     let run = self.one(&rows[row], name, settings, *offer, round)?;
                     *sequence += 1;
                     done.push(Done { row, round, sequence: *sequence, run });
                 }
+                if back {
+                    self.references(name, settings, *offer, round, &mut references)?;
+                }
             }
         }
         (self.listener)(SessionEvent::Judging { workload: name.to_owned() });
+        let References { loops, nulls } = references;
         let judged =
             verdicts(name, settings, &loops.iter().map(|(_, run)| run).collect::<Vec<_>>())?;
         // The null engine has no output to be judged.
@@ -230,10 +239,11 @@ impl Session<'_> {
     ) -> Result<Executed, SessionError> {
         self.begin(workload, &row.id, offer, round);
         let interval = row.batch_interval.unwrap_or_default();
+        let expected = expected_of(row, &offer);
         let offer = Offer { measured: measured(row, &offer), ..offer };
         let run = execute(&*row.target, workload, settings, offer, interval, &self.cancel)?;
         self.go_on()?;
-        (self.listener)(SessionEvent::RunEnded { expected: offer.warm_up + offer.measured });
+        (self.listener)(SessionEvent::RunEnded { expected });
         Ok(run)
     }
 
@@ -251,6 +261,24 @@ impl Session<'_> {
         });
     }
 
+    /// The loop, at saturation, and the null engine.
+    fn references(
+        &mut self,
+        workload: &str,
+        settings: &Settings,
+        offer: Offer,
+        round: u32,
+        into: &mut References,
+    ) -> Result<(), SessionError> {
+        if offer.is_saturation() {
+            let run = self.reference(&*engines::cost_loop(), workload, settings, offer, round)?;
+            into.loops.extend(run.map(|run| (round, run)));
+        }
+        let run = self.reference(&*engines::null(), workload, settings, offer, round)?;
+        into.nulls.extend(run.map(|run| (round, run)));
+        Ok(())
+    }
+
     /// A run of a reference: shorter, since it has no queue to fill and no thread to wake.
     fn reference(
         &mut self,
@@ -261,8 +289,8 @@ impl Session<'_> {
         round: u32,
     ) -> Result<Option<Executed>, SessionError> {
         self.begin(workload, target.engine(), offer, round);
-        let expected = offer.warm_up + offer.measured;
         offer.measured /= REFERENCE;
+        let expected = offer.warm_up + offer.measured;
         let run = execute(target, workload, settings, offer, Duration::ZERO, &self.cancel);
         self.go_on()?;
         (self.listener)(SessionEvent::RunEnded { expected });
@@ -272,6 +300,14 @@ impl Session<'_> {
             Err(error) => Err(error.into()),
         }
     }
+}
+
+/// How long a run of a row takes, if its engine keeps up: what comes last waits for its batch, and what is due
+/// all at once fills the batch that is running when the load ends and leaves one more.
+fn expected_of(row: &EngineRow, offer: &Offer) -> Duration {
+    let batches = if offer.is_saturation() { 2 } else { 1 };
+    let waits = row.batch_interval.unwrap_or_default() * batches;
+    offer.warm_up + measured(row, offer) + waits
 }
 
 /// How long a row is measured. At saturation it takes some batches to tell whether their throughput has
@@ -344,6 +380,27 @@ fn judged_rows(
 mod tests {
     use super::*;
     use crate::settings::EngineKind;
+
+    /// A run of one long batch takes as long as that, whatever is asked for.
+    #[test]
+    fn what_comes_last_waits_for_its_batch() {
+        let ms = Duration::from_millis;
+        for (interval, shape, want) in [
+            (0, Shape::Constant, 300),
+            (100, Shape::Constant, 400),
+            (4_000, Shape::Constant, 4_300),
+            (10, Shape::Max, 320),
+            (4_000, Shape::Max, 100 + 4 * 200 + 8_000),
+        ] {
+            let row = EngineRow {
+                batch_interval: (interval > 0).then(|| ms(interval)),
+                ..EngineRow::plain(EngineKind::Oracle, engines::oracle())
+            };
+            let rate = Rate::per_second(10).expect("a rate");
+            let offer = Offer { shape, rate, warm_up: ms(100), measured: ms(200), seed: 1 };
+            assert_eq!(expected_of(&row, &offer), ms(want), "{interval} {shape:?}");
+        }
+    }
 
     #[test]
     fn at_saturation_there_are_batches_enough_to_tell() {

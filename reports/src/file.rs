@@ -1,6 +1,6 @@
 //! Reading and writing result files, and writing any file whole or not at all.
 
-use crate::schema::{Environment, ResultFile, SCHEMA_VERSION};
+use crate::schema::{ResultFile, SCHEMA_VERSION};
 use crate::text::{clean, is_hostile};
 use crate::{search, sweep};
 use serde::de::DeserializeOwned;
@@ -223,13 +223,6 @@ pub(crate) fn to_json<T: Serialize + DeserializeOwned>(
     // Serde writes NaN as null, which does not read back: better no file than that.
     serde_json::from_str::<T>(&json).map_err(refuse)?;
     Ok(json)
-}
-
-/// What the result file has of a machine, as a JSON document of its own.
-#[must_use]
-pub fn environment_json(environment: &Environment) -> String {
-    // A structure of texts and numbers: there is nothing in it that could fail.
-    tame_json(environment).unwrap_or_default()
 }
 
 /// JSON in which characters that could command a terminal are written as escapes, so that it can be

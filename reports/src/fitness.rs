@@ -1,8 +1,10 @@
 //! How fit a machine was for measuring, in words, and what to do about it.
 
+use crate::file::tame_json;
 use crate::schema::{Environment, Fitness};
 use crate::text::{clean, wrap};
 use crate::units;
+use serde::Serialize;
 use std::fmt;
 use std::fmt::Write as _;
 
@@ -123,6 +125,23 @@ fn percent(share: f64) -> String {
     format!("{:.1} %", share * 100.0)
 }
 
+/// What the result file has of a machine, and what that comes to, as a JSON document of its own.
+#[must_use]
+pub fn json(environment: &Environment) -> String {
+    #[derive(Serialize)]
+    struct Examined<'a> {
+        #[serde(flatten)]
+        environment: &'a Environment,
+        /// `quiet`, `fair`, `noisy` or `unfit`.
+        grade: Option<String>,
+        advice: Vec<String>,
+    }
+    let grade = environment.fitness.as_ref().map(|fitness| Grade::of(fitness).to_string());
+    let examined = Examined { environment, grade, advice: advice(environment) };
+    // A structure of texts and numbers: there is nothing in it that could fail.
+    tame_json(&examined).unwrap_or_default()
+}
+
 /// What `weir doctor` prints. Nothing if the machine was not examined.
 #[must_use]
 pub fn terminal(environment: &Environment, columns: usize) -> String {
@@ -195,6 +214,30 @@ mod tests {
         change(&mut environment, &mut fitness);
         environment.fitness = Some(fitness);
         environment
+    }
+
+    #[test]
+    fn the_document_has_the_answer() {
+        let quiet = |_: &mut Environment, fitness: &mut Fitness| {
+            (fitness.noise, fitness.lost_share) = (0.001, 0.001);
+        };
+        let busy = |environment: &mut Environment, fitness: &mut Fitness| {
+            (environment.cpus, fitness.load, fitness.noise) = (2, Some(2.0), 0.5);
+        };
+        let changes: [(&dyn Fn(&mut Environment, &mut Fitness), &str); 2] =
+            [(&quiet, "quiet"), (&busy, "unfit")];
+        for (change, grade) in changes {
+            let environment = environment(change);
+            let found: serde_json::Value =
+                serde_json::from_str(&json(&environment)).expect("a document");
+            assert_eq!(found["grade"], grade);
+            let told = found["advice"].as_array().expect("a list").iter();
+            assert_eq!(
+                told.map(|text| text.as_str()).collect::<Option<Vec<_>>>().expect("texts"),
+                advice(&environment)
+            );
+            assert_eq!(found["cpus"], environment.cpus);
+        }
     }
 
     #[test]

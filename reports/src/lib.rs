@@ -32,7 +32,7 @@ pub use answer::Answer;
 pub use bundle::{Written, write_all};
 pub use classic::{Classic, ClassicRow};
 pub use document::{Document, load_document, parse_document};
-pub use file::{FileError, MOST_BYTES, environment_json, kind_of, load, parse, save, write_whole};
+pub use file::{FileError, MOST_BYTES, kind_of, load, parse, save, write_whole};
 pub use summary::Summary;
 
 #[cfg(test)]

@@ -56,13 +56,17 @@ impl Selftest {
         serde_json::from_str(json)
     }
 
-    /// The last line of a terminal.
+    /// The last line of a terminal. Only of all checks that there are it is said that the harness is right.
     #[must_use]
-    pub fn last_line(&self) -> String {
+    pub fn last_line(&self, there_are: usize) -> String {
         let (all, failed) = (self.checks.len(), self.checks.iter().filter(|c| !c.passed).count());
         let took_s: f64 = self.checks.iter().map(|check| check.took_s).sum();
         match failed {
             _ if all == 0 => "Nothing was checked.\n".to_owned(),
+            0 if all < there_are => {
+                let are = if all == 1 { "was made, and passed" } else { "were made, and passed" };
+                format!("{all} of {there_are} checks {are}, in {took_s:.0} s.\n")
+            }
             0 => format!("All {all} checks passed in {took_s:.0} s: this harness is right.\n"),
             _ => format!("{failed} of {all} checks failed in {took_s:.0} s.\n"),
         }

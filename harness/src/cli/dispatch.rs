@@ -131,18 +131,22 @@ fn report(matches: &ArgMatches) -> Result<u8, Failure> {
         return Err(Failure::usage("name a result file"));
     };
     let mixed = matches.get_flag("allow-mixed");
-    let mut result = match load_document(&super::place::document(path)?)? {
+    let read = load_document(&super::place::document(path)?)?;
+    let out = matches.get_one::<PathBuf>("out").map(PathBuf::as_path);
+    if let Some(folder) = out {
+        super::place::ready(folder)?;
+    }
+    let mut result = match read {
         Document::Runs(result) => result,
         Document::Sweep(mut sweep) => {
             if mixed {
                 allow_mixed(&mut sweep.settings);
             }
-            let out = matches.get_one::<PathBuf>("out").map(PathBuf::as_path);
             return super::sweep::report(&sweep, out);
         }
         Document::Search(search) => {
             stdout().write_all(render(&search, columns(), colour()).as_bytes())?;
-            if let Some(folder) = matches.get_one::<PathBuf>("out") {
+            if let Some(folder) = out {
                 let left = write_search(&search, folder)?;
                 writeln!(stdout(), "Report: {}", absolute(&left.page).display())?;
             }
@@ -153,7 +157,7 @@ fn report(matches: &ArgMatches) -> Result<u8, Failure> {
         allow_mixed(&mut result.settings);
     }
     print_tables(&result)?;
-    if let Some(folder) = matches.get_one::<PathBuf>("out") {
+    if let Some(folder) = out {
         let written = write_all(&result, folder)?;
         writeln!(stdout(), "Report: {}", absolute(&written.report).display())?;
     }

@@ -7,7 +7,7 @@ use crate::{doctor, environment};
 use clap::ArgMatches;
 use std::io::{Write, stdout};
 use weir_dataflow::SystemClock;
-use weir_reports::fitness::{Grade, terminal};
+use weir_reports::fitness::{Grade, json, terminal};
 
 /// Examines, prints, and says the exit code.
 pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
@@ -15,7 +15,7 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let fitness = doctor::examine(&SystemClock::new(), doctor::THOROUGH);
     environment.fitness = Some(fitness);
     let text = if matches.get_one::<String>("format").is_some_and(|format| format == "json") {
-        weir_reports::environment_json(&environment)
+        json(&environment)
     } else {
         terminal(&environment, columns())
     };

@@ -2,6 +2,7 @@
 
 use super::exit;
 use super::failure::Failure;
+use super::place::{document, ready, ready_file};
 use clap::ArgMatches;
 use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
@@ -14,9 +15,15 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     let Some(path) = matches.get_one::<PathBuf>("result") else {
         return Err(Failure::usage("name a result file"));
     };
-    let result = load(&super::place::document(path)?)?;
+    let result = load(&document(path)?)?;
     let out = matches.get_one::<PathBuf>("out").map(PathBuf::as_path);
-    match matches.get_one::<String>("format").map(String::as_str) {
+    let format = matches.get_one::<String>("format").map(String::as_str);
+    match (format, out) {
+        (Some("hgrm"), Some(folder)) => ready(folder)?,
+        (_, Some(file)) => ready_file(file, "--out")?,
+        (_, None) => {}
+    }
+    match format {
         Some("hlog") => put(&hlog::hlog(&result).map_err(Failure::unexpected)?, out)?,
         Some("csv") => put(&runs(&result), out)?,
         Some("series") => put(&series(&result), out)?,

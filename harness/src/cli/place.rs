@@ -10,17 +10,38 @@ const DOCUMENTS: [&str; 3] = ["result.json", "search.json", "sweep.json"];
 /// Sees that a report can be written to a folder, which is made if it is missing: now, and not after minutes
 /// of measuring. That a folder is there says nothing of whether files can be made in it.
 pub(super) fn ready(folder: &Path) -> Result<(), Failure> {
-    let refuse = |why: String| {
+    takes_files(folder).map_err(|why| {
         let folder = folder.display();
         let remedy = "name another folder with --out";
         Failure::usage(format!("cannot write a report to {folder}: {why}; {remedy}"))
+    })
+}
+
+/// The same of a file, which a flag names. What is no file, such as `/dev/stdout`, is only written to.
+pub(super) fn ready_file(file: &Path, flag: &str) -> Result<(), Failure> {
+    let why = match std::fs::metadata(file) {
+        Ok(there) if there.is_dir() => "it is a folder".to_owned(),
+        Ok(there) if !there.is_file() => return Ok(()),
+        _ => {
+            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+            match takes_files(folder.unwrap_or(Path::new("."))) {
+                Ok(()) => return Ok(()),
+                Err(why) => why,
+            }
+        }
     };
+    let file = file.display();
+    Err(Failure::usage(format!("cannot write {file}: {why}; name another file with {flag}")))
+}
+
+/// Makes a file in a folder, and takes it away again.
+fn takes_files(folder: &Path) -> Result<(), String> {
     let probe = folder.join(format!(".weir-probe-{}", std::process::id()));
     write_whole(&probe, &[]).map_err(|error| match error {
-        FileError::Write { source, .. } => refuse(source.to_string()),
-        other => refuse(other.to_string()),
+        FileError::Write { source, .. } => source.to_string(),
+        other => other.to_string(),
     })?;
-    std::fs::remove_file(&probe).map_err(|error| refuse(error.to_string()))
+    std::fs::remove_file(&probe).map_err(|error| error.to_string())
 }
 
 /// Refuses what is a file's name in most tools, and here would be that of a file called `-`.

@@ -84,7 +84,10 @@ impl Bar {
     /// How long a session is expected to take, in words.
     #[must_use]
     pub(super) fn in_words(expected: Duration) -> String {
-        let seconds = expected.as_secs();
-        if seconds < 90 { format!("{seconds} s") } else { format!("{} min", seconds.div_ceil(60)) }
+        match expected.as_secs() {
+            seconds @ 0..90 => format!("{seconds} s"),
+            seconds @ 90..10_800 => format!("{} min", seconds.div_ceil(60)),
+            seconds => format!("{} h", seconds.div_ceil(3_600)),
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::exit;
 use super::failure::Failure;
+use super::place::ready_file;
 use crate::rows::EngineRow;
 use crate::schedule::{Rate, SaturationLoad, Schedule, Shape};
 use crate::settings::{Config, Input};
@@ -38,6 +39,9 @@ pub(super) fn verify(config: &Config, emit: Option<&Path>, quiet: bool) -> Resul
         let message =
             format!("--emit {} would replace the input: name another file", emit.display());
         return Err(Failure::usage(message));
+    }
+    if let Some(emit) = emit {
+        ready_file(emit, "--emit")?;
     }
     let rows = EngineRow::checkable(config);
     if rows.is_empty() {

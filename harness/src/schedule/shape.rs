@@ -62,8 +62,8 @@ pub struct Burst {
 pub enum ShapeError {
     /// No such shape.
     #[error(
-        "schedule \"{name}\" is unknown: use constant, poisson, burst:PERIOD,DUTY,FACTOR, \
-         ramp:FROM..TO or max"
+        "schedule \"{name}\" is unknown: use constant, poisson, burst:PERIOD,DUTY,FACTOR \
+         or ramp:FROM..TO"
     )]
     Unknown {
         /// What was written.

@@ -162,21 +162,20 @@ impl Searcher {
         rounded.clamp(least_per_s, most_per_s)
     }
 
-    /// How many of the repeats have to agree.
+    /// How many of the repeats have to agree. Of an even number that halves there is one more.
     fn majority(&self) -> u32 {
         self.limits.confirm / 2 + 1
     }
 
     /// What a majority of the repeats says; if it is not yet certain, `None`.
     fn settled(&self, votes: &Votes) -> Option<Standing> {
-        let confirm = self.limits.confirm;
-        if confirm == 0 {
+        if self.limits.confirm == 0 {
             return votes.first.map(|held| if held { Standing::Holds } else { Standing::Fails });
         }
         if votes.held >= self.majority() {
             return Some(Standing::Holds);
         }
-        (votes.failed > confirm - self.majority()).then_some(Standing::Fails)
+        (votes.failed >= self.majority()).then_some(Standing::Fails)
     }
 
     fn standing(&self, votes: &Votes) -> Option<Standing> {

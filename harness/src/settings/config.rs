@@ -208,6 +208,12 @@ impl Reader<'_> {
         self.0.get(name).map(|value| value.text.clone()).unwrap_or_default()
     }
 
+    /// Whether it was asked for in the command itself: a file or an environment may be there for several.
+    fn is_asked(&self, name: &str) -> bool {
+        let value = self.0.get(name);
+        value.is_some_and(|value| matches!(value.origin, Origin::Flag | Origin::Set))
+    }
+
     fn is_default(&self, name: &str) -> bool {
         self.0.get(name).is_none_or(|value| value.origin == Origin::Default)
     }
@@ -362,6 +368,7 @@ impl Config {
         if config.shape == Shape::Max {
             return Err(read.error("schedule", "for everything at once, give rate = max"));
         }
+        config.has_use(&read)?;
         let is_ramp = matches!(config.shape, Shape::Ramp { .. });
         let paced = config.rates.iter().any(|rate| *rate != RateChoice::Max);
         if is_ramp && paced && !read.is_default("rate") {
@@ -369,6 +376,28 @@ impl Config {
             return Err(read.error("rate", remedy));
         }
         Ok(config)
+    }
+
+    /// Refuses what would be measured, or read, in vain.
+    fn has_use(&self, read: &Reader<'_>) -> Result<(), ConfigError> {
+        if read.is_asked("input") && !self.reads_text() {
+            let own = self.workloads.join(" and ");
+            let verb = if self.workloads.len() == 1 { "makes its" } else { "make their" };
+            let problem = format!("{own} {verb} own records and would not read it: leave it out");
+            return Err(read.error("input", problem));
+        }
+        let records = |rate: &Rate| rate.as_f64() * self.duration.as_secs_f64();
+        let none =
+            |rate: &RateChoice| matches!(rate, RateChoice::Paced(rate) if records(rate) < 1.0);
+        let steady = matches!(self.shape, Shape::Constant | Shape::Poisson);
+        if steady && self.rates.iter().any(none) {
+            let problem = format!(
+                "no record falls into a duration of {:?}: give a higher rate, or a longer duration",
+                self.duration
+            );
+            return Err(read.error("rate", problem));
+        }
+        Ok(())
     }
 
     fn input(read: &Reader<'_>) -> Result<Input, ConfigError> {
@@ -452,6 +481,8 @@ mod tests {
             ("batch-interval=10ms,10000us", "each value once"),
             ("schedule=sometimes", "constant"),
             ("schedule=max", "rate = max"),
+            ("rate=0.5", "no record falls into a duration of 1s"),
+            ("duration=50us", "at least"),
             ("duration=0s", "at least"),
             ("duration=1", "1"),
             ("batch-interval=10us", "at least 1ms"),

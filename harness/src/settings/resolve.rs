@@ -174,7 +174,8 @@ fn read_file(path: &Path) -> Result<BTreeMap<&'static str, String>, ResolveError
         path: path.to_owned(),
         message: match error.span() {
             Some(span) => {
-                let line = text[..span.start.min(text.len())].lines().count().max(1);
+                let before = &text.as_bytes()[..span.start.min(text.len())];
+                let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
                 format!("{} (line {line})", error.message())
             }
             None => error.message().to_owned(),
@@ -317,6 +318,7 @@ mod tests {
             (file("seeds = 1"), &["c.toml", "\"seeds\"", "did you mean seed?"]),
             (file("seed = {}"), &["c.toml", "seed must be"]),
             (file("seed ="), &["c.toml", "not valid TOML"]),
+            (file("seed = 1\nseed = 2"), &["c.toml", "not valid TOML", "(line 2)"]),
             (Layers { file: Some("none.toml".into()), ..Layers::default() }, &["none.toml"]),
         ];
         for (layers, parts) in rows {

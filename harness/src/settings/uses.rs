@@ -91,7 +91,7 @@ mod tests {
                 Some("constant-null does not use it, word-count"),
             ),
             ("skew", &["workload=word-count", "input=sherlock"], Some("leave --input out")),
-            ("skew", &["workload=keyed-state", "input=sherlock"], None),
+            ("skew", &["workload=keyed-state,word-count", "input=sherlock"], None),
             ("acking", &[], None),
             (
                 "acking",

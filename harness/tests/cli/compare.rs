@@ -110,6 +110,24 @@ fn a_folder_stands_for_the_document_in_it() {
     assert!(line.contains("search.json and sweep.json: name one of them"), "{line:?}");
 }
 
+/// Where nothing can be written, that is said first, and nothing else.
+#[test]
+fn a_place_that_takes_no_files_is_refused_before_anything_is_shown() {
+    let place = Place::new();
+    keep(&place, "result.json", &example());
+    place.file("file", "");
+    for (arguments, part) in [
+        (&["report", "result.json", "--out", "file"][..], "name another folder with --out"),
+        (&["export", "result.json", "--out", "file/csv"], "name another file with --out"),
+        (&["export", "result.json", "--out", "."], "it is a folder"),
+        (&["export", "result.json", "--format=hgrm", "--out", "file"], "another folder with --out"),
+    ] {
+        let line = place.weir(arguments).refused(2);
+        assert!(line.contains(part), "{arguments:?}: {line:?} lacks {part:?}");
+    }
+    assert_eq!(place.names(), ["file", "result.json"]);
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn standard_input_has_a_name() {

@@ -105,8 +105,13 @@ fn an_output_that_cannot_be_written_is_one_line() {
     let input = place.file("input.txt", "one two\n");
     let folder = place.join("folder");
     std::fs::create_dir(&folder).expect("a folder");
+    // What cannot be written is known before anything is counted; a full disk is not.
+    let refused = |done: &Done| {
+        assert_eq!((done.code, done.stdout.as_str()), (Some(2), ""), "{done:?}");
+        assert!(done.stderr.starts_with("weir: cannot write ") && done.stderr.lines().count() == 1);
+    };
     for out in [folder.clone(), place.join("input.txt/out.csv"), place.join("folder/")] {
-        verify(&place, &input, &out).not_written(&out);
+        refused(&verify(&place, &input, &out));
     }
     if cfg!(target_os = "linux") {
         let full = Path::new("/dev/full");
@@ -119,8 +124,7 @@ fn an_output_that_cannot_be_written_is_one_line() {
         std::fs::set_permissions(&folder, closed).expect("our own folder");
         // Whoever may write everywhere learns nothing here.
         if std::fs::write(folder.join("probe"), "").is_err() {
-            let out = folder.join("out.csv");
-            verify(&place, &input, &out).not_written(&out);
+            refused(&verify(&place, &input, &folder.join("out.csv")));
         }
     }
     assert_eq!(place.names(), ["folder", "input.txt"]);

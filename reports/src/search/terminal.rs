@@ -44,14 +44,17 @@ pub fn render(search: &SearchFile, columns: usize, colour: Colour) -> String {
 pub(super) fn about(search: &SearchFile) -> String {
     let rules = &search.rules;
     format!(
-        "{}. The highest rate that is sustained {}, to {} %, each side of the boundary repeated {} \
-         times. A rate holds if growth of the backlog by {} % of it is excluded with {} % \
+        "{}. The highest rate that is sustained {}, to {} %, each side of the boundary {}. A rate holds if growth of the backlog by {} % of it is excluded with {} % \
          confidence{}, and the output is right. Latencies beside a rate are of the last probe of it \
          that held. Probes are short runs: measure what was found with the command given.",
         search.workload.input,
         level(search),
         round(rules.resolution * 100.0),
-        rules.confirm,
+        match rules.confirm {
+            0 => "tried once".to_owned(),
+            1 => "repeated once".to_owned(),
+            times => format!("repeated {times} times"),
+        },
         round(rules.growth_share * 100.0),
         round(rules.confidence * 100.0),
         if search.level.is_empty() { "" } else { ", the level is met" },

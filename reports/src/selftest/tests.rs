@@ -22,7 +22,7 @@ fn made_up() -> Vec<Outcome> {
 fn a_terminal_of_80_columns() {
     let text: String = made_up().iter().map(|check| check.lines(80)).collect();
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
-    insta::assert_snapshot!(text + &Selftest::of(made_up()).last_line());
+    insta::assert_snapshot!(text + &Selftest::of(made_up()).last_line(3));
 }
 
 #[test]
@@ -30,12 +30,14 @@ fn one_failure_fails_the_whole_and_nothing_is_no_pass() {
     let mut checks = made_up();
     let line = |checks: &[Outcome]| {
         let whole = Selftest::of(checks.to_vec());
-        (whole.passed, whole.last_line())
+        (whole.passed, whole.last_line(2))
     };
     assert_eq!(line(&checks), (false, "1 of 3 checks failed in 4 s.\n".to_owned()));
     checks.remove(1);
     let right = "All 2 checks passed in 2 s: this harness is right.\n";
     assert_eq!(line(&checks), (true, right.to_owned()));
+    let some = Selftest::of(checks[..1].to_vec()).last_line(2);
+    assert_eq!(some, "1 of 2 checks was made, and passed, in 1 s.\n");
     assert_eq!(line(&[]), (false, "Nothing was checked.\n".to_owned()));
 }
 

@@ -1,6 +1,8 @@
 //! Text in memory, cut into lines.
 
 use crate::Text;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use thiserror::Error;
@@ -22,6 +24,14 @@ pub enum InputError {
     Directory {
         /// Which one.
         path: PathBuf,
+    },
+    /// What is no file goes on and on.
+    #[error("input {} is no file and goes on beyond {limit} bytes: name a file", path.display())]
+    Endless {
+        /// Which one.
+        path: PathBuf,
+        /// As much was read.
+        limit: u64,
     },
     /// The file is not text.
     #[error("input {} is not UTF-8: invalid byte at offset {offset}", path.display())]
@@ -99,12 +109,28 @@ pub fn read_file(path: &Path) -> Result<&'static Corpus, InputError> {
     if std::fs::metadata(path).map_err(failed)?.is_dir() {
         return Err(InputError::Directory { path: path.to_owned() });
     }
-    let bytes = std::fs::read(path).map_err(failed)?;
+    let bytes = read_whole(path, MOST_PIPED).map_err(failed)?;
+    let bytes =
+        bytes.ok_or_else(|| InputError::Endless { path: path.to_owned(), limit: MOST_PIPED })?;
     let text = String::from_utf8(bytes).map_err(|error| InputError::NotUtf8 {
         path: path.to_owned(),
         offset: error.utf8_error().valid_up_to(),
     })?;
     Ok(Corpus::intern(path.display().to_string(), text))
+}
+
+/// As much is taken from a pipe or a device, which may never end.
+const MOST_PIPED: u64 = 1 << 30;
+
+/// All bytes of a file; `None` of what is none, and longer than `most`.
+fn read_whole(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let file = File::open(path)?;
+    if file.metadata()?.is_file() {
+        return std::fs::read(path).map(Some);
+    }
+    let mut bytes = Vec::new();
+    file.take(most + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= most).then_some(bytes))
 }
 
 /// The text that ships with weir: The Adventures of Sherlock Holmes, by Arthur Conan Doyle, in the
@@ -153,6 +179,15 @@ mod tests {
         let message = read_file(&dir.join("none")).expect_err("missing").to_string();
         assert!(message.contains("none"), "{message}");
         std::fs::remove_dir_all(&dir).expect("clean up");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_may_end_and_need_not() {
+        for (path, length) in [("/dev/null", Some(0)), ("/dev/zero", None)] {
+            let read = read_whole(Path::new(path), 10_000).expect(path);
+            assert_eq!(read.map(|bytes| bytes.len()), length, "{path}");
+        }
     }
 
     #[test]

@@ -90,6 +90,30 @@ fn the_trace_of_a_search() {
     assert!(found.confirmed && found.odd.is_none() && found.mixed.is_empty());
 }
 
+/// Of two repeats that halve there is a third: one alone confirms nothing.
+#[test]
+fn a_majority_is_more_than_half() {
+    for (confirm, majority) in [(1, 1), (2, 2), (3, 2), (4, 3), (5, 3)] {
+        let mut repeats = 0;
+        let (found, made) = search(Limits { confirm, ..limits(1000.0, 1.0, 1e6, 0.05) }, |next| {
+            let fails = next.rate_per_s > 2000.0;
+            repeats += usize::from(next.purpose == Purpose::Confirm && fails);
+            // The repeats of the side that fails: every other one holds.
+            match fails && (next.purpose != Purpose::Confirm || repeats % 2 == 1) {
+                true => Outcome::Failed { achieved_per_s: None },
+                false => Outcome::Held,
+            }
+        });
+        let failed = made.iter().filter(|(next, outcome)| {
+            let failed = matches!(outcome, Outcome::Failed { .. });
+            next.purpose == Purpose::Confirm
+                && failed
+                && Some(next.rate_per_s) == found.failed_per_s
+        });
+        assert!(found.confirmed && failed.count() >= majority, "{confirm}: {found:?}");
+    }
+}
+
 #[test]
 fn nothing_holds_and_everything_holds() {
     let at = limits(1000.0, 10.0, 50_000.0, 0.05);
