@@ -106,6 +106,9 @@ pub struct Executed {
     looked: Looked,
 }
 
+/// The sequential reference, which has no latency to state.
+const WITHOUT_LATENCIES: &str = "oracle";
+
 /// Latencies of the measured phase before anything was cut.
 #[derive(Clone, Copy, Debug)]
 struct Samples {
@@ -321,7 +324,10 @@ impl Executed {
     /// times are nominal, nothing is asked of them.
     #[must_use]
     pub fn latency_fault(&self) -> Option<String> {
-        self.samples.fault(&self.latency).filter(|_| !self.offer.is_saturation())
+        let engine = self.outcome.summary.as_ref().map(|summary| summary.engine.as_str());
+        let states_none = engine == Ok(WITHOUT_LATENCIES) && self.samples.taken == 0;
+        let asked = !self.offer.is_saturation() && !states_none;
+        self.samples.fault(&self.latency).filter(|_| asked)
     }
 
     /// Records per second due in the measured phase. What is due evenly has its rate, and Poisson's arrivals have it

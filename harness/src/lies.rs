@@ -24,12 +24,14 @@ pub enum Lie {
     Silent,
     /// It hands over the latency of one record in ten.
     OneLatencyInTen,
+    /// It hands over none at all.
+    NoLatency,
     /// It says of every other record that it was visible before it was due.
     VisibleTooEarly,
 }
 
 /// All of them, and what is said of each where one task with acking was asked for.
-pub const LIES: [(Lie, &str); 8] = [
+pub const LIES: [(Lie, &str); 9] = [
     (Lie::OtherEngine, "was asked for, and another reports"),
     (Lie::OtherParallelism, "parallelism is 7 and not 1"),
     (Lie::AckingOff, "acking is off and not on"),
@@ -37,6 +39,7 @@ pub const LIES: [(Lie, &str); 8] = [
     (Lie::ExecutedNothing, "executed"),
     (Lie::Silent, "was asked for, and no engine reports"),
     (Lie::OneLatencyInTen, "60 latencies of 600 records"),
+    (Lie::NoLatency, "0 latencies of 600 records"),
     (Lie::VisibleTooEarly, "300 latencies of 600 records"),
 ];
 
@@ -68,7 +71,7 @@ impl Lie {
                 summary.batches.clear();
                 summary.counters.values_mut().for_each(|count| *count = 0);
             }
-            Self::OneLatencyInTen | Self::VisibleTooEarly => {}
+            Self::OneLatencyInTen | Self::NoLatency | Self::VisibleTooEarly => {}
             Self::Silent => {
                 *summary = RunSummary { records: summary.records, ..RunSummary::default() };
             }
@@ -91,6 +94,7 @@ impl Recorder for Sifted {
                 .filter(|sample| sample.scheduled_ns % 500_000 == 0)
                 .copied()
                 .collect(),
+            Lie::NoLatency => Vec::new(),
             Lie::VisibleTooEarly => samples
                 .iter()
                 .map(|sample| match sample.scheduled_ns % 100_000 {
@@ -125,7 +129,7 @@ impl Target for Lying {
         detail: Detail,
     ) -> Result<Outcome, TargetError> {
         let (mut context, lie) = (context.clone(), self.lie);
-        if matches!(lie, Lie::OneLatencyInTen | Lie::VisibleTooEarly) {
+        if matches!(lie, Lie::OneLatencyInTen | Lie::NoLatency | Lie::VisibleTooEarly) {
             let meter = context.meter.clone();
             let sifted =
                 move || -> Box<dyn Recorder> { Box::new(Sifted { to: meter.recorder(), lie }) };

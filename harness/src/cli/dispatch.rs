@@ -7,7 +7,7 @@ use super::verify::verify;
 use super::{command, diagram, exit, layers};
 use crate::rows::EngineRow;
 use crate::session::{Session, SessionEvent};
-use crate::settings::{Config, EngineKind, Layers, Resolved, TABLE, resolve};
+use crate::settings::{Config, EngineKind, Layers, RateChoice, Resolved, TABLE, resolve};
 use clap::ArgMatches;
 use std::ffi::OsString;
 use std::io::{Write, stderr, stdout};
@@ -86,12 +86,16 @@ fn configure(layers: &Layers) -> Result<(Config, Resolved), Failure> {
 
 fn run(layers: &Layers, quiet: bool, strict: bool) -> Result<u8, Failure> {
     let (config, resolved) = configure(layers)?;
+    config.has_records(&resolved)?;
     super::place::ready(&config.out)?;
     let bar = Bar::new(quiet);
     let mut listener = |event: SessionEvent| {
         if let (SessionEvent::Begin { runs, expected }, false) = (&event, quiet) {
             let time = Bar::in_words(*expected);
             let _ = writeln!(stderr(), "weir: {runs} runs, about {time}; every one is checked");
+            if let Some(line) = long_batches(&config) {
+                let _ = writeln!(stderr(), "weir: {line}");
+            }
         }
         bar.show(&event);
     };
@@ -114,6 +118,20 @@ fn run(layers: &Layers, quiet: bool, strict: bool) -> Result<u8, Failure> {
         let _ = writeln!(stderr(), "weir: {fault}");
     }
     Ok(code)
+}
+
+/// What is to be said of batches that take longer than all of a paced run's load.
+fn long_batches(config: &Config) -> Option<String> {
+    let load = config.warm_up + config.duration;
+    let paced = config.rates.iter().any(|rate| *rate != RateChoice::Max);
+    let rows = EngineRow::of(config);
+    let longest = rows.iter().filter_map(|row| row.batch_interval).max()?;
+    (paced && longest > load).then(|| {
+        format!(
+            "a batch of {longest:?} takes longer than the load of a run, {load:?}, which is one batch then and \
+             says little: give a longer --duration"
+        )
+    })
 }
 
 fn absolute(path: &Path) -> PathBuf {

@@ -7,8 +7,8 @@ use weir_reports::{FileError, write_whole};
 /// What `weir run`, `weir search` and `weir sweep` leave in a folder.
 const DOCUMENTS: [&str; 3] = ["result.json", "search.json", "sweep.json"];
 
-/// Sees that a report can be written to a folder, which is made if it is missing: now, and not after minutes
-/// of measuring. That a folder is there says nothing of whether files can be made in it.
+/// Sees that a report can be written to a folder, which may be missing yet: now, and not after minutes of
+/// measuring. That a folder is there says nothing of whether files can be made in it.
 pub(super) fn ready(folder: &Path) -> Result<(), Failure> {
     takes_files(folder).map_err(|why| {
         let folder = folder.display();
@@ -22,20 +22,39 @@ pub(super) fn ready_file(file: &Path, flag: &str) -> Result<(), Failure> {
     let why = match std::fs::metadata(file) {
         Ok(there) if there.is_dir() => "it is a folder".to_owned(),
         Ok(there) if !there.is_file() => return Ok(()),
-        _ => {
+        // A link stays a link: what it points to is replaced.
+        _ if !ends_as_a_folder(file) => {
+            let file = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
             let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
             match takes_files(folder.unwrap_or(Path::new("."))) {
                 Ok(()) => return Ok(()),
                 Err(why) => why,
             }
         }
+        _ => "it is a folder".to_owned(),
     };
     let file = file.display();
     Err(Failure::usage(format!("cannot write {file}: {why}; name another file with {flag}")))
 }
 
-/// Makes a file in a folder, and takes it away again.
+fn ends_as_a_folder(path: &Path) -> bool {
+    path.as_os_str().to_string_lossy().ends_with(std::path::is_separator)
+}
+
+/// Makes a file in a folder, and takes it away again, and every folder that was made for it.
 fn takes_files(folder: &Path) -> Result<(), String> {
+    let missing: Vec<&Path> = folder
+        .ancestors()
+        .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists())
+        .collect();
+    let found = takes_a_file(folder);
+    for made in missing {
+        let _ = std::fs::remove_dir(made);
+    }
+    found
+}
+
+fn takes_a_file(folder: &Path) -> Result<(), String> {
     let probe = folder.join(format!(".weir-probe-{}", std::process::id()));
     write_whole(&probe, &[]).map_err(|error| match error {
         FileError::Write { source, .. } => source.to_string(),

@@ -378,7 +378,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Refuses what would be measured, or read, in vain.
+    /// Refuses an input that would be given in vain.
     fn has_use(&self, read: &Reader<'_>) -> Result<(), ConfigError> {
         if read.is_asked("input") && !self.reads_text() {
             let own = self.workloads.join(" and ");
@@ -386,16 +386,24 @@ impl Config {
             let problem = format!("{own} {verb} own records and would not read it: leave it out");
             return Err(read.error("input", problem));
         }
+        Ok(())
+    }
+
+    /// Refuses runs whose measured phase has no record, for those that make some.
+    ///
+    /// # Errors
+    /// A rate that is too low for the duration.
+    pub fn has_records(&self, resolved: &Resolved) -> Result<(), ConfigError> {
         let records = |rate: &Rate| rate.as_f64() * self.duration.as_secs_f64();
         let none =
             |rate: &RateChoice| matches!(rate, RateChoice::Paced(rate) if records(rate) < 1.0);
-        let steady = matches!(self.shape, Shape::Constant | Shape::Poisson);
-        if steady && self.rates.iter().any(none) {
+        let even = matches!(self.shape, Shape::Constant | Shape::Poisson);
+        if even && self.rates.iter().any(none) {
             let problem = format!(
                 "no record falls into a duration of {:?}: give a higher rate, or a longer duration",
                 self.duration
             );
-            return Err(read.error("rate", problem));
+            return Err(Reader(resolved).error("rate", problem));
         }
         Ok(())
     }
@@ -481,7 +489,6 @@ mod tests {
             ("batch-interval=10ms,10000us", "each value once"),
             ("schedule=sometimes", "constant"),
             ("schedule=max", "rate = max"),
-            ("rate=0.5", "no record falls into a duration of 1s"),
             ("duration=50us", "at least"),
             ("duration=0s", "at least"),
             ("duration=1", "1"),

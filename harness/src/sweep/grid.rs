@@ -175,7 +175,10 @@ impl Grid {
         // Which of them no cell has used so far, and why not.
         let mut idle: Vec<Option<String>> = vec![None; grid.axes.len()];
         for (at, cell) in grid.cells().into_iter().enumerate() {
-            let config = Config::new(&grid.settings(&cell, resolved))
+            let settings = grid.settings(&cell, resolved);
+            let sound = |config: Config| config.has_records(&settings).map(|()| config);
+            let config = Config::new(&settings)
+                .and_then(sound)
                 .map_err(|source| GridError::Cell { cell: cell.name.clone(), source })?;
             if config.workloads.len() != 1 {
                 return Err(GridError::Workloads { found: config.workloads.len() });

@@ -156,10 +156,17 @@ fn a_folder_that_may_not_be_written_to_is_refused_at_once() {
 #[test]
 fn a_probe_of_a_folder_leaves_nothing() {
     let place = Place::new();
-    let arguments = ["run", "-q", "--engine=null", "--out=new"];
-    place.weir(arguments).refused(4);
-    let left = std::fs::read_dir(place.join("new")).expect("the folder").count();
-    assert_eq!(left, 0);
+    for arguments in [
+        &["run", "-q", "--engine=null", "--out=new"][..],
+        &["run", "-q", "--engine=null", "--out=new/sub/folder"],
+        &["verify", "word-count", "--engine=null", "--emit=new/sub/out.csv"],
+    ] {
+        place.weir(arguments).refused(4);
+        assert_eq!(place.names(), Vec::<String>::new(), "{arguments:?}");
+    }
+    std::fs::create_dir(place.join("here")).expect("a folder");
+    place.weir(["run", "-q", "--engine=null", "--out=here/sub"]).refused(4);
+    assert_eq!(std::fs::read_dir(place.join("here")).expect("the folder").count(), 0);
 }
 
 #[test]

@@ -72,6 +72,19 @@ fn a_run_leaves_a_report_and_says_where() {
     assert_eq!(result.workloads.len(), 2);
 }
 
+/// It is waited for, and told beforehand.
+#[test]
+fn a_batch_longer_than_the_load_is_told_of() {
+    let place = Place::new();
+    for (interval, told) in [("80ms", true), ("50ms", false)] {
+        let arguments = ["run", "word-count", "--engine=microbatch", "--rate=2k", "--out=r"];
+        let load = ["--duration=50ms", "--warmup=10ms", "--rounds=1", "--batch-interval", interval];
+        let done = place.weir(arguments.into_iter().chain(load));
+        assert_eq!(done.code, Some(0), "{done:?}");
+        assert_eq!(done.stderr.contains("takes longer than the load of a run, 60ms"), told);
+    }
+}
+
 /// Of what does not come evenly the offered rate is what was due in the measured phase.
 #[test]
 fn an_offered_rate_was_offered() {

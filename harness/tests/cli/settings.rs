@@ -105,6 +105,8 @@ const REFUSED: &[(&[&str], &str)] = &[
     (&["export", "-"], "standard input is not read: name a file"),
     (&["compare", "-", "none.json"], "standard input is not read: name a file"),
     (&["verify", "word-count", "--emit", "."], "it is a folder; name another file with --emit"),
+    (&["verify", "word-count", "--emit", "new/"], "it is a folder; name another file"),
+    (&["sweep", "word-count", "--over", "rate=0.5,10"], "no record falls into a duration of 1s"),
     (&["verify", "word-count", "--emit", "file/below"], "cannot write file/below: "),
     (&["verify", "keyed-state", "--input", "file"], "keyed-state makes its own records"),
     (&["run", "keyed-state", "constant-null", "--input", "file"], "make their own records"),
