@@ -367,7 +367,7 @@ impl Search<'_> {
             ));
         }
         for (at, held, failed) in mixed {
-            out.notes.push(format!("{}/s held {held} times of {}", rate(at), held + failed));
+            out.notes.push(format!("{}/s held in {held} of {} probes", rate(at), held + failed));
         }
         let failed = out.probes.iter().filter(|probe| probe.finding == Finding::Failed).count();
         if failed > 0 {
