@@ -182,9 +182,25 @@ impl Pair {
     /// In a sentence.
     #[must_use]
     pub fn sentence(&self) -> String {
+        let text = self.what();
+        let at = self.place.as_ref().map(|place| format!("At {place}: ")).unwrap_or_default();
+        // A name keeps its own spelling; a sentence that begins with a word begins large.
+        let text = match text.strip_prefix("no ") {
+            Some(rest) if at.is_empty() => format!("No {rest}"),
+            _ => text,
+        };
+        let compared = !matches!(self.crossover, Crossover::TooFew | Crossover::TooShort);
+        match self.doubt.filter(|_| compared) {
+            Some(doubt) => format!("{at}{text} {doubt}."),
+            None => format!("{at}{text}."),
+        }
+    }
+
+    /// Where it is, and why, without a beginning or an end.
+    fn what(&self) -> String {
         let Self { record, batch, noun, .. } = self;
         let per_s = |rate: f64| format!("{} {noun}/s", units::quantity_short(rate));
-        let text = match self.crossover {
+        match self.crossover {
             Crossover::TooFew => format!(
                 "{batch} and {record} have numbers at fewer than two common rates: no crossover can be looked for"
             ),
@@ -233,17 +249,6 @@ impl Pair {
                 per_s(led),
                 per_s(leads)
             ),
-        };
-        let at = self.place.as_ref().map(|place| format!("At {place}: ")).unwrap_or_default();
-        // A name keeps its own spelling; a sentence that begins with a word begins large.
-        let text = match text.strip_prefix("no ") {
-            Some(rest) if at.is_empty() => format!("No {rest}"),
-            _ => text,
-        };
-        let compared = !matches!(self.crossover, Crossover::TooFew | Crossover::TooShort);
-        match self.doubt.filter(|_| compared) {
-            Some(doubt) => format!("{at}{text} {doubt}."),
-            None => format!("{at}{text}."),
         }
     }
 }
