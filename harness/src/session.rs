@@ -329,7 +329,7 @@ fn reference_of(runs: Vec<(u32, Executed)>, verdicts: Vec<Verdict>) -> Option<Re
         .zip(verdicts)
         .map(|((round, run), verdict)| run.into_run(round, 0, verdict))
         .collect();
-    let is_right = runs.iter().all(|run| run.verdict.valid && run.error.is_none());
+    let is_right = runs.iter().all(Run::is_right);
     let counted =
         runs.iter().filter(|run| run.mode == Mode::Saturation && run.counts() && is_right);
     let records_per_s = counted.map(|run| run.achieved_per_s).collect();

@@ -29,8 +29,8 @@ impl Model {
 /// The row that stands for a model, or why none does, as the end of a sentence about the model.
 ///
 /// For micro-batch it is the one whose interval is nearest to 100 ms, of an engine of its own before one on a
-/// topology; for record at a time the first
-/// with acking, whose guarantee is the nearest to micro-batch's. Rows without numbers stand back.
+/// topology; for record at a time the first with acking, whose guarantee is the nearest to micro-batch's. Rows
+/// without numbers stand back.
 pub(crate) fn pick(workload: &WorkloadSummary, model: Model) -> Result<&RowSummary, String> {
     let rows: Vec<&RowSummary> = workload.rows.iter().filter(|row| model.has(row)).collect();
     let with_numbers = rows.iter().copied().filter(|row| row.status.has_numbers());

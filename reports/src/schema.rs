@@ -329,7 +329,13 @@ impl Run {
     /// Whether its numbers may be stated: its output is right, and it settled.
     #[must_use]
     pub fn counts(&self) -> bool {
-        self.verdict.valid && self.error.is_none() && !self.never_settled()
+        self.is_right() && !self.never_settled()
+    }
+
+    /// Whether it came to its end with the oracle's output.
+    #[must_use]
+    pub fn is_right(&self) -> bool {
+        self.verdict.valid && self.error.is_none()
     }
 
     /// What the load is called if everything was due at once.

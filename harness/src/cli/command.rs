@@ -293,7 +293,7 @@ fn selftest() -> Command {
         .value_parser(PossibleValuesParser::new(CHECKS.iter().map(|check| check.name)))
         .help("What to check; everything by default");
     Command::new("selftest")
-        .about("Checks this harness itself, in about a minute (under three on any machine): exits with 1 if a check fails")
+        .about("Checks this harness itself, in under three minutes: exits with 1 if a check fails")
         .arg(checks)
         .arg(format)
         .after_help(after())

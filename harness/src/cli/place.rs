@@ -1,6 +1,7 @@
 //! Where documents are read from, and where reports go.
 
 use super::failure::Failure;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use weir_reports::{FileError, write_whole};
 
@@ -19,22 +20,21 @@ pub(super) fn ready(folder: &Path) -> Result<(), Failure> {
 
 /// The same of a file, which a flag names. What is no file, such as `/dev/stdout`, is only written to.
 pub(super) fn ready_file(file: &Path, flag: &str) -> Result<(), Failure> {
-    let why = match std::fs::metadata(file) {
-        Ok(there) if there.is_dir() => "it is a folder".to_owned(),
-        Ok(there) if !there.is_file() => return Ok(()),
+    let there = std::fs::metadata(file).ok();
+    let found = if ends_as_a_folder(file) || there.as_ref().is_some_and(Metadata::is_dir) {
+        Err("it is a folder".to_owned())
+    } else if there.is_some_and(|there| !there.is_file()) {
+        Ok(())
+    } else {
         // A link stays a link: what it points to is replaced.
-        _ if !ends_as_a_folder(file) => {
-            let file = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
-            let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-            match takes_files(folder.unwrap_or(Path::new("."))) {
-                Ok(()) => return Ok(()),
-                Err(why) => why,
-            }
-        }
-        _ => "it is a folder".to_owned(),
+        let target = std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
+        takes_files(folder.unwrap_or(Path::new(".")))
     };
-    let file = file.display();
-    Err(Failure::usage(format!("cannot write {file}: {why}; name another file with {flag}")))
+    found.map_err(|why| {
+        let file = file.display();
+        Failure::usage(format!("cannot write {file}: {why}; name another file with {flag}"))
+    })
 }
 
 fn ends_as_a_folder(path: &Path) -> bool {

@@ -28,13 +28,10 @@ pub(super) fn run(matches: &ArgMatches) -> Result<u8, Failure> {
     if let Some((name, _, remedy)) = NOT_OF_A_SEARCH.iter().find(said) {
         return Err(Failure::usage(format!("--{name} is not for a search: {remedy}")));
     }
-    let layers = layers(matches);
-    let key = |text: &String| text.split('=').next().unwrap_or_default().trim().to_owned();
-    let set = |(name, ..): &&(&str, &str, &str)| layers.sets.iter().any(|text| key(text) == *name);
-    if let Some((name, _, remedy)) = NOT_OF_A_SEARCH.iter().find(set) {
+    let resolved = resolve(&layers(matches))?;
+    if let Some((name, _, remedy)) = NOT_OF_A_SEARCH.iter().find(|of| resolved.is_asked(of.0)) {
         return Err(Failure::usage(format!("--set {name} is not for a search: {remedy}")));
     }
-    let resolved = resolve(&layers)?;
     let config = Config::new(&resolved)?;
     if config.workloads.len() != 1 {
         return Err(Failure::usage("name one workload to search on; see `weir list workloads`"));

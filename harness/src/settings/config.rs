@@ -208,12 +208,6 @@ impl Reader<'_> {
         self.0.get(name).map(|value| value.text.clone()).unwrap_or_default()
     }
 
-    /// Whether it was asked for in the command itself: a file or an environment may be there for several.
-    fn is_asked(&self, name: &str) -> bool {
-        let value = self.0.get(name);
-        value.is_some_and(|value| matches!(value.origin, Origin::Flag | Origin::Set))
-    }
-
     fn is_default(&self, name: &str) -> bool {
         self.0.get(name).is_none_or(|value| value.origin == Origin::Default)
     }
@@ -380,7 +374,7 @@ impl Config {
 
     /// Refuses an input that would be given in vain.
     fn has_use(&self, read: &Reader<'_>) -> Result<(), ConfigError> {
-        if read.is_asked("input") && !self.reads_text() {
+        if read.0.is_asked("input") && !self.reads_text() {
             let own = self.workloads.join(" and ");
             let verb = if self.workloads.len() == 1 { "makes its" } else { "make their" };
             let problem = format!("{own} {verb} own records and would not read it: leave it out");

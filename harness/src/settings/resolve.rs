@@ -211,6 +211,13 @@ impl Resolved {
         self.0.get(name)
     }
 
+    /// Whether a setting was given in the command itself: a file or an environment may be there for several.
+    #[must_use]
+    pub fn is_asked(&self, name: &str) -> bool {
+        let value = self.get(name);
+        value.is_some_and(|value| matches!(value.origin, Origin::Flag | Origin::Set))
+    }
+
     /// The same settings, with another value for one of them.
     #[must_use]
     pub fn with(&self, name: &'static str, text: &str, origin: Origin) -> Self {

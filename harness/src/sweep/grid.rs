@@ -162,8 +162,7 @@ impl Grid {
             if axes[..at].iter().any(|other| other.setting == name) {
                 return Err(GridError::Twice { name });
             }
-            let said = resolved.get(name).map(|value| &value.origin);
-            if matches!(said, Some(Origin::Flag | Origin::Set)) {
+            if resolved.is_asked(name) {
                 return Err(GridError::AlsoFixed { name });
             }
         }

@@ -90,7 +90,7 @@ impl Loops {
     }
 
     /// How much of a change of latency the machine explains: one to the better, or to the worse, of at most so
-    /// much. Infinity if there is no saying, and `None` if the machine is the same.
+    /// much. If there is no saying, that is any; `None` if the machine is the same.
     pub(super) fn explains(&self, improved: bool, utilisation: Option<f64>) -> Option<f64> {
         let [slowest, _, fastest] = self.speed()?;
         let speed = if improved { fastest } else { slowest };

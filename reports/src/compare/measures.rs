@@ -91,7 +91,7 @@ impl Metric {
                 run.steady.as_ref()?;
                 f64::from(u8::from(!run.never_settled()))
             }
-            Self::Valid => f64::from(u8::from(run.verdict.valid && run.error.is_none())),
+            Self::Valid => f64::from(u8::from(run.is_right())),
         };
         // Ratios are of positive numbers.
         (value.is_finite() && (value > 0.0 || self.is_share())).then_some(value)
@@ -123,13 +123,12 @@ impl<'a> Rows<'a> {
             }
         }
         // What is of one workload stands together, whichever of the results it is from.
-        let mut workloads: Vec<&str> = Vec::new();
+        let mut places: HashMap<&str, usize> = HashMap::new();
         for (workload, _) in &all.names {
-            if !workloads.contains(workload) {
-                workloads.push(workload);
-            }
+            let next = places.len();
+            places.entry(workload).or_insert(next);
         }
-        all.names.sort_by_key(|(name, _)| workloads.iter().position(|other| other == name));
+        all.names.sort_by_key(|(workload, _)| places[workload]);
         all
     }
 }

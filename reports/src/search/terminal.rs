@@ -44,7 +44,8 @@ pub fn render(search: &SearchFile, columns: usize, colour: Colour) -> String {
 pub(super) fn about(search: &SearchFile) -> String {
     let rules = &search.rules;
     format!(
-        "{}. The highest rate that is sustained {}, to {} %, each side of the boundary {}. A rate holds if growth of the backlog by {} % of it is excluded with {} % \
+        "{}. The highest rate that is sustained {}, to {} %, each side of the boundary {}. A rate \
+         holds if growth of the backlog by {} % of it is excluded with {} % \
          confidence{}, and the output is right. Latencies beside a rate are of the last probe of it \
          that held. Probes are short runs: measure what was found with the command given.",
         search.workload.input,

@@ -15,9 +15,8 @@ pub(super) fn latency(reference: &Reference, load: Option<&Load>) -> Option<Perc
         return reference.latency;
     }
     let load = load?;
-    let right = |run: &&Run| run.verdict.valid && run.error.is_none();
-    let runs = reference.runs.iter().filter(|run| load.holds(run)).filter(right);
-    let runs: Vec<&Run> = runs.collect();
+    let runs: Vec<&Run> =
+        reference.runs.iter().filter(|run| run.is_right() && load.holds(run)).collect();
     Some(Paced::of(&runs, &[])?.latency?.points)
 }
 
@@ -26,7 +25,7 @@ pub(super) fn notes(result: &WorkloadResult) -> Vec<String> {
     let mut notes = Vec::new();
     for (name, reference) in [("COST loop", &result.cost), ("null engine", &result.null)] {
         let Some(reference) = reference else { continue };
-        let wrong = |run: &&Run| !run.verdict.valid || run.error.is_some();
+        let wrong = |run: &&Run| !run.is_right();
         if let Some(run) = reference.runs.iter().find(wrong) {
             let count = reference.runs.iter().filter(wrong).count();
             let of = reference.runs.len();

@@ -102,15 +102,9 @@ impl Curves {
         }
     }
 
-    /// Every row's state in every cell.
-    pub fn states(&self) -> impl Iterator<Item = &State> {
-        self.cells.iter().flat_map(|cell| &cell.rows).map(|row| &row.state)
-    }
-
-    /// Whether a cell has no result.
-    #[must_use]
-    pub fn has_gaps(&self) -> bool {
-        self.cells.iter().any(|cell| cell.gap.is_some())
+    /// Every row in every cell at every load.
+    pub(super) fn points(&self) -> impl Iterator<Item = &Point> {
+        self.cells.iter().flat_map(|cell| &cell.rows).flat_map(|row| &row.points)
     }
 
     /// The place of an axis.
@@ -121,8 +115,7 @@ impl Curves {
 
     /// How sure the intervals of all its numbers are.
     pub(super) fn sureness(&self) -> Option<Sureness> {
-        let points = self.cells.iter().flat_map(|cell| &cell.rows).flat_map(|row| &row.points);
-        Sureness::of(points.flat_map(Point::numbers))
+        Sureness::of(self.points().flat_map(Point::numbers))
     }
 
     /// The labels of some cells' rows, in the order in which they first come.
@@ -141,8 +134,7 @@ impl Curves {
     #[must_use]
     pub fn loads(&self) -> Vec<&str> {
         let mut loads: Vec<&str> = Vec::new();
-        let rows = self.cells.iter().flat_map(|cell| &cell.rows);
-        for load in rows.flat_map(|row| &row.points).filter_map(|point| point.load.as_deref()) {
+        for load in self.points().filter_map(|point| point.load.as_deref()) {
             if !loads.contains(&load) {
                 loads.push(load);
             }

@@ -96,15 +96,18 @@ impl Point {
         std::iter::once((None, Some(&row.settling)))
             .chain(paced)
             .filter_map(|(load, settling)| Some((load, settling.filter(|s| s.rounds > 0)?)))
-            .map(|(load, settling)| {
-                let point = Self::of(runs, load, settling, workload.noun());
-                let bound = row.saturation.as_ref().is_some_and(Saturation::generator_bound);
-                Self { generator_bound: load.is_none() && bound, ..point }
-            })
+            .map(|(load, settling)| Self::of(runs, row, load, settling, workload.noun()))
             .collect()
     }
 
-    fn of(runs: &[Run], load: Option<&Load>, settling: &Settling, noun: &str) -> Self {
+    fn of(
+        runs: &[Run],
+        row: &RowSummary,
+        load: Option<&Load>,
+        settling: &Settling,
+        noun: &str,
+    ) -> Self {
+        let bound = row.saturation.as_ref().is_some_and(Saturation::generator_bound);
         let under = |run: &&Run| match load {
             None => run.mode == Mode::Saturation,
             Some(load) => load.holds(run),
@@ -121,7 +124,7 @@ impl Point {
             offered_per_s: load.and_then(|load| load.offered_per_s),
             rounds: runs.len(),
             sustained: (!said.is_empty()).then_some(behind == 0),
-            generator_bound: false,
+            generator_bound: load.is_none() && bound,
             behind,
             per_s: Estimate::of(runs.iter().map(|run| run.achieved_per_s)),
             p50_ns: latency(|run| Some(run.latency?.p50_ns.max(1))),

@@ -24,9 +24,9 @@ pub(super) fn legend(curves: &Curves) -> String {
     )
 }
 
-/// What `gen-bound` means, where a row is.
+/// What `gen-bound` means, where a line says that.
 fn ceiling(curves: &Curves) -> String {
-    if !curves.states().any(|state| *state == State::GeneratorBound) {
+    if !curves.points().any(|point| point.state() == State::GeneratorBound) {
         return String::new();
     }
     let share = 100.0 * GENERATOR_BOUND;

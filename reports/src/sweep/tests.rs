@@ -215,7 +215,8 @@ fn a_row_that_does_not_count_is_a_gap() {
     let floor = texts(of("sweep-latency-by-batch-interval-parallelism-1.svg"));
     // A floor of what waits for a batch: in the panel of micro-batch, and in no other.
     assert_eq!(floor.iter().filter(|text| *text == "half the interval").count(), 1, "{floor:?}");
-    let invalid = curves.states().filter(|state| matches!(state, State::Invalid(_))).count();
+    let invalid = curves.cells.iter().flat_map(|cell| &cell.rows);
+    let invalid = invalid.filter(|row| matches!(row.state, State::Invalid(_))).count();
     assert_eq!(invalid, 1);
 }
 
